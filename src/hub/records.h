@@ -1,0 +1,112 @@
+// Lockstep's own tables in the catalog, as values. What each holds: docs/reference/tables.md.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "table/types.h"
+
+namespace lockstep {
+
+enum class SnapshotId : std::int64_t {};
+enum class CommitId : std::int64_t {};
+
+inline std::int64_t number(SnapshotId id) { return static_cast<std::int64_t>(id); }
+
+inline std::int64_t number(CommitId id) { return static_cast<std::int64_t>(id); }
+
+enum class CommitKind { kInit, kChanges, kRevert, kRecalibration, kAlias, kConfiguration, kMaintenance };
+
+const char* commit_kind_name(CommitKind kind);
+
+struct CommitRecord {
+  CommitId id{};
+  std::optional<SnapshotId> snapshot;  // none: a commit without rows
+  CommitKind kind = CommitKind::kChanges;
+  Timestamp time;                        // strictly rising over the hub's life
+  std::optional<Timestamp> source_time;  // the newest source commit in it
+  std::int64_t inserted = 0;             // raw rows that entered without one of their key leaving
+  std::int64_t updated = 0;
+  std::int64_t deleted = 0;
+  std::int64_t rejected = 0;  // rows that entered `rejected`, net of those that left it
+  std::string message;
+};
+
+// The definition that a model version was made under.
+struct DefinitionRecord {
+  std::string sha256;  // 64 hex digits
+  std::string model;
+  std::string json;  // in full: steps with pinned fits, scales, learner settings
+};
+
+enum class VersionKind { kCalibration, kIncrement, kRecalibration, kRevert };
+enum class VersionStatus { kReady, kBlocked, kUnsolved };
+
+const char* version_kind_name(VersionKind kind);
+const char* version_status_name(VersionStatus status);
+
+struct ModelVersionRecord {
+  std::string model;
+  std::int64_t version = 0;  // from 1, rising by 1 within the model
+  SnapshotId snapshot{};
+  std::string definition;  // sha256
+  VersionKind kind = VersionKind::kIncrement;
+  VersionStatus status = VersionStatus::kReady;
+  std::string reason;            // why blocked or unsolved; else empty
+  std::int64_t folded = 0;       // rows in the training sums
+  std::int64_t tested = 0;       // rows in the test sums
+  std::int64_t refused = 0;      // rows outside the pinned ranges, under `outside: reject`
+  std::int64_t unlabelled = 0;   // rows without a target
+  std::string fingerprint;       // 32 hex digits of the row multiset, train and test
+  std::string weights;           // bytes, as learn writes them; empty when unsolved
+  std::string weights_sha256;
+  std::string metrics;           // JSON object
+  std::optional<std::int64_t> parent;  // the version that this one follows
+  std::int64_t duration_us = 0;        // fold and solve
+};
+
+// What an alias names from then on. follow: the newest ready version; else exactly `version`.
+struct AliasEvent {
+  std::int64_t id = 0;
+  std::string model;
+  std::string alias;
+  bool follow = false;
+  std::optional<std::int64_t> version;
+  Timestamp time;
+  std::string who;  // "gate", "revert", or the user's name
+  std::string why;
+};
+
+// The gate's latch and rolling errors of a model, and whatever else sync keeps between commits: one JSON a model.
+struct ModelStateRecord {
+  std::string model;
+  std::string json;
+};
+
+struct PositionRecord {
+  std::string source;
+  std::string position;  // opaque to all but the source
+  CommitId commit{};
+};
+
+// A learner's state in a file under the data path, named by its SHA-256: a cache.
+struct CheckpointRecord {
+  std::string model;
+  std::string definition;
+  SnapshotId snapshot{};
+  std::string path;  // relative to the data path
+  std::string sha256;
+  std::int64_t size_bytes = 0;
+};
+
+// A reverted change that its source must not bring back: the row that was taken out, by hash.
+struct OverrideRecord {
+  std::string dataset;
+  std::string key;       // encode_key of (source, key columns)
+  std::string row_hash;  // of the source's row that was reverted; empty: a reverted delete
+};
+
+}  // namespace lockstep

@@ -1,0 +1,69 @@
+// Parquet files of the hub: written with field ids as DuckLake wants them, read by column and row.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/io.h"
+#include "base/result.h"
+#include "table/batch.h"
+#include "table/types.h"
+
+namespace lockstep {
+
+struct ParquetColumn {
+  Field field;
+  int field_id = 0;
+};
+
+struct ParquetColumnStatistics {
+  std::int64_t null_count = 0;
+  bool has_nan = false;
+  Value min;  // null: no value (all null or NaN)
+  Value max;
+  std::int64_t size_bytes = 0;  // compressed, in the file
+};
+
+struct ParquetFileInfo {
+  std::int64_t row_count = 0;
+  std::uint64_t size_bytes = 0;
+  std::uint64_t footer_bytes = 0;
+  std::vector<ParquetColumnStatistics> columns;  // one a column, exact
+};
+
+struct ParquetWriteOptions {
+  std::int64_t row_group_rows = 122'880;
+  int zstd_level = 3;
+};
+
+// Resource. Writes one file, new, and syncs it in finish().
+class ParquetWriter {
+ public:
+  virtual ~ParquetWriter() = default;
+  virtual Result<void> write(const Batch& batch) = 0;  // schema = the columns' fields; signs are ignored
+  virtual Result<ParquetFileInfo> finish() = 0;
+};
+
+Result<std::unique_ptr<ParquetWriter>> open_parquet_writer(Io& io,
+                                                           const std::string& path,
+                                                           std::vector<ParquetColumn> columns,
+                                                           const ParquetWriteOptions& options = {});
+
+// Resource. Reads one file; columns are found by field id, so that renamed columns are found. Safe from one thread.
+class ParquetReader {
+ public:
+  virtual ~ParquetReader() = default;
+  virtual std::int64_t row_count() const = 0;
+  virtual int row_group_count() const = 0;
+  virtual std::int64_t row_group_start(int group) const = 0;
+  // The rows of one row group, in order. A column that the file lacks is all null.
+  virtual Result<Batch> read_row_group(int group, std::span<const ParquetColumn> columns) = 0;
+};
+
+Result<std::unique_ptr<ParquetReader>> open_parquet_reader(Io& io, const std::string& path);
+
+}  // namespace lockstep
