@@ -1,16 +1,21 @@
-// The catalog layer: one SQL database that holds the hub's catalog, and nothing about what the tables mean.
+// The catalog layer: one SQL database that holds the hub's catalog, and nothing about what the
+// tables mean.
 //
-// A Catalog is a connection. Statements are prepared; values are bound, never pasted. Identifiers that come from users
-// pass through quote_identifier. One Transaction at a time; it rolls back unless it is committed.
+// A Catalog is a connection. Statements are prepared; values are bound, never pasted. Identifiers
+// that come from users pass through quote_identifier. One Transaction at a time; it rolls back
+// unless it is committed.
 //
 // What it promises:
 //   catalog-1  A committed transaction is durable: SQLite runs in WAL mode with synchronous=FULL.
 //   catalog-2  A transaction is seen whole or not at all, by every reader, whatever dies and when.
-//   catalog-3  A write transaction is taken at once (BEGIN IMMEDIATE), so a second writer fails at the start (kLocked),
+//   catalog-3  A write transaction is taken at once (BEGIN IMMEDIATE), so a second writer fails at
+//   the start (kLocked),
 //              never in the middle.
-//   catalog-4  After a failed write or sync of the database's files the connection refuses further work (kIo): the
+//   catalog-4  After a failed write or sync of the database's files the connection refuses further
+//   work (kIo): the
 //              process must open it anew, which recovers. Nothing is retried.
-//   catalog-5  Every file operation passes through Io::before, so that a test can fail or end the process at each.
+//   catalog-5  Every file operation passes through Io::before, so that a test can fail or end the
+//   process at each.
 //
 // What it does not do: know DuckLake, datasets or models (hub does).
 //
@@ -21,6 +26,9 @@
 //   TRY(transaction->commit());
 #pragma once
 
+#include "base/io.h"
+#include "base/result.h"
+
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -30,9 +38,6 @@
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include "base/io.h"
-#include "base/result.h"
 
 namespace lockstep {
 
@@ -55,7 +60,8 @@ class Statement {
   virtual void bind_text(int parameter, std::string_view value) = 0;  // copied
   virtual void bind_blob(int parameter, std::string_view value) = 0;  // copied
 
-  // true: a row is there to read; false: done. After false, or before new values are bound, call reset().
+  // true: a row is there to read; false: done. After false, or before new values are bound, call
+  // reset().
   virtual Result<bool> step() = 0;
   virtual void reset() = 0;
 
@@ -89,7 +95,8 @@ class Catalog {
   virtual ~Catalog() = default;
 
   virtual Result<std::unique_ptr<Statement>> prepare(std::string_view sql) = 0;
-  // A statement kept and reused for the same text. Valid as long as the catalog; reset when handed out.
+  // A statement kept and reused for the same text. Valid as long as the catalog; reset when handed
+  // out.
   virtual Result<Statement*> cached(std::string_view sql) = 0;
   // Statements without parameters and results, parted by semicolons.
   virtual Result<void> execute(std::string_view sql) = 0;
@@ -107,9 +114,24 @@ class Catalog {
   Result<Cell> single(std::string_view sql, std::initializer_list<Cell> values = {});
 };
 
-// kNoHub when the file does not exist (kRead, kWrite); kCorrupt when it is no database; kLocked when another process
-// writes at this moment and goes on for over five seconds.
-Result<std::unique_ptr<Catalog>> open_sqlite(Io& io, const std::string& path, CatalogMode mode);
+// Whose files the database is kept in.
+enum class SqliteFiles {
+  // The operating system's, with its locks and its shared memory, so that other processes, DuckDB
+  // among them, read and
+  // checkpoint at the same time. Io is told of each operation before it happens, and may make it
+  // fail.
+  kSystem,
+  // Those of Io, for a disk in memory: one connection at a time (a second one is kLocked), no
+  // shared memory.
+  kIo,
+};
+
+// kNoHub when the file does not exist (kRead, kWrite); kCorrupt when it is no database; kLocked
+// when another process writes at this moment and goes on for over five seconds.
+Result<std::unique_ptr<Catalog>> open_sqlite(Io& io,
+                                             const std::string& path,
+                                             CatalogMode mode,
+                                             SqliteFiles files = SqliteFiles::kSystem);
 
 // "na""me", for identifiers that cannot be bound.
 std::string quote_identifier(std::string_view name);
