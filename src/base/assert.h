@@ -3,11 +3,14 @@
 
 namespace lockstep {
 
-[[noreturn]] void assertion_failed(const char* condition, const char* message, const char* file, int line);
+[[noreturn]] void assertion_failed(const char* condition,
+                                   const char* message,
+                                   const char* file,
+                                   int line);
 
 }  // namespace lockstep
 
-#define LOCKSTEP_ASSERT(condition, message)                                             \
-  do {                                                                                  \
+#define LOCKSTEP_ASSERT(condition, message)                                                    \
+  do {                                                                                         \
     if (!(condition)) ::lockstep::assertion_failed(#condition, (message), __FILE__, __LINE__); \
   } while (false)

@@ -1,6 +1,8 @@
-// Configuration values: YAML as a tree that remembers where each value stood, and tables of settings
-// from which the parser, `lockstep check`, the JSON schema and the manual are made.
+// Configuration values: YAML as a tree that remembers where each value stood, and tables of
+// settings from which the parser, `lockstep check`, the JSON schema and the manual are made.
 #pragma once
+
+#include "base/result.h"
 
 #include <cstdint>
 #include <optional>
@@ -9,8 +11,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "base/result.h"
 
 namespace lockstep {
 
@@ -54,13 +54,15 @@ struct Node {
   // A list of texts; one scalar counts as a list of one.
   Result<std::vector<std::string>> texts(std::string_view what) const;
 
-  std::string json() const;  // canonical: for definitions and for the stored configuration. No marks.
+  std::string json()
+      const;  // canonical: for definitions and for the stored configuration. No marks.
 };
 
 // An error at a place: "lockstep.yaml:12:7: <message>".
 Error invalid_at(const Mark& mark, std::string message, std::string hint = {});
 
-// Parses YAML 1.2 text. Refuses duplicate names, aliases and anchors, tags, and nesting deeper than 32.
+// Parses YAML 1.2 text. Refuses duplicate names, aliases and anchors, tags, and nesting deeper
+// than 32.
 Result<Node> parse_yaml(std::string_view text, std::string_view file);
 
 // Builders, for tests and for values made in code.
@@ -83,14 +85,17 @@ struct Setting {
   std::optional<double> max = {};
 };
 
-// What a map of settings held, with defaults filled in. Getters assert that the setting is in the table.
+// What a map of settings held, with defaults filled in. Getters assert that the setting is in the
+// table.
 class Settings final {
  public:
-  // Checks every field of `node` against the table: unknown names (with the nearest right one), types, bounds,
-  // choices, required ones. `what` names the thing: "source 'drop'".
-  static Result<Settings> parse(const Node& node, std::span<const Setting> table, std::string_view what);
+  // Checks every field of `node` against the table: unknown names (with the nearest right one),
+  // types, bounds, choices, required ones. `what` names the thing: "source 'drop'".
+  static Result<Settings> parse(const Node& node,
+                                std::span<const Setting> table,
+                                std::string_view what);
 
-  bool has(std::string_view name) const;  // given or with a default
+  bool has(std::string_view name) const;           // given or with a default
   const Node* given(std::string_view name) const;  // what the file says, or nullptr
   std::string text(std::string_view name) const;
   std::int64_t integer(std::string_view name) const;
@@ -100,6 +105,7 @@ class Settings final {
   std::int64_t duration_us(std::string_view name) const;  // "10m", "100ms", "7d"
   std::int64_t bytes(std::string_view name) const;        // "1GB", "512MiB"
   const Node& node(std::string_view name) const;
+
   const Mark& mark() const { return mark_; }
 
  private:

@@ -1,4 +1,5 @@
-// Hashes. SHA-256 for identity across machines; keyed 128-bit for multiset fingerprints; fast 64-bit for tables.
+// Hashes. SHA-256 for identity across machines; keyed 128-bit for multiset fingerprints; fast
+// 64-bit for tables.
 #pragma once
 
 #include <array>
@@ -31,8 +32,8 @@ class Sha256 final {
 // XXH3, 64 bits. Stable across machines and releases.
 std::uint64_t hash64(std::string_view bytes, std::uint64_t seed = 0);
 
-// 128 bits under a secret key, for sums over rows: HMAC-SHA-256 cut to 128 bits is too slow for a fold, so this is
-// XXH3-128 with a 192-byte secret that is derived from `key` by SHA-256.
+// 128 bits under a secret key, for sums over rows: HMAC-SHA-256 cut to 128 bits is too slow for a
+// fold, so this is XXH3-128 with a 192-byte secret that is derived from `key` by SHA-256.
 class KeyedHash final {
  public:
   explicit KeyedHash(std::string_view key);

@@ -1,6 +1,8 @@
-// The outside world: files, clock, random numbers, processes' locks and local sockets. Everything above reaches the
-// world through an Io, so that a test can be the disk and the time.
+// The outside world: files, clock, random numbers, processes' locks and local sockets. Everything
+// above reaches the world through an Io, so that a test can be the disk and the time.
 #pragma once
+
+#include "base/result.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -12,17 +14,27 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
-
 namespace lockstep {
 
 // What an observer is told before it happens; the unit in which tests fail or kill.
-enum class IoOperation { kOpen, kRead, kWrite, kSync, kTruncate, kRename, kRemove, kMakeDirectory, kList, kLock };
+enum class IoOperation {
+  kOpen,
+  kRead,
+  kWrite,
+  kSync,
+  kTruncate,
+  kRename,
+  kRemove,
+  kMakeDirectory,
+  kList,
+  kLock
+};
 
 const char* io_operation_name(IoOperation operation);
 
-// Called before each operation, from any thread. An error makes the operation fail with it; a test may also end the
-// process here. The catalog's SQLite files pass through the same observer (catalog/vfs.cpp).
+// Called before each operation, from any thread. An error makes the operation fail with it; a test
+// may also end the process here. The catalog's SQLite files pass through the same observer
+// (catalog/vfs.cpp).
 using IoObserver = std::function<Result<void>(IoOperation operation, std::string_view path)>;
 
 struct FileInfo {
@@ -46,7 +58,8 @@ class File {
   virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> buffer) const = 0;
   virtual Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
   virtual Result<void> truncate(std::uint64_t size_bytes) = 0;
-  virtual Result<void> sync() = 0;  // durable when it returns. After a failure: stop and recover, never retry.
+  virtual Result<void>
+  sync() = 0;  // durable when it returns. After a failure: stop and recover, never retry.
   virtual Result<std::uint64_t> size_bytes() const = 0;
 };
 
@@ -60,7 +73,8 @@ class FileLock {
 class Connection {
  public:
   virtual ~Connection() = default;
-  // Up to buffer.size() bytes; 0: the other side closed. kInterrupted after timeout_us without a byte.
+  // Up to buffer.size() bytes; 0: the other side closed. kInterrupted after timeout_us without a
+  // byte.
   virtual Result<std::size_t> read(std::span<std::byte> buffer, std::int64_t timeout_us) = 0;
   virtual Result<void> write(std::span<const std::byte> bytes) = 0;
 };
@@ -87,9 +101,11 @@ class Io {
 
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
   virtual Result<FileInfo> info(const std::string& path) = 0;  // kNotFound when missing
-  virtual Result<std::vector<FileInfo>> list(const std::string& directory) = 0;  // by name, without . and ..
+  virtual Result<std::vector<FileInfo>> list(
+      const std::string& directory) = 0;                               // by name, without . and ..
   virtual Result<void> make_directories(const std::string& path) = 0;  // and their parents; durable
-  virtual Result<void> rename(const std::string& from, const std::string& to) = 0;  // replaces; syncs the directory
+  virtual Result<void> rename(const std::string& from,
+                              const std::string& to) = 0;    // replaces; syncs the directory
   virtual Result<void> remove(const std::string& path) = 0;  // kNotFound when missing
   virtual Result<void> sync_directory(const std::string& path) = 0;
   virtual Result<std::string> absolute(const std::string& path) = 0;
@@ -107,22 +123,25 @@ class Io {
 
   virtual Result<std::unique_ptr<Listener>> listen_local(const std::string& path) = 0;  // mode 0600
   virtual Result<std::unique_ptr<Connection>> connect_local(const std::string& path) = 0;
-  virtual Result<std::unique_ptr<DirectoryWatch>> watch(const std::vector<std::string>& directories) = 0;
+  virtual Result<std::unique_ptr<DirectoryWatch>> watch(
+      const std::vector<std::string>& directories) = 0;
 
-  // Told before every operation. Set before the Io is shared between threads; an empty function: nobody.
+  // Told before every operation. Set before the Io is shared between threads; an empty function:
+  // nobody.
   virtual void observe(IoObserver observer) = 0;
-  virtual Result<void> before(IoOperation operation, std::string_view path) = 0;  // calls the observer
+  virtual Result<void> before(IoOperation operation,
+                              std::string_view path) = 0;  // calls the observer
 };
 
 // The machine's own.
 std::unique_ptr<Io> make_system_io();
 
-// A disk in memory, for tests: tells synced from unsynced bytes, so that `crash()` can lose what was not synced.
-// Clock and random numbers come from the seed; sleeping moves the clock.
+// A disk in memory, for tests: tells synced from unsynced bytes, so that `crash()` can lose what
+// was not synced. Clock and random numbers come from the seed; sleeping moves the clock.
 class SimulatedIo : public Io {
  public:
-  // Loses what was not synced: for each unsynced write, kept, dropped or torn at a 512-byte sector, by the seed.
-  // Files that are open become invalid.
+  // Loses what was not synced: for each unsynced write, kept, dropped or torn at a 512-byte sector,
+  // by the seed. Files that are open become invalid.
   virtual void crash() = 0;
   virtual void set_free_bytes(std::uint64_t bytes) = 0;
 };

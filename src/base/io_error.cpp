@@ -38,11 +38,9 @@ constexpr std::array kAdvice = {
 
 Error system_error(int system_code, std::string_view verb, std::string_view path) {
   const char* words = strerrordesc_np(system_code);
-  Error error = make_error(Code::kIo,
-                           fmt::format("cannot {} {}: {}",
-                                       verb,
-                                       path,
-                                       words == nullptr ? "unknown error" : words));
+  Error error = make_error(
+      Code::kIo,
+      fmt::format("cannot {} {}: {}", verb, path, words == nullptr ? "unknown error" : words));
   for (const Advice& advice : kAdvice) {
     if (advice.system_code != system_code) continue;
     error.code = advice.code;

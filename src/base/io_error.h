@@ -1,9 +1,10 @@
-// What the operating system refused, as an Error: the verb, the path, its own words, and what to do next.
+// What the operating system refused, as an Error: the verb, the path, its own words, and what to do
+// next.
 #pragma once
 
-#include <string_view>
-
 #include "base/result.h"
+
+#include <string_view>
 
 namespace lockstep {
 

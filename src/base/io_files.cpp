@@ -1,9 +1,9 @@
 // The convenience functions over any Io, and paths as text.
+#include "base/io.h"
+
 #include <fmt/format.h>
 
 #include <array>
-
-#include "base/io.h"
 
 namespace lockstep {
 
@@ -87,14 +87,16 @@ std::string join_path(std::string_view directory, std::string_view name) {
 }
 
 std::string parent_path(std::string_view path) {
-  while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+  while (path.size() > 1 && path.back() == '/')
+    path.remove_suffix(1);
   const std::size_t slash = path.rfind('/');
   if (slash == std::string_view::npos) return ".";
   return std::string(slash == 0 ? "/" : path.substr(0, slash));
 }
 
 std::string file_name(std::string_view path) {
-  while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+  while (path.size() > 1 && path.back() == '/')
+    path.remove_suffix(1);
   const std::size_t slash = path.rfind('/');
   return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
 }

@@ -1,20 +1,19 @@
-#include <fcntl.h>
-#include <sys/random.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
+#include "base/io.h"
+#include "base/io_error.h"
+#include "base/io_system_parts.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <thread>
-
-#include "base/io.h"
-#include "base/io_error.h"
-#include "base/io_system_parts.h"
+#include <unistd.h>
 
 namespace lockstep {
 namespace {
@@ -79,7 +78,8 @@ class SystemIo final : public Io {
       missing.push_back(part);
       if (parent_path(part) == part) break;
     }
-    for (auto part = missing.rbegin(); part != missing.rend(); ++part) TRY(make_directory(*part));
+    for (auto part = missing.rbegin(); part != missing.rend(); ++part)
+      TRY(make_directory(*part));
     return {};
   }
 
@@ -183,6 +183,8 @@ class SystemIo final : public Io {
 
 }  // namespace
 
-std::unique_ptr<Io> make_system_io() { return std::make_unique<SystemIo>(); }
+std::unique_ptr<Io> make_system_io() {
+  return std::make_unique<SystemIo>();
+}
 
 }  // namespace lockstep

@@ -1,12 +1,12 @@
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cerrno>
-
 #include "base/io_error.h"
 #include "base/io_system_parts.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace lockstep {
 namespace {
@@ -17,7 +17,8 @@ constexpr mode_t kFileMode = 0666;  // less the user's umask
 template <typename Call>
 auto retry(Call call) {
   auto result = call();
-  while (result < 0 && errno == EINTR) result = call();
+  while (result < 0 && errno == EINTR)
+    result = call();
   return result;
 }
 

@@ -1,13 +1,13 @@
 // The pieces of the machine's own Io, one source file each. Only io_system*.cpp includes this.
 #pragma once
 
+#include "base/io.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "base/io.h"
 
 namespace lockstep {
 

@@ -1,19 +1,19 @@
-#include <fcntl.h>
+#include "base/io_error.h"
+#include "base/io_system_parts.h"
+
+#include <climits>
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <optional>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <climits>
-#include <cstring>
-#include <optional>
-
-#include "base/io_error.h"
-#include "base/io_system_parts.h"
 
 namespace lockstep {
 namespace {
@@ -81,8 +81,7 @@ class SystemConnection final : public Connection {
 
   Result<void> write(std::span<const std::byte> bytes) override {
     while (!bytes.empty()) {
-      const ssize_t count =
-          ::send(descriptor_.number(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      const ssize_t count = ::send(descriptor_.number(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) return system_error(errno, "write to", path_);
       bytes = bytes.subspan(static_cast<std::size_t>(count));
@@ -143,8 +142,7 @@ Result<void> clear_stale(const std::string& path) {
 
 Result<Ready> wait_readable(int descriptor, std::int64_t timeout_us, const std::string& path) {
   pollfd request = {descriptor, POLLIN, 0};
-  const std::int64_t timeout_ms =
-      std::clamp<std::int64_t>((timeout_us + 999) / 1000, 0, INT_MAX);
+  const std::int64_t timeout_ms = std::clamp<std::int64_t>((timeout_us + 999) / 1000, 0, INT_MAX);
   const int count = ::poll(&request, 1, static_cast<int>(timeout_ms));
   if (count > 0) return Ready::kYes;
   if (count == 0) return Ready::kTimedOut;

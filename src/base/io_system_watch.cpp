@@ -1,17 +1,17 @@
-#include <dirent.h>
+#include "base/io_error.h"
+#include "base/io_system_parts.h"
+
 #include <fmt/format.h>
-#include <sys/inotify.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <dirent.h>
 #include <filesystem>
 #include <map>
-
-#include "base/io_error.h"
-#include "base/io_system_parts.h"
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace lockstep {
 namespace {
@@ -109,7 +109,8 @@ Result<std::unique_ptr<DirectoryWatch>> watch_system_directories(
   Descriptor descriptor(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
   if (!descriptor.ok()) return system_error(errno, "watch", "folders");
   auto watch = std::make_unique<SystemWatch>(std::move(descriptor));
-  for (const std::string& directory : directories) TRY(watch->add(directory, true));
+  for (const std::string& directory : directories)
+    TRY(watch->add(directory, true));
   return std::unique_ptr<DirectoryWatch>(std::move(watch));
 }
 

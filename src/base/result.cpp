@@ -46,7 +46,8 @@ Error make_error(Code code, std::string message, std::string hint) {
 }
 
 void assertion_failed(const char* condition, const char* message, const char* file, int line) {
-  std::fprintf(stderr, "lockstep: internal error: %s (%s) at %s:%d\n", message, condition, file, line);
+  std::fprintf(
+      stderr, "lockstep: internal error: %s (%s) at %s:%d\n", message, condition, file, line);
   std::abort();
 }
 

@@ -1,17 +1,18 @@
 // Errors are values. A Result<T> is a T or an Error; TRY hands an error on.
 #pragma once
 
+#include "base/assert.h"
+
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 
-#include "base/assert.h"
-
 namespace lockstep {
 
-// What kind of failure it is. Each has one line of prose, an exit code and an HTTP status in error_codes.cpp.
+// What kind of failure it is. Each has one line of prose, an exit code and an HTTP status in
+// error_codes.cpp.
 enum class Code {
   kInvalid,      // the input or the configuration is wrong; the same call fails again
   kUsage,        // the command line is wrong
@@ -39,7 +40,8 @@ struct CodeInfo {
 
 const CodeInfo& code_info(Code code);
 
-// Value. `message` says what happened, with the object's name; `hint` the user's next step, or is empty.
+// Value. `message` says what happened, with the object's name; `hint` the user's next step, or is
+// empty.
 struct Error {
   Code code = Code::kInvalid;
   std::string message;
@@ -59,8 +61,11 @@ class [[nodiscard]] Result {
  public:
   using value_type = T;
 
-  Result(T value) : state_(std::move(value)) {}      // NOLINT(google-explicit-constructor): return value;
-  Result(Error error) : state_(std::move(error)) {}  // NOLINT(google-explicit-constructor): return error;
+  Result(T value)
+      : state_(std::move(value)) {}  // NOLINT(google-explicit-constructor): return value;
+
+  Result(Error error)
+      : state_(std::move(error)) {}  // NOLINT(google-explicit-constructor): return error;
 
   bool ok() const { return state_.index() == 0; }
 
@@ -122,17 +127,17 @@ class [[nodiscard]] Result<void> : public Result<Nothing> {
 
 // `auto x = TRY(f());` gives the value, or returns the error from the enclosing function.
 // `TRY(g());` does so for a Result<void>.
-#define TRY(expression)                                              \
-  __extension__({                                                    \
-    auto try_result_ = (expression);                                 \
-    if (!try_result_.ok()) return std::move(try_result_).error();    \
-    std::move(try_result_).value();                                  \
+#define TRY(expression)                                           \
+  __extension__({                                                 \
+    auto try_result_ = (expression);                              \
+    if (!try_result_.ok()) return std::move(try_result_).error(); \
+    std::move(try_result_).value();                               \
   })
 
 // The same, with context in front of the error: TRY_IN(parse(text), "reading " + path).
-#define TRY_IN(expression, context)                                                            \
-  __extension__({                                                                              \
-    auto try_result_ = (expression);                                                           \
-    if (!try_result_.ok()) return std::move(try_result_).error().with_context((context));      \
-    std::move(try_result_).value();                                                            \
+#define TRY_IN(expression, context)                                                       \
+  __extension__({                                                                         \
+    auto try_result_ = (expression);                                                      \
+    if (!try_result_.ok()) return std::move(try_result_).error().with_context((context)); \
+    std::move(try_result_).value();                                                       \
   })
