@@ -81,6 +81,7 @@ struct Setting {
   std::string_view text;      // one sentence for the manual
   bool required = false;
   std::string_view choices = {};  // for kChoice: "append | upsert | mirror"
+  // Bounds of the value; of a duration in microseconds, of a list on its length.
   std::optional<double> min = {};
   std::optional<double> max = {};
 };
@@ -109,6 +110,9 @@ class Settings final {
   const Mark& mark() const { return mark_; }
 
  private:
+  const Node* find(std::string_view name) const;
+
+  std::vector<std::string> names_;  // of the whole table
   std::vector<std::pair<std::string, Node>> values_;
   std::vector<std::string> given_;
   Mark mark_;
