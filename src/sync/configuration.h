@@ -1,0 +1,98 @@
+// lockstep.yaml as values: what the hub, the sources, the datasets and the models are.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/config.h"
+#include "base/io.h"
+#include "base/result.h"
+#include "table/types.h"
+
+namespace lockstep {
+
+struct HubConfiguration {
+  std::string catalog;  // "sqlite:" and an absolute path
+  std::string data;     // an absolute path
+  std::int64_t commit_rows_max = 100'000;
+};
+
+struct SourceConfiguration {
+  std::string name;
+  std::string type;
+  Node settings;
+  double max_delete = 0.2;  // of a dataset's rows of this source, in one mirrored batch
+  Mark mark;
+};
+
+struct DatasetConfiguration {
+  std::string name;
+  std::vector<std::string> from;  // names of sources
+  std::vector<std::string> key;   // empty: file and row number
+  Schema columns;                 // declared; empty: inferred once, then pinned in the hub
+  std::string latest;             // column that picks the winner among sources; empty: the newest commit
+  Node clean;
+  Node train;
+  Mark mark;
+};
+
+struct TriggerConfiguration {
+  enum class Kind { kEveryCommit, kChanges, kInterval };
+  Kind kind = Kind::kEveryCommit;
+  std::int64_t changes = 0;
+  std::int64_t interval_us = 0;
+};
+
+struct GateConfiguration {
+  bool enabled = true;
+  double batch_error = 2.0;      // the champion's error on the batch, over its rolling error
+  std::int64_t batch_rows_min = 20;
+  double at_most_worse = 0.02;   // test RMSE over the champion's, and over the reference's
+};
+
+struct ModelConfiguration {
+  std::string name;
+  std::string dataset;
+  Node learn;  // the map of the learner's own settings (model_settings() of learn)
+  std::int64_t calibrate_after_rows = 1'000;
+  TriggerConfiguration trigger;
+  GateConfiguration gate;
+  Mark mark;
+};
+
+// Value.
+struct Configuration {
+  std::string path;       // of lockstep.yaml
+  std::string directory;  // absolute; relative paths are from here
+  std::string json;       // canonical, environment filled in but for secrets: what the hub stores as in force
+  HubConfiguration hub;
+  std::vector<SourceConfiguration> sources;
+  std::vector<DatasetConfiguration> datasets;
+  std::vector<ModelConfiguration> models;
+
+  const SourceConfiguration* source(std::string_view name) const;
+  const DatasetConfiguration* dataset(std::string_view name) const;
+  const ModelConfiguration* model(std::string_view name) const;
+};
+
+// Reads and checks everything that can be known without the hub and the data. ${NAME} is taken from the environment;
+// ${file:PATH} is the content of a file. Every mistake names file, line, column, and what to write instead.
+Result<Configuration> load_configuration(Io& io, const std::string& path);
+Result<Configuration> parse_configuration(Io& io, std::string_view text, const std::string& path);
+
+// The one table of settings, by section, for the manual, the JSON schema and `check`.
+struct SettingsSection {
+  std::string_view name;  // "hub", "dataset", "source files", "model", "gate", ...
+  std::string_view text;
+  std::span<const Setting> settings;
+};
+
+std::vector<SettingsSection> settings_sections();
+std::string configuration_manual();       // Markdown
+std::string configuration_json_schema();  // JSON Schema 2020-12
+
+}  // namespace lockstep
