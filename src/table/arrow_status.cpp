@@ -8,7 +8,8 @@ namespace lockstep {
 
 namespace {
 
-// Carries an Error through Arrow, so that a denied or interrupted read does not come out as a corrupt file.
+// Carries an Error through Arrow, so that a denied or interrupted read does not come out as a
+// corrupt file.
 class ErrorDetail final : public arrow::StatusDetail {
  public:
   explicit ErrorDetail(Error error) : error_(std::move(error)) {}

@@ -1,12 +1,12 @@
 // Arrow's statuses as our errors: the only place that knows Arrow's codes.
 #pragma once
 
+#include "base/result.h"
+
 #include <arrow/result.h>
 #include <arrow/status.h>
 
 #include <string_view>
-
-#include "base/result.h"
 
 namespace lockstep {
 

@@ -1,5 +1,7 @@
 #include "table/batch.h"
 
+#include "table/arrow_status.h"
+
 #include <arrow/api.h>
 #include <arrow/array/concatenate.h>
 #include <fmt/format.h>
@@ -8,8 +10,6 @@
 #include <bit>
 #include <cmath>
 #include <limits>
-
-#include "table/arrow_status.h"
 
 namespace lockstep {
 
@@ -36,8 +36,8 @@ Result<void> check_column(const Field& field, const arrow::Array* column, std::i
                                arrow_type(field.type)->ToString()));
   }
   if (column->length() == rows) return {};
-  return invalid(fmt::format(
-      "column '{}' has {} rows, the batch has {}", field.name, column->length(), rows));
+  return invalid(
+      fmt::format("column '{}' has {} rows, the batch has {}", field.name, column->length(), rows));
 }
 
 std::size_t column_bytes(const arrow::Array& column, Type type) {
@@ -88,7 +88,8 @@ std::shared_ptr<arrow::Schema> arrow_schema(const Schema& schema) {
 
 Batch::Batch()
     : schema_(std::make_shared<const Schema>()),
-      signs_(std::make_shared<const std::vector<std::int8_t>>()) {}
+      signs_(std::make_shared<const std::vector<std::int8_t>>()) {
+}
 
 Result<Batch> Batch::make(Schema schema,
                           std::vector<std::shared_ptr<arrow::Array>> columns,
@@ -168,7 +169,8 @@ Value Batch::value(int column, std::int64_t row) const {
 std::vector<Value> Batch::row(std::int64_t row) const {
   std::vector<Value> values;
   values.reserve(columns_.size());
-  for (int i = 0; i < schema_->size(); ++i) values.push_back(value(i, row));
+  for (int i = 0; i < schema_->size(); ++i)
+    values.push_back(value(i, row));
   return values;
 }
 
@@ -203,7 +205,8 @@ Batch Batch::slice(std::int64_t offset, std::int64_t count) const {
   LOCKSTEP_ASSERT(count >= 0, "a slice of less than nothing");
   LOCKSTEP_ASSERT(count <= row_count_ - offset, "a slice behind the last row");
   Batch out = *this;
-  for (auto& one : out.columns_) one = one->Slice(offset, count);
+  for (auto& one : out.columns_)
+    one = one->Slice(offset, count);
   const auto first = signs_->begin() + offset;
   out.signs_ = std::make_shared<const std::vector<std::int8_t>>(first, first + count);
   out.row_count_ = count;
@@ -213,9 +216,11 @@ Batch Batch::slice(std::int64_t offset, std::int64_t count) const {
 Batch Batch::select_rows(std::span<const std::int64_t> rows) const {
   BatchBuilder builder(*schema_);
   for (int column = 0; column < schema_->size(); ++column) {
-    for (const std::int64_t row : rows) builder.append_from(column, *this, column, row);
+    for (const std::int64_t row : rows)
+      builder.append_from(column, *this, column, row);
   }
-  for (const std::int64_t row : rows) builder.append_sign(sign(row));
+  for (const std::int64_t row : rows)
+    builder.append_sign(sign(row));
   Result<Batch> out = builder.finish();
   // Texts beyond Arrow's 2 GiB a column: reachable only by repeating rows of a huge batch.
   LOCKSTEP_ASSERT(out.ok(), "rows were selected beyond what one batch can hold");
@@ -249,8 +254,8 @@ Batch Batch::with_all_signs(int sign) const {
 
 Result<Batch> Batch::with_column(const Field& field, std::shared_ptr<arrow::Array> values) const {
   // A batch without columns has as many rows as signs: here its first column decides.
-  const std::int64_t rows = columns_.empty() && row_count_ == 0 && values ? values->length()
-                                                                          : row_count_;
+  const std::int64_t rows =
+      columns_.empty() && row_count_ == 0 && values ? values->length() : row_count_;
   TRY(check_column(field, values.get(), rows));
   std::vector<Field> fields = schema_->fields();
   Batch out = *this;
@@ -284,7 +289,9 @@ bool Batch::equals(const Batch& other) const {
   return true;
 }
 
-bool rows_equal(const Batch& left, std::int64_t left_row, const Batch& right,
+bool rows_equal(const Batch& left,
+                std::int64_t left_row,
+                const Batch& right,
                 std::int64_t right_row) {
   LOCKSTEP_ASSERT(left.schema() == right.schema(), "rows of two schemas are not compared");
   for (int column = 0; column < left.schema().size(); ++column) {
@@ -295,9 +302,8 @@ bool rows_equal(const Batch& left, std::int64_t left_row, const Batch& right,
     const bool same =
         type == Type::kFloat
             ? same_float(left.float_at(column, left_row), right.float_at(column, right_row))
-        : type == Type::kText
-            ? left.text_at(column, left_row) == right.text_at(column, right_row)
-            : left.value(column, left_row) == right.value(column, right_row);
+        : type == Type::kText ? left.text_at(column, left_row) == right.text_at(column, right_row)
+                              : left.value(column, left_row) == right.value(column, right_row);
     if (!same) return false;
   }
   return true;
@@ -314,7 +320,8 @@ Result<Batch> concatenate(const Schema& schema, std::span<const Batch> batches) 
   std::vector<std::shared_ptr<arrow::Array>> columns;
   for (int column = 0; column < schema.size(); ++column) {
     arrow::ArrayVector parts;
-    for (const Batch& batch : batches) parts.push_back(batch.column(column));
+    for (const Batch& batch : batches)
+      parts.push_back(batch.column(column));
     const std::string what = fmt::format("joining column '{}'", schema.field(column).name);
     columns.push_back(TRY(of_arrow(arrow::Concatenate(parts), what)));
   }

@@ -1,10 +1,10 @@
+#include "table/arrow_status.h"
+#include "table/batch.h"
+
 #include <arrow/api.h>
 #include <fmt/format.h>
 
 #include <utility>
-
-#include "table/arrow_status.h"
-#include "table/batch.h"
 
 namespace lockstep {
 
@@ -86,7 +86,8 @@ std::unique_ptr<arrow::ArrayBuilder> make_column(Type type) {
 }  // namespace
 
 BatchBuilder::BatchBuilder(Schema schema) : state_(std::make_unique<State>()) {
-  for (const Field& field : schema.fields()) state_->columns.push_back(make_column(field.type));
+  for (const Field& field : schema.fields())
+    state_->columns.push_back(make_column(field.type));
   state_->schema = std::move(schema);
 }
 
@@ -95,7 +96,7 @@ BatchBuilder::BatchBuilder(BatchBuilder&&) noexcept = default;
 BatchBuilder& BatchBuilder::operator=(BatchBuilder&&) noexcept = default;
 
 void BatchBuilder::append(int column, const Value& value) {
-  std::visit(Appending{*state_, column}, value);
+  std::visit(State::Appending{*state_, column}, value);
 }
 
 void BatchBuilder::append_null(int column) {
@@ -137,13 +138,15 @@ void BatchBuilder::append_sign(int sign) {
 
 void BatchBuilder::append_row(std::span<const Value> values, int sign) {
   LOCKSTEP_ASSERT(values.size() == state_->columns.size(), "a row has a value for each column");
-  for (std::size_t i = 0; i < values.size(); ++i) append(static_cast<int>(i), values[i]);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    append(static_cast<int>(i), values[i]);
   append_sign(sign);
 }
 
 void BatchBuilder::append_row_from(const Batch& batch, std::int64_t row, int sign) {
   LOCKSTEP_ASSERT(batch.schema().size() == state_->schema.size(), "rows of one schema are copied");
-  for (int i = 0; i < state_->schema.size(); ++i) append_from(i, batch, i, row);
+  for (int i = 0; i < state_->schema.size(); ++i)
+    append_from(i, batch, i, row);
   append_sign(sign);
 }
 

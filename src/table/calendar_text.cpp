@@ -1,9 +1,10 @@
-// Dates and timestamps as text. The civil calendar by H. Hinnant, "chrono-compatible low-level date algorithms".
+// Dates and timestamps as text. The civil calendar by H. Hinnant, "chrono-compatible low-level date
+// algorithms".
+#include "table/scalar_text.h"
+
 #include <fmt/format.h>
 
 #include <limits>
-
-#include "table/scalar_text.h"
 
 namespace lockstep {
 
@@ -168,7 +169,8 @@ std::int64_t scan_zone_minutes(Scanner& scanner, int fallback_minutes) {
 void append_fraction(std::int64_t fraction_us, std::string& out) {
   if (fraction_us == 0) return;
   out += fmt::format(".{:06}", fraction_us);
-  while (out.back() == '0') out.pop_back();
+  while (out.back() == '0')
+    out.pop_back();
 }
 
 }  // namespace

@@ -1,23 +1,24 @@
 // The byte forms of keys and rows.
 //
-// A key is the concatenation of its values. Each starts with a tag, so that the bytes can be read back:
+// A key is the concatenation of its values. Each starts with a tag, so that the bytes can be read
+// back:
 //   01                    null
 //   02 b                  bool: 00, 01
 //   03 8 bytes            int: big-endian, sign bit flipped
-//   04 8 bytes            float: big-endian; negative ones inverted, others with the sign bit set; NaN all ones
-//   05 bytes 00           text: a NUL byte inside becomes 00 FF
-//   06 4 bytes            date: as int
-//   07 8 bytes            timestamp: as int
-// The 00 that ends a text is followed by a tag or nothing, never by FF, and sorts below every byte of a longer text.
+//   04 8 bytes            float: big-endian; negative ones inverted, others with the sign bit set;
+//   NaN all ones 05 bytes 00           text: a NUL byte inside becomes 00 FF 06 4 bytes date: as
+//   int 07 8 bytes            timestamp: as int
+// The 00 that ends a text is followed by a tag or nothing, never by FF, and sorts below every byte
+// of a longer text.
+#include "base/hash.h"
+#include "table/batch.h"
+
 #include <fmt/format.h>
 
 #include <bit>
 #include <cmath>
 #include <limits>
 #include <unordered_map>
-
-#include "base/hash.h"
-#include "table/batch.h"
 
 namespace lockstep {
 
@@ -104,28 +105,28 @@ void append_key_cell(const Batch& batch, int column, std::int64_t row, std::stri
   }
 }
 
-// Takes the values of a key off its front.
+// Takes the values of a key off its front. Each reader gives false where no encoder wrote this.
 class KeyReader {
  public:
   explicit KeyReader(std::string_view bytes) : rest_(bytes) {}
 
   bool done() const { return rest_.empty(); }
 
-  // nothing: no encoder wrote this
-  std::optional<Value> next() {
+  bool next(Value& out) {
     const char tag = rest_.front();
     rest_.remove_prefix(1);
     switch (tag) {
       case kNullTag:
-        return Value();
+        out = Value();
+        return true;
       case kBoolTag:
-        return boolean();
+        return boolean(out);
       case kFloatTag:
-        return number();
+        return number(out);
       case kTextTag:
-        return text();
+        return text(out.emplace<std::string>());
       default:
-        return whole(tag);
+        return whole(tag, out);
     }
   }
 
@@ -140,45 +141,44 @@ class KeyReader {
     return bits;
   }
 
-  std::optional<Value> boolean() {
-    const std::optional<std::uint64_t> bits = big_endian(1);
-    if (!bits || *bits > 1) return std::nullopt;
-    return Value(*bits == 1);
+  bool boolean(Value& out) {
+    const std::uint64_t bits = big_endian(1).value_or(2);
+    out = bits == 1;
+    return bits <= 1;
   }
 
-  std::optional<Value> number() {
+  bool number(Value& out) {
     const std::optional<std::uint64_t> bits = big_endian(8);
-    if (!bits) return std::nullopt;
+    if (!bits) return false;
     const bool positive = (*bits & kSignBit) != 0;
     double value = std::bit_cast<double>(positive ? *bits ^ kSignBit : ~*bits);
     if (*bits == kNanBits) value = std::numeric_limits<double>::quiet_NaN();
-    if (ordered_bits(value) != *bits) return std::nullopt;
-    return Value(value);
+    out = value;
+    return ordered_bits(value) == *bits;
   }
 
-  std::optional<Value> text() {
-    std::string value;
+  bool text(std::string& out) {
     for (;;) {
       const std::size_t zero = rest_.find('\0');
-      if (zero == std::string_view::npos) return std::nullopt;
-      value += rest_.substr(0, zero);
+      if (zero == std::string_view::npos) return false;
+      out += rest_.substr(0, zero);
       rest_.remove_prefix(zero + 1);
-      if (!rest_.starts_with('\xFF')) return Value(std::move(value));
-      value.push_back('\0');
+      if (!rest_.starts_with('\xFF')) return true;
+      out.push_back('\0');
       rest_.remove_prefix(1);
     }
   }
 
-  std::optional<Value> whole(char tag) {
-    if (tag != kIntTag && tag != kDateTag && tag != kTimestampTag) return std::nullopt;
+  bool whole(char tag, Value& out) {
+    if (tag != kIntTag && tag != kDateTag && tag != kTimestampTag) return false;
     const std::optional<std::uint64_t> bits = big_endian(tag == kDateTag ? 4 : 8);
-    if (!bits) return std::nullopt;
-    if (tag == kDateTag) {
-      const auto days = static_cast<std::uint32_t>(*bits) ^ std::uint32_t{1} << 31;
-      return Value(Date{static_cast<std::int32_t>(days)});
-    }
+    if (!bits) return false;
     const auto value = static_cast<std::int64_t>(*bits ^ kSignBit);
-    return tag == kIntTag ? Value(value) : Value(Timestamp{value});
+    const auto days = static_cast<std::uint32_t>(*bits) ^ std::uint32_t{1} << 31;
+    if (tag == kIntTag) out = value;
+    if (tag == kTimestampTag) out = Timestamp{value};
+    if (tag == kDateTag) out = Date{static_cast<std::int32_t>(days)};
+    return true;
   }
 
   std::string_view rest_;
@@ -188,13 +188,15 @@ class KeyReader {
 
 std::string encode_key(const Batch& batch, std::span<const int> key_columns, std::int64_t row) {
   std::string out;
-  for (const int column : key_columns) append_key_cell(batch, column, row, out);
+  for (const int column : key_columns)
+    append_key_cell(batch, column, row, out);
   return out;
 }
 
 std::string encode_key(std::span<const Value> values) {
   std::string out;
-  for (const Value& value : values) std::visit(KeyBytes{out}, value);
+  for (const Value& value : values)
+    std::visit(KeyBytes{out}, value);
   return out;
 }
 
@@ -202,12 +204,9 @@ Result<std::vector<Value>> decode_key(std::string_view bytes) {
   KeyReader reader(bytes);
   std::vector<Value> values;
   while (!reader.done()) {
-    std::optional<Value> value = reader.next();
-    if (!value) {
-      return make_error(Code::kCorrupt,
-                        fmt::format("value {} of a stored key cannot be read", values.size() + 1));
-    }
-    values.push_back(*std::move(value));
+    if (reader.next(values.emplace_back())) continue;
+    return make_error(Code::kCorrupt,
+                      fmt::format("value {} of a stored key cannot be read", values.size()));
   }
   return values;
 }
@@ -248,7 +247,8 @@ struct Hash64 {
 template <typename T>
 using ByBytes = std::unordered_map<std::string, T, Hash64>;
 
-// For each row, whether a row of the opposite sign and the same content takes it away: the nearest one that is free.
+// For each row, whether a row of the opposite sign and the same content takes it away: the nearest
+// one that is free.
 std::vector<bool> cancelled_rows(const Batch& batch) {
   std::vector<bool> cancelled(static_cast<std::size_t>(batch.row_count()), false);
   ByBytes<std::vector<std::int64_t>> open;  // rows of one content and, by construction, of one sign
@@ -301,7 +301,8 @@ void put_deletes_first(const Batch& batch,
 Result<Batch> net(const Batch& batch, std::span<const int> key_columns) {
   bool enters = false;
   bool leaves = false;
-  for (const std::int8_t sign : batch.signs()) (sign > 0 ? enters : leaves) = true;
+  for (const std::int8_t sign : batch.signs())
+    (sign > 0 ? enters : leaves) = true;
   if (!enters || !leaves) return batch;  // nothing to cancel: bulk loads end here
   const std::vector<bool> cancelled = cancelled_rows(batch);
   std::vector<std::int64_t> rows;

@@ -80,7 +80,8 @@ std::optional<double> float_of_text(std::string_view text, bool decimal_comma) {
   text = without_plus(text);
   if (text.empty()) return std::nullopt;
   const char last = text.back();
-  // Only nan, inf and infinity end in a letter; they are taken here, so that from_chars' "nan(...)" never is.
+  // Only nan, inf and infinity end in a letter; they are taken here, so that from_chars' "nan(...)"
+  // never is.
   if (!is_digit(last) && last != '.' && last != ',') return special_float(text);
   return decimal_comma ? comma_float(text) : plain_float(text);
 }
@@ -125,7 +126,8 @@ std::string not_a(std::string_view text, Type type) {
 
 namespace {
 
-// How many continuation bytes follow `first`, and the range of the first of them; nothing: no character starts so.
+// How many continuation bytes follow `first`, and the range of the first of them; nothing: no
+// character starts so.
 struct Utf8Lead {
   int follow = 0;
   unsigned char low = 0x80;

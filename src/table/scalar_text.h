@@ -1,12 +1,13 @@
-// How one value is spelled: the parsers and printers behind types.h and the text codecs. Nothing allocates on success.
+// How one value is spelled: the parsers and printers behind types.h and the text codecs. Nothing
+// allocates on success.
 #pragma once
+
+#include "table/types.h"
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "table/types.h"
 
 namespace lockstep {
 
@@ -15,8 +16,9 @@ enum class DateOrder { kIso, kDayFirst, kMonthFirst };
 // What a text's spelling depends on besides its type.
 struct Spelling {
   bool decimal_comma = false;
-  DateOrder date_order = DateOrder::kIso;  // ISO 8601 is taken under every order: its year comes first
-  int utc_offset_minutes = 0;              // of timestamps without a zone
+  DateOrder date_order =
+      DateOrder::kIso;         // ISO 8601 is taken under every order: its year comes first
+  int utc_offset_minutes = 0;  // of timestamps without a zone
 };
 
 // Each gives nothing where `text` is not wholly a value of the type, or is out of its range.
@@ -36,7 +38,8 @@ std::string text_of_timestamp(Timestamp timestamp);
 // "'7x' is not an int"; a long text is cut.
 std::string not_a(std::string_view text, Type type);
 
-// UTF-8 as Unicode 15 table 3-7 has it. The index of the first byte that is not part of a character, or nothing.
+// UTF-8 as Unicode 15 table 3-7 has it. The index of the first byte that is not part of a
+// character, or nothing.
 std::optional<std::size_t> first_invalid_utf8(std::string_view text);
 
 }  // namespace lockstep

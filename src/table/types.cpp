@@ -1,14 +1,14 @@
 #include "table/types.h"
 
+#include "base/config.h"
+#include "table/scalar_text.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <map>
 #include <utility>
-
-#include "base/config.h"
-#include "table/scalar_text.h"
 
 namespace lockstep {
 
@@ -49,7 +49,8 @@ std::string lower_ascii(std::string_view text) {
 }
 
 bool is_reserved(std::string_view lower_name) {
-  constexpr std::array<std::string_view, 3> kReserved = {"row_id", "begin_snapshot", "end_snapshot"};
+  constexpr std::array<std::string_view, 3> kReserved = {
+      "row_id", "begin_snapshot", "end_snapshot"};
   return lower_name.starts_with("_ducklake_") ||
          std::ranges::find(kReserved, lower_name) != kReserved.end();
 }
@@ -102,14 +103,16 @@ Result<int> Schema::require(std::string_view name) const {
 Result<std::vector<int>> Schema::require_all(const std::vector<std::string>& names) const {
   std::vector<int> indexes;
   indexes.reserve(names.size());
-  for (const std::string& name : names) indexes.push_back(TRY(require(name)));
+  for (const std::string& name : names)
+    indexes.push_back(TRY(require(name)));
   return indexes;
 }
 
 std::vector<std::string> Schema::names() const {
   std::vector<std::string> out;
   out.reserve(fields_.size());
-  for (const Field& one : fields_) out.push_back(one.name);
+  for (const Field& one : fields_)
+    out.push_back(one.name);
   return out;
 }
 
@@ -127,11 +130,11 @@ Result<void> check_column_names(const Schema& schema) {
     }
     const auto [place, is_new] = seen.emplace(lower_name, field.name);
     if (is_new) continue;
-    const std::string what = place->second == field.name
-                                 ? fmt::format("two columns have the name '{}'", field.name)
-                                 : fmt::format("the columns '{}' and '{}' differ only in case",
-                                               place->second,
-                                               field.name);
+    const std::string what =
+        place->second == field.name
+            ? fmt::format("two columns have the name '{}'", field.name)
+            : fmt::format(
+                  "the columns '{}' and '{}' differ only in case", place->second, field.name);
     return invalid(what, fmt::format("rename one, for instance to '{}_2'", field.name));
   }
   return {};
