@@ -1,0 +1,56 @@
+// How SQLite reaches files: a virtual file system ("VFS") of its own for each open catalog, so that
+// Io stands between. Internal to the catalog layer.
+//
+// SQLite's list of VFSes belongs to the whole process and is guarded by SQLite. The name is made
+// from the object's address, so that several catalogs, Ios and threads never meet; it leaves the
+// list with the object.
+#pragma once
+
+#include "base/io.h"
+#include "base/result.h"
+#include "catalog/catalog.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+struct sqlite3_vfs;
+
+namespace lockstep {
+
+// What the file functions share with the connection. One thread at a time.
+struct VfsState {
+  Io& io;
+  sqlite3_vfs* system = nullptr;  // SQLite's own, under kSystem
+  std::optional<Error> failure;   // Io's newest; SQLite itself passes on only a number
+  bool write_failed = false;  // a write, truncation or sync: the files are in doubt from then on
+};
+
+// Resource. Must outlive every connection that was opened through it.
+class SqliteVfs final {
+ public:
+  static Result<std::unique_ptr<SqliteVfs>> make(Io& io, SqliteFiles files);
+  ~SqliteVfs();
+  SqliteVfs(const SqliteVfs&) = delete;
+  SqliteVfs& operator=(const SqliteVfs&) = delete;
+
+  const std::string& name() const { return name_; }
+
+  VfsState& state() { return state_; }
+
+ private:
+  explicit SqliteVfs(Io& io);
+
+  VfsState state_;
+  std::string name_;
+  std::unique_ptr<sqlite3_vfs> vfs_;
+};
+
+// Set the functions that open, delete and look for files, and what they say of themselves.
+void use_system_files(sqlite3_vfs& vfs);
+void use_io_files(sqlite3_vfs& vfs);
+
+// Keeps `error` for the message, notes that a write failed, and returns `code`.
+int fail_operation(VfsState& state, IoOperation operation, Error error, int code);
+
+}  // namespace lockstep
