@@ -53,7 +53,7 @@ int fail_operation(VfsState& state, IoOperation operation, Error error, int code
   return code;
 }
 
-SqliteVfs::SqliteVfs(Io& io) : state_{.io = io}, vfs_(std::make_unique<sqlite3_vfs>()) {
+SqliteVfs::SqliteVfs(Io& io) : state_(io), vfs_(std::make_unique<sqlite3_vfs>()) {
   name_ = fmt::format("lockstep-{}", fmt::ptr(this));
 }
 

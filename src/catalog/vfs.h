@@ -20,6 +20,8 @@ namespace lockstep {
 
 // What the file functions share with the connection. One thread at a time.
 struct VfsState {
+  explicit VfsState(Io& state_io) : io(state_io) {}
+
   Io& io;
   sqlite3_vfs* system = nullptr;  // SQLite's own, under kSystem
   std::optional<Error> failure;   // Io's newest; SQLite itself passes on only a number
