@@ -26,11 +26,11 @@ class ErrorDetail final : public arrow::StatusDetail {
   Error error_;
 };
 
+// Parquet calls a malformed file an IOError: true ones come from our own files, and carry an Error.
 Code code_of_status(const arrow::Status& status) {
   switch (status.code()) {
     case arrow::StatusCode::NotImplemented:
       return Code::kUnsupported;
-    case arrow::StatusCode::IOError:
     case arrow::StatusCode::OutOfMemory:
       return Code::kIo;
     default:

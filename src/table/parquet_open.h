@@ -1,0 +1,29 @@
+// Opening any Parquet file through an Io: shared by the hub's reader and the codec.
+#pragma once
+
+#include "base/io.h"
+#include "base/result.h"
+
+#include <parquet/arrow/reader.h>
+
+#include <exception>
+#include <memory>
+#include <string>
+
+namespace lockstep {
+
+Result<std::unique_ptr<parquet::arrow::FileReader>> open_parquet_file(Io& io,
+                                                                      const std::string& path);
+
+// The Parquet library throws on corrupt files where it returns no status: what it throws becomes an
+// error.
+template <typename Call>
+auto catching(std::string_view what, Call call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::exception& thrown) {
+    return invalid(std::string(what) + ": " + thrown.what());
+  }
+}
+
+}  // namespace lockstep

@@ -1,0 +1,139 @@
+#include "table/arrow_status.h"
+#include "table/parquet.h"
+#include "table/parquet_open.h"
+
+#include <arrow/api.h>
+#include <arrow/array/concatenate.h>
+#include <fmt/format.h>
+#include <parquet/file_reader.h>
+#include <parquet/metadata.h>
+
+#include <algorithm>
+#include <map>
+
+namespace lockstep {
+
+namespace {
+
+// What cannot be read in the hub's own files was not what the hub wrote.
+template <typename R>
+R own_file(R result) {
+  if (result.ok() || result.error().code != Code::kInvalid) return result;
+  Error error = std::move(result).error();
+  error.code = Code::kCorrupt;
+  return error;
+}
+
+// Field id to leaf column, of the columns at the top. Another writer's nested columns are passed
+// over.
+std::map<int, int> columns_by_id(const parquet::FileMetaData& metadata) {
+  std::map<int, int> out;
+  const parquet::SchemaDescriptor& schema = *metadata.schema();
+  for (int leaf = 0; leaf < schema.num_columns(); ++leaf) {
+    const parquet::schema::Node& node = *schema.Column(leaf)->schema_node();
+    const bool top = schema.GetColumnRoot(leaf) == &node;
+    if (top && node.field_id() >= 0) out.emplace(node.field_id(), leaf);
+  }
+  return out;
+}
+
+class Reader final : public ParquetReader {
+ public:
+  Reader(std::string path, std::unique_ptr<parquet::arrow::FileReader> file)
+      : path_(std::move(path)), file_(std::move(file)) {}
+
+  Result<void> index() {
+    return catching(what(), [this]() -> Result<void> {
+      const auto metadata = file_->parquet_reader()->metadata();
+      columns_ = columns_by_id(*metadata);
+      std::int64_t rows = 0;
+      for (int group = 0; group < metadata->num_row_groups(); ++group) {
+        starts_.push_back(rows);
+        const std::int64_t count = metadata->RowGroup(group)->num_rows();
+        if (count < 0) return invalid(what() + ": a row group with less than no rows");
+        rows += count;
+      }
+      starts_.push_back(rows);
+      if (rows != metadata->num_rows()) return invalid(what() + ": the row groups miss rows");
+      return {};
+    });
+  }
+
+  std::int64_t row_count() const override { return starts_.back(); }
+
+  int row_group_count() const override { return static_cast<int>(starts_.size()) - 1; }
+
+  std::int64_t row_group_start(int group) const override {
+    LOCKSTEP_ASSERT(group >= 0, "a row group below zero");
+    LOCKSTEP_ASSERT(group < row_group_count(), "no such row group");
+    return starts_[static_cast<std::size_t>(group)];
+  }
+
+  Result<Batch> read_row_group(int group, std::span<const ParquetColumn> columns) override {
+    const std::int64_t start = row_group_start(group);
+    const std::int64_t rows = starts_[static_cast<std::size_t>(group) + 1] - start;
+    return own_file(
+        catching(what(), [&]() -> Result<Batch> { return read(group, rows, columns); }));
+  }
+
+ private:
+  std::string what() const { return "reading " + path_; }
+
+  // The leaves that are wanted, once each, ascending: the order in which Arrow gives them.
+  std::vector<int> leaves_of(std::span<const ParquetColumn> columns) const {
+    std::vector<int> leaves;
+    for (const ParquetColumn& column : columns) {
+      const auto found = columns_.find(column.field_id);
+      if (found != columns_.end()) leaves.push_back(found->second);
+    }
+    std::ranges::sort(leaves);
+    leaves.erase(std::unique(leaves.begin(), leaves.end()), leaves.end());
+    return leaves;
+  }
+
+  Result<Batch> read(int group, std::int64_t rows, std::span<const ParquetColumn> columns) {
+    const std::vector<int> leaves = leaves_of(columns);
+    std::shared_ptr<arrow::Table> table;
+    if (!leaves.empty()) table = TRY(of_arrow(file_->ReadRowGroup(group, leaves), what()));
+    std::vector<Field> fields;
+    std::vector<std::shared_ptr<arrow::Array>> arrays;
+    for (const ParquetColumn& column : columns) {
+      fields.push_back(column.field);
+      const auto found = columns_.find(column.field_id);
+      if (found == columns_.end()) {
+        arrays.push_back(
+            TRY(of_arrow(arrow::MakeArrayOfNull(arrow_type(column.field.type), rows), what())));
+        continue;
+      }
+      const auto place = std::ranges::lower_bound(leaves, found->second) - leaves.begin();
+      arrays.push_back(TRY(one_array(*table->column(static_cast<int>(place)))));
+    }
+    std::vector<std::int8_t> signs(static_cast<std::size_t>(rows), 1);
+    return Batch::make(Schema(std::move(fields)), std::move(arrays), std::move(signs))
+        .with_context(what());
+  }
+
+  Result<std::shared_ptr<arrow::Array>> one_array(const arrow::ChunkedArray& chunks) const {
+    if (chunks.num_chunks() == 1) return chunks.chunk(0);
+    if (chunks.num_chunks() == 0) {
+      return of_arrow(arrow::MakeArrayOfNull(chunks.type(), 0), what());
+    }
+    return of_arrow(arrow::Concatenate(chunks.chunks()), what());
+  }
+
+  std::string path_;
+  std::unique_ptr<parquet::arrow::FileReader> file_;
+  std::map<int, int> columns_;
+  std::vector<std::int64_t> starts_;  // of each row group, and the end
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ParquetReader>> open_parquet_reader(Io& io, const std::string& path) {
+  auto file = TRY(own_file(open_parquet_file(io, path)));
+  auto reader = std::make_unique<Reader>(path, std::move(file));
+  TRY(own_file(reader->index()));
+  return std::unique_ptr<ParquetReader>(std::move(reader));
+}
+
+}  // namespace lockstep

@@ -1,0 +1,85 @@
+#include "table/parquet_statistics.h"
+
+#include <arrow/api.h>
+
+#include <cmath>
+#include <string>
+#include <string_view>
+
+namespace lockstep {
+
+namespace {
+
+// The lowest and highest value of an array that is not null and not NaN.
+template <typename T>
+class Bounds {
+ public:
+  void add(const T& value) {
+    if (!any_ || value < min_) min_ = value;
+    if (!any_ || max_ < value) max_ = value;
+    any_ = true;
+  }
+
+  template <typename Stored>
+  void widen(ParquetColumnStatistics& statistics) const {
+    if (!any_) return;
+    const Stored low(min_);
+    const Stored high(max_);
+    const bool first = is_null(statistics.min);
+    if (first || low < std::get<Stored>(statistics.min)) statistics.min = low;
+    if (first || std::get<Stored>(statistics.max) < high) statistics.max = high;
+  }
+
+ private:
+  bool any_ = false;
+  T min_{};
+  T max_{};
+};
+
+template <typename ArrayType, typename T, typename Stored>
+void add_values(const arrow::Array& array, ParquetColumnStatistics& statistics) {
+  const auto& values = static_cast<const ArrayType&>(array);
+  Bounds<T> bounds;
+  for (std::int64_t row = 0; row < values.length(); ++row) {
+    if (values.IsValid(row)) bounds.add(T(values.GetView(row)));
+  }
+  bounds.template widen<Stored>(statistics);
+}
+
+void add_floats(const arrow::Array& array, ParquetColumnStatistics& statistics) {
+  const auto& values = static_cast<const arrow::DoubleArray&>(array);
+  Bounds<double> bounds;
+  for (std::int64_t row = 0; row < values.length(); ++row) {
+    if (values.IsNull(row)) continue;
+    const double value = values.Value(row);
+    if (std::isnan(value)) {
+      statistics.has_nan = true;
+    } else {
+      bounds.add(value);
+    }
+  }
+  bounds.widen<double>(statistics);
+}
+
+}  // namespace
+
+void add_to_statistics(const Batch& batch, int column, ParquetColumnStatistics& statistics) {
+  const arrow::Array& array = *batch.column(column);
+  statistics.null_count += array.null_count();
+  switch (batch.schema().field(column).type) {
+    case Type::kBool:
+      return add_values<arrow::BooleanArray, bool, bool>(array, statistics);
+    case Type::kInt:
+      return add_values<arrow::Int64Array, std::int64_t, std::int64_t>(array, statistics);
+    case Type::kFloat:
+      return add_floats(array, statistics);
+    case Type::kText:
+      return add_values<arrow::StringArray, std::string_view, std::string>(array, statistics);
+    case Type::kDate:
+      return add_values<arrow::Date32Array, Date, Date>(array, statistics);
+    case Type::kTimestamp:
+      return add_values<arrow::TimestampArray, Timestamp, Timestamp>(array, statistics);
+  }
+}
+
+}  // namespace lockstep
