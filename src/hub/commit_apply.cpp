@@ -1,0 +1,187 @@
+#include "hub/commit_apply.h"
+
+#include "hub/inlined_rows.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace lockstep {
+
+namespace {
+
+Result<Batch> with_row_ids(const Batch& rows, const TablePlan& plan) {
+  BatchBuilder ids(Schema({{kRowIdColumn, Type::kInt}}));
+  for (const auto& [row, row_id] : plan.entering) {
+    ids.append_int(0, row_id);
+    ids.append_sign(1);
+  }
+  const Batch column = TRY(ids.finish());
+  return rows.with_column({kRowIdColumn, Type::kInt}, column.column(0));
+}
+
+Result<ParquetFileInfo> write_rows(Io& io, const std::string& path, const TablePlan& plan) {
+  std::vector<std::int64_t> chosen;
+  chosen.reserve(plan.entering.size());
+  for (const auto& [row, row_id] : plan.entering)
+    chosen.push_back(row);
+  Batch rows = plan.rows->select_rows(chosen);
+  std::vector<ParquetColumn> columns = plan.table->lake.columns;
+  if (plan.explicit_row_ids) {
+    rows = TRY(with_row_ids(rows, plan));
+    columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField});
+  }
+  auto writer = TRY(open_parquet_writer(io, path, columns));
+  TRY(writer->write(rows));
+  return writer->finish();
+}
+
+Result<void> insert_data_file(Catalog& catalog,
+                              const LakeTable& table,
+                              const WrittenFile& written) {
+  Statement* row = TRY(catalog.cached(
+      "INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path, "
+      "path_is_relative, file_format, "
+      "record_count, file_size_bytes, row_id_start) VALUES (?, ?, ?, ?, 1, 'parquet', ?, ?, ?)"));
+  TRY(row->run({written.file.id,
+                table.id,
+                written.file.begin,
+                written.name,
+                written.file.row_count,
+                static_cast<std::int64_t>(written.info.size_bytes),
+                written.file.row_id_start}));
+  return insert_file_statistics(catalog, table, written.file.id, written.info);
+}
+
+Result<void> insert_deletes(Catalog& catalog, const TablePlan& plan, std::int64_t snapshot) {
+  if (plan.deleted.empty()) return {};
+  const std::int64_t table_id = plan.table->lake.id;
+  if (!plan.table->has_inlined_deletes) TRY(create_inlined_deletes(catalog, table_id));
+  Statement* row = TRY(
+      catalog.cached(fmt::format("INSERT INTO {}(file_id, row_id, begin_snapshot) VALUES (?, ?, ?)",
+                                 inlined_deletes_name(table_id))));
+  for (const auto& [file_id, position] : plan.deleted)
+    TRY(row->run({file_id, position, snapshot}));
+  return {};
+}
+
+Result<void> end_files(Catalog& catalog, const TablePlan& plan, std::int64_t snapshot) {
+  for (const std::int64_t file_id : plan.ended_files) {
+    Statement* data =
+        TRY(catalog.cached("UPDATE ducklake_data_file SET end_snapshot = ? WHERE data_file_id = ? "
+                           "AND end_snapshot IS NULL"));
+    TRY(data->run({snapshot, file_id}));
+    Statement* deletes =
+        TRY(catalog.cached("UPDATE ducklake_delete_file SET end_snapshot = ? WHERE data_file_id = "
+                           "? AND end_snapshot IS NULL"));
+    TRY(deletes->run({snapshot, file_id}));
+  }
+  return {};
+}
+
+Result<void> apply_models(RecordStore& records, const CommitRequest& request, Timestamp time) {
+  for (const DefinitionRecord& definition : request.definitions)
+    TRY(records.add_definition(definition));
+  for (const ModelVersionRecord& version : request.versions)
+    TRY(records.add_version(version));
+  for (AliasEvent event : request.aliases) {
+    event.time = time;
+    TRY(records.add_alias_event(event));
+  }
+  for (const ModelStateRecord& state : request.model_states)
+    TRY(records.put_model_state(state));
+  return {};
+}
+
+}  // namespace
+
+Result<WrittenFile> write_data_file(Io& io,
+                                    const std::string& data_path,
+                                    const TablePlan& plan,
+                                    std::int64_t snapshot) {
+  LOCKSTEP_ASSERT(plan.file_id.has_value(), "hub: inlined rows are to be written to a file");
+  const LakeTable& table = plan.table->lake;
+  WrittenFile written;
+  written.name = fmt::format("lockstep-{}.parquet", random_uuid(io));
+  const std::string folder = data_path + table.folder;
+  TRY(io.make_directories(folder));
+  written.file.path = folder + written.name;
+  auto info = write_rows(io, written.file.path, plan);
+  if (!info.ok()) {
+    // A file that no row names costs space and nothing else, so the first error is the one to tell.
+    static_cast<void>(io.remove(written.file.path));
+    return std::move(info).error().with_context(
+        fmt::format("{}: ", table_text(table.definition.name)));
+  }
+  written.info = std::move(info).value();
+  LOCKSTEP_ASSERT(written.info.row_count == static_cast<std::int64_t>(plan.entering.size()),
+                  "hub: a data file has other rows than its commit");
+  TRY(io.sync_directory(folder));
+  written.file.id = *plan.file_id;
+  written.file.begin = snapshot;
+  written.file.row_count = written.info.row_count;
+  written.file.row_id_start = plan.first_row_id;
+  return written;
+}
+
+TableStatistics statistics_after(const TablePlan& plan, const WrittenFile* file) {
+  TableStatistics after = plan.table->statistics;
+  after.stored = after.stored || !plan.entering.empty();
+  after.record_count += static_cast<std::int64_t>(plan.entering.size());
+  after.next_row_id = plan.next_row_id;
+  if (file != nullptr) after.file_bytes += static_cast<std::int64_t>(file->info.size_bytes);
+  std::vector<std::int64_t> rows;
+  for (const auto& [row, row_id] : plan.entering)
+    rows.push_back(row);
+  for (std::size_t column = 0; column < after.columns.size(); ++column) {
+    after.columns[column].widen(file != nullptr
+                                    ? bounds_of(file->info.columns[column])
+                                    : bounds_of(*plan.rows, static_cast<int>(column), rows));
+  }
+  return after;
+}
+
+Result<void> apply_table(Catalog& catalog,
+                         const TablePlan& plan,
+                         const WrittenFile* file,
+                         const TableStatistics& after,
+                         std::int64_t snapshot) {
+  const LakeTable& table = plan.table->lake;
+  TRY(end_inlined(catalog, table, plan.ended_inlined, snapshot));
+  TRY(insert_deletes(catalog, plan, snapshot));
+  TRY(end_files(catalog, plan, snapshot));
+  if (file != nullptr) {
+    TRY(insert_data_file(catalog, table, *file));
+  } else {
+    TRY(insert_inlined(catalog, table, *plan.rows, plan.entering, snapshot));
+  }
+  if (plan.entering.empty()) return {};
+  return store_statistics(catalog, table, plan.table->statistics, after);
+}
+
+Result<void> apply_records(RecordStore& records,
+                           const CommitRequest& request,
+                           const CommitRecord& commit) {
+  TRY(records.insert_commit(commit));
+  for (const auto& [source, position] : request.positions) {
+    TRY(records.put_position({.source = source, .position = position, .commit = commit.id}));
+  }
+  TRY(apply_models(records, request, commit.time));
+  for (const OverrideRecord& added : request.add_overrides)
+    TRY(records.add_override(added));
+  for (const OverrideRecord& removed : request.remove_overrides) {
+    TRY(records.remove_override(removed.dataset, removed.key));
+  }
+  if (request.configuration) TRY(records.put_configuration(*request.configuration));
+  return {};
+}
+
+std::string models_json(const std::vector<ModelVersionRecord>& versions) {
+  if (versions.empty()) return {};
+  nlohmann::json models = nlohmann::json::array();
+  for (const ModelVersionRecord& version : versions) {
+    models.push_back({{"model", version.model}, {"version", version.version}});
+  }
+  return nlohmann::json{{"models", std::move(models)}}.dump();
+}
+
+}  // namespace lockstep

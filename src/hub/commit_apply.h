@@ -1,0 +1,58 @@
+// Doing what a commit plan says: Parquet files first, then every row of the catalog within the
+// caller's transaction.
+#pragma once
+
+#include "hub/commit_plan.h"
+#include "hub/record_store.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+// Value. A durable file that no catalog row names yet.
+struct WrittenFile {
+  DataFile file;
+  std::string name;  // within the table's folder
+  ParquetFileInfo info;
+};
+
+// The whole of a commit. Tables that it creates are states of their own until it is published.
+struct CommitPlan {
+  bool makes_snapshot = false;
+  LakeSnapshot next;
+  SnapshotNote note;
+  CommitRecord record;
+  std::vector<LakeTable> drops;
+  std::vector<std::unique_ptr<TableState>> created;
+  std::vector<TablePlan> tables;
+};
+
+// Writes the table's new file and syncs it. A failed one is removed again.
+Result<WrittenFile> write_data_file(Io& io,
+                                    const std::string& data_path,
+                                    const TablePlan& plan,
+                                    std::int64_t snapshot);
+
+// The table's statistics after the commit.
+TableStatistics statistics_after(const TablePlan& plan, const WrittenFile* file);
+
+// The rows of one table: deletes, then what enters, then statistics.
+Result<void> apply_table(Catalog& catalog,
+                         const TablePlan& plan,
+                         const WrittenFile* file,
+                         const TableStatistics& after,
+                         std::int64_t snapshot);
+
+// Everything of a request that is no row of data: positions, versions, aliases, definitions and the
+// commit itself.
+Result<void> apply_records(RecordStore& records,
+                           const CommitRequest& request,
+                           const CommitRecord& commit);
+
+// {"models":[{"model":"bp","version":7}]}, or empty.
+std::string models_json(const std::vector<ModelVersionRecord>& versions);
+
+}  // namespace lockstep

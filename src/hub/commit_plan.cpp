@@ -1,0 +1,159 @@
+#include "hub/commit_plan.h"
+
+#include <fmt/format.h>
+
+namespace lockstep {
+
+namespace {
+
+// The rows of a batch by key: at most one of each sign.
+struct KeyRows {
+  std::int64_t leaving = -1;
+  std::int64_t entering = -1;
+};
+
+Error violation(const TableState& table,
+                const Batch& rows,
+                std::int64_t row,
+                std::string_view what) {
+  return invalid(fmt::format("{}: {} {}",
+                             table_text(table.lake.definition.name),
+                             key_text(rows, table.lake.key, row),
+                             what));
+}
+
+using RowsOfKeys = std::unordered_map<std::string_view, KeyRows>;
+
+Result<RowsOfKeys> rows_of_keys(const TableState& table,
+                                const Batch& rows,
+                                const std::vector<std::string>& keys) {
+  RowsOfKeys found;
+  found.reserve(keys.size());
+  for (std::int64_t row = 0; row < rows.row_count(); ++row) {
+    KeyRows& of_key = found[keys[static_cast<std::size_t>(row)]];
+    std::int64_t& slot = rows.sign(row) < 0 ? of_key.leaving : of_key.entering;
+    if (slot >= 0) {
+      return violation(
+          table,
+          rows,
+          row,
+          rows.sign(row) < 0 ? "leaves twice in one commit" : "enters twice in one commit");
+    }
+    slot = row;
+  }
+  return found;
+}
+
+void plan_leaving(const RowPlace& place, TablePlan& plan) {
+  if (place.is_inlined()) {
+    plan.ended_inlined.push_back(place.row_id);
+  } else {
+    plan.deleted.emplace_back(place.file_id, place.position);
+  }
+}
+
+// Files that lose their last row end as a whole, as DuckDB does it.
+void plan_ended_files(TablePlan& plan) {
+  std::map<std::int64_t, std::int64_t> leaving;
+  for (const auto& [file, position] : plan.deleted)
+    ++leaving[file];
+  for (const auto& [file, count] : leaving) {
+    const std::int64_t alive = plan.table->files.at(file).rows_alive;
+    LOCKSTEP_ASSERT(count <= alive, "hub: more rows leave a file than it has");
+    if (count == alive) plan.ended_files.push_back(file);
+  }
+  std::erase_if(plan.deleted, [&](const auto& deleted) {
+    return leaving.at(deleted.first) == plan.table->files.at(deleted.first).rows_alive;
+  });
+}
+
+// Row ids: an updated row keeps its own, a new one takes the next.
+Result<void> plan_rows(TablePlan& plan, std::vector<std::string>& keys) {
+  const TableState& table = *plan.table;
+  const Batch& rows = *plan.rows;
+  const RowsOfKeys of_keys = TRY(rows_of_keys(table, rows, keys));
+  for (std::int64_t row = 0; row < rows.row_count(); ++row) {
+    std::string& key = keys[static_cast<std::size_t>(row)];
+    const KeyRows& pair = of_keys.at(key);
+    const RowPlace* place = table.index.find(key);
+    if (rows.sign(row) < 0) {
+      if (place == nullptr) return violation(table, rows, row, "is to leave, but is not there");
+      plan_leaving(*place, plan);
+      ++(pair.entering >= 0 ? plan.updated : plan.removed);
+      if (pair.entering < 0) plan.leaving_keys.push_back(key);
+    } else {
+      if (place != nullptr && pair.leaving < 0)
+        return violation(table, rows, row, "is to enter, but is there already");
+      plan.entering.emplace_back(row, place != nullptr ? place->row_id : plan.next_row_id++);
+      plan.inserted += place != nullptr ? 0 : 1;
+      plan.entering_keys.push_back(key);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<TablePlan> plan_table(TableState& table, const Batch& rows, const PlanLimits& limits) {
+  LOCKSTEP_ASSERT(table.indexed, "hub: a table is planned before it is indexed");
+  const TableDefinition& definition = table.lake.definition;
+  if (rows.schema() != definition.schema) {
+    return invalid(
+        fmt::format("{}: the rows have other columns than the table", table_text(definition.name)));
+  }
+  TablePlan plan;
+  plan.table = &table;
+  plan.rows = &rows;
+  plan.first_row_id = table.statistics.next_row_id;
+  plan.next_row_id = plan.first_row_id;
+  std::vector<std::string> keys;
+  keys.reserve(static_cast<std::size_t>(rows.row_count()));
+  for (std::int64_t row = 0; row < rows.row_count(); ++row)
+    keys.push_back(encode_key(rows, table.lake.key, row));
+  TRY(plan_rows(plan, keys));
+  plan_ended_files(plan);
+  if (static_cast<std::int64_t>(plan.entering.size()) > limits.inline_rows_max) {
+    plan.file_id = 0;  // numbered by the commit
+    plan.explicit_row_ids = plan.inserted != static_cast<std::int64_t>(plan.entering.size());
+    // DuckDB counts the whole file on, so that row_id_start + position is nobody's id even without
+    // the column.
+    if (plan.explicit_row_ids) {
+      plan.next_row_id = plan.first_row_id + static_cast<std::int64_t>(plan.entering.size());
+    }
+  }
+  return plan;
+}
+
+void append_changes_made(const TablePlan& plan, std::string& changes_made) {
+  const auto add = [&](const char* verb) {
+    changes_made +=
+        fmt::format("{}{}:{}", changes_made.empty() ? "" : ",", verb, plan.table->lake.id);
+  };
+  if (plan.file_id) add("inserted_into_table");
+  if (!plan.ended_files.empty()) add("deleted_from_table");
+  if (!plan.file_id && !plan.entering.empty()) add("inlined_insert");
+  if (!plan.deleted.empty() || !plan.ended_inlined.empty()) add("inlined_delete");
+}
+
+void publish(const TablePlan& plan, TableStatistics after, std::optional<DataFile> file) {
+  TableState& table = *plan.table;
+  table.statistics = std::move(after);
+  table.has_inlined_deletes = table.has_inlined_deletes || !plan.deleted.empty();
+  for (const std::string& key : plan.leaving_keys)
+    table.index.erase(key);
+  for (const auto& [file_id, position] : plan.deleted)
+    --table.files.at(file_id).rows_alive;
+  for (const std::int64_t file_id : plan.ended_files)
+    table.files.erase(file_id);
+  if (file) table.files[file->id] = {*file, file->row_count};
+  const std::int64_t place_file = plan.file_id.value_or(RowPlace::kInlined);
+  if (plan.entering.size() > 1000) {
+    table.index.reserve(table.index.size() + static_cast<std::int64_t>(plan.entering.size()));
+  }
+  for (std::size_t index = 0; index < plan.entering.size(); ++index) {
+    const std::int64_t position = plan.file_id ? static_cast<std::int64_t>(index) : 0;
+    table.index.set(plan.entering_keys[index], {plan.entering[index].second, place_file, position});
+  }
+}
+
+}  // namespace lockstep

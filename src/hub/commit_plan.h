@@ -1,0 +1,74 @@
+// What a commit will do, decided before anything is touched: which row gets which row id, where it
+// goes, and where the rows lie that leave. Deciding is pure; commit_apply does.
+#pragma once
+
+#include "hub/data_files.h"
+#include "hub/hub.h"
+#include "hub/key_index.h"
+#include "hub/lake_tables.h"
+#include "hub/table_statistics.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace lockstep {
+
+struct FileState {
+  DataFile file;
+  std::int64_t rows_alive = 0;
+};
+
+// What the writer knows of a table, as of the newest snapshot. The second part is there once the
+// table is indexed.
+struct TableState {
+  LakeTable lake;
+
+  bool indexed = false;
+  bool has_inlined_deletes = false;
+  TableStatistics statistics;
+  KeyIndex index;
+  std::map<std::int64_t, FileState> files;
+};
+
+using TableStates = std::map<TableName, std::unique_ptr<TableState>>;
+
+// One table's part of a commit.
+struct TablePlan {
+  TableState* table = nullptr;
+  const Batch* rows = nullptr;
+  std::vector<std::pair<std::int64_t, std::int64_t>> entering;  // row of the batch, row id
+  std::vector<std::string> entering_keys;
+  std::vector<std::string> leaving_keys;    // of rows that leave and do not come back
+  std::vector<std::int64_t> ended_inlined;  // row ids
+  std::vector<std::pair<std::int64_t, std::int64_t>> deleted;  // file, position
+  std::vector<std::int64_t> ended_files;                       // all their rows leave
+  std::optional<std::int64_t> file_id;  // the rows go to this new file; none: they are inlined
+  bool explicit_row_ids = false;        // in the file, since they do not run on
+  std::int64_t first_row_id = 0;        // the next row id before this commit
+  std::int64_t next_row_id = 0;         // and after
+  std::int64_t inserted = 0;
+  std::int64_t updated = 0;
+  std::int64_t removed = 0;
+};
+
+// What is to be decided once for all tables.
+struct PlanLimits {
+  std::int64_t inline_rows_max = 500;
+};
+
+// kInvalid when a -1 meets no row, a +1 meets one, or a key comes twice with one sign (hub-3).
+// `table` is indexed.
+Result<TablePlan> plan_table(TableState& table, const Batch& rows, const PlanLimits& limits);
+
+// "inlined_insert:2,inlined_delete:2" of one table, appended.
+void append_changes_made(const TablePlan& plan, std::string& changes_made);
+
+// Moves what a commit did into the writer's memory. Only after the commit.
+void publish(const TablePlan& plan, TableStatistics after, std::optional<DataFile> file);
+
+}  // namespace lockstep

@@ -1,0 +1,210 @@
+#include "hub/data_files.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::size_t kCacheBytesMax = std::size_t{256} << 20;
+constexpr std::size_t kReadersMax = 256;
+constexpr int kDeletePositionField = 2'147'483'645;
+
+constexpr const char* kFileColumns =
+    "data_file_id, begin_snapshot, end_snapshot, path, path_is_relative, record_count, "
+    "row_id_start, partial_max, "
+    "mapping_id";
+
+std::optional<std::int64_t> integer_or_null(const Statement& row, int column) {
+  if (row.is_null(column)) return std::nullopt;
+  return row.integer(column);
+}
+
+// The group that holds a position.
+int group_of_position(const ParquetReader& reader, std::int64_t position) {
+  int low = 0;
+  int high = reader.row_group_count() - 1;
+  while (low < high) {
+    const int middle = (low + high + 1) / 2;
+    if (reader.row_group_start(middle) <= position) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return low;
+}
+
+}  // namespace
+
+DataFiles::DataFiles(Catalog& catalog, Io& io, std::string data_path)
+    : catalog_(catalog), io_(io), data_path_(std::move(data_path)) {
+}
+
+std::string DataFiles::path_of(std::string_view relative) const {
+  return data_path_ + std::string(relative);
+}
+
+Result<std::vector<DataFile>> DataFiles::at(const LakeTable& table, std::int64_t snapshot) {
+  return at_either(table, snapshot, snapshot);
+}
+
+Result<std::vector<DataFile>> DataFiles::at_either(const LakeTable& table,
+                                                   std::int64_t from,
+                                                   std::int64_t to) {
+  Statement* rows =
+      TRY(catalog_.cached(fmt::format("SELECT {} FROM ducklake_data_file WHERE table_id = ?1 AND "
+                                      "(begin_snapshot <= ?2 AND (end_snapshot IS NULL "
+                                      "OR end_snapshot > ?2) OR begin_snapshot <= ?3 AND "
+                                      "(end_snapshot IS NULL OR end_snapshot > ?3)) "
+                                      "ORDER BY data_file_id",
+                                      kFileColumns)));
+  rows->bind_integer(0, table.id);
+  rows->bind_integer(1, from);
+  rows->bind_integer(2, to);
+  std::vector<DataFile> files;
+  bool mapped = false;
+  while (TRY(rows->step())) {
+    const std::string path(rows->text(3));
+    const bool relative = rows->is_null(4) || rows->integer(4) != 0;
+    mapped = mapped || !rows->is_null(8);
+    files.push_back({.id = rows->integer(0),
+                     .begin = rows->integer(1),
+                     .end = integer_or_null(*rows, 2),
+                     .path = relative ? path_of(table.folder + path) : path,
+                     .row_count = rows->integer(5),
+                     .row_id_start = integer_or_null(*rows, 6).value_or(0),
+                     .partial_max = integer_or_null(*rows, 7)});
+  }
+  rows->reset();
+  if (!mapped) return files;
+  return make_error(Code::kUnsupported,
+                    fmt::format("{} has a foreign Parquet file, matched by column names",
+                                table_text(table.definition.name)));
+}
+
+Result<std::vector<std::int64_t>> DataFiles::later_rows(const DataFile& file,
+                                                        std::int64_t snapshot) {
+  std::vector<std::int64_t> later;
+  if (!file.partial_max || *file.partial_max <= snapshot) return later;
+  ParquetReader* reader = TRY(this->reader(file));
+  const std::vector<ParquetColumn> columns = {{{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField}};
+  for (int group = 0; group < reader->row_group_count(); ++group) {
+    const Batch rows = TRY(reader->read_row_group(group, columns));
+    const std::int64_t start = reader->row_group_start(group);
+    for (std::int64_t row = 0; row < rows.row_count(); ++row) {
+      if (!rows.is_null(0, row) && rows.int_at(0, row) > snapshot) later.push_back(start + row);
+    }
+  }
+  return later;
+}
+
+Result<void> DataFiles::deletes_in_files(const DataFile& file,
+                                         std::int64_t snapshot,
+                                         std::vector<std::int64_t>& out) {
+  Statement* rows = TRY(catalog_.cached(
+      "SELECT d.path, d.path_is_relative, s.path || t.path FROM ducklake_delete_file d "
+      "JOIN ducklake_table t ON t.table_id = d.table_id JOIN ducklake_schema s ON s.schema_id = "
+      "t.schema_id "
+      "WHERE d.data_file_id = ?1 AND d.begin_snapshot <= ?2 AND (d.end_snapshot IS NULL OR "
+      "d.end_snapshot > ?2) "
+      "GROUP BY d.delete_file_id"));
+  rows->bind_integer(0, file.id);
+  rows->bind_integer(1, snapshot);
+  std::vector<std::string> paths;
+  while (TRY(rows->step())) {
+    const std::string path(rows->text(0));
+    paths.push_back(rows->integer(1) != 0 ? path_of(std::string(rows->text(2)) + path) : path);
+  }
+  rows->reset();
+  const std::vector<ParquetColumn> columns = {{{"pos", Type::kInt}, kDeletePositionField},
+                                              {{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField}};
+  for (const std::string& path : paths) {
+    const auto deletes = TRY_IN(open_parquet_reader(io_, path), "a delete file: ");
+    for (int group = 0; group < deletes->row_group_count(); ++group) {
+      const Batch read = TRY(deletes->read_row_group(group, columns));
+      for (std::int64_t row = 0; row < read.row_count(); ++row) {
+        if (read.is_null(1, row) || read.int_at(1, row) <= snapshot)
+          out.push_back(read.int_at(0, row));
+      }
+    }
+  }
+  return {};
+}
+
+Result<std::vector<std::int64_t>> DataFiles::missing(const LakeTable& table,
+                                                     const DataFile& file,
+                                                     std::int64_t snapshot) {
+  std::vector<std::int64_t> positions = TRY(later_rows(file, snapshot));
+  TRY(deletes_in_files(file, snapshot, positions));
+  const std::string inlined = inlined_deletes_name(table.id);
+  if (catalog_.table_exists(inlined)) {
+    Statement* rows = TRY(catalog_.cached(
+        fmt::format("SELECT row_id FROM {} WHERE file_id = ? AND begin_snapshot <= ?", inlined)));
+    rows->bind_integer(0, file.id);
+    rows->bind_integer(1, snapshot);
+    while (TRY(rows->step()))
+      positions.push_back(rows->integer(0));
+    rows->reset();
+  }
+  std::sort(positions.begin(), positions.end());
+  positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
+  return positions;
+}
+
+Result<ParquetReader*> DataFiles::reader(const DataFile& file) {
+  const auto known = readers_.find(file.id);
+  if (known != readers_.end()) return known->second.get();
+  // Open files are a bounded resource; dropping all of them now and then costs a footer each.
+  if (readers_.size() >= kReadersMax) readers_.clear();
+  auto reader = TRY_IN(open_parquet_reader(io_, file.path), fmt::format("data file {}: ", file.id));
+  if (reader->row_count() != file.row_count) {
+    return make_error(
+        Code::kCorrupt,
+        fmt::format(
+            "{} has {} rows, the catalog says {}", file.path, reader->row_count(), file.row_count));
+  }
+  return readers_.emplace(file.id, std::move(reader)).first->second.get();
+}
+
+Result<const Batch*> DataFiles::group(const LakeTable& table, const DataFile& file, int group) {
+  const auto key = std::make_pair(file.id, group);
+  const auto known = group_of_.find(key);
+  if (known != group_of_.end()) {
+    groups_.splice(groups_.begin(), groups_, known->second);
+    return &groups_.front().rows;
+  }
+  ParquetReader* reader = TRY(this->reader(file));
+  Batch rows = TRY(reader->read_row_group(group, table.columns));
+  const std::size_t bytes = rows.memory_bytes();
+  groups_.push_front({file.id, group, std::move(rows), bytes});
+  group_of_[key] = groups_.begin();
+  cached_bytes_ += bytes;
+  while (cached_bytes_ > kCacheBytesMax && groups_.size() > 1) {
+    const CachedGroup& oldest = groups_.back();
+    cached_bytes_ -= oldest.bytes;
+    group_of_.erase({oldest.file_id, oldest.group});
+    groups_.pop_back();
+  }
+  return &groups_.front().rows;
+}
+
+Result<void> DataFiles::fetch(const LakeTable& table,
+                              const DataFile& file,
+                              std::span<const std::int64_t> positions,
+                              SignedRows out) {
+  for (const std::int64_t position : positions) {
+    ParquetReader* reader = TRY(this->reader(file));
+    LOCKSTEP_ASSERT(position >= 0, "hub: a negative position in a file");
+    LOCKSTEP_ASSERT(position < file.row_count, "hub: a position behind the end of a file");
+    const int index = group_of_position(*reader, position);
+    const std::int64_t start = reader->row_group_start(index);
+    const Batch* rows = TRY(group(table, file, index));
+    out.rows.append_row_from(*rows, position - start, out.sign);
+  }
+  return {};
+}
+
+}  // namespace lockstep

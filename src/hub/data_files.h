@@ -1,0 +1,93 @@
+// The Parquet files of a hub: which belong to a table at a snapshot, which of their rows were
+// deleted, and their rows.
+#pragma once
+
+#include "catalog/catalog.h"
+#include "hub/lake_tables.h"
+#include "table/parquet.h"
+
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+// Value. One row of ducklake_data_file.
+struct DataFile {
+  std::int64_t id = 0;
+  std::int64_t begin = 0;
+  std::optional<std::int64_t> end;
+  std::string path;  // ready to open
+  std::int64_t row_count = 0;
+  std::int64_t row_id_start = 0;
+  std::optional<std::int64_t> partial_max;  // rows of several snapshots: each row names its own
+
+  bool valid_at(std::int64_t at) const { return begin <= at && (!end || *end > at); }
+};
+
+// Value. Where fetched rows go, and the sign they get there. The builder has the table's schema.
+struct SignedRows {
+  BatchBuilder& rows;
+  int sign = 1;
+};
+
+// Resource. Opens files once and keeps decoded row groups, up to a number of bytes.
+class DataFiles final {
+ public:
+  DataFiles(Catalog& catalog, Io& io, std::string data_path);
+  DataFiles(const DataFiles&) = delete;
+  DataFiles& operator=(const DataFiles&) = delete;
+
+  // Those valid at the snapshot, by id.
+  Result<std::vector<DataFile>> at(const LakeTable& table, std::int64_t snapshot);
+  // Those valid at either of two snapshots, by id.
+  Result<std::vector<DataFile>> at_either(const LakeTable& table,
+                                          std::int64_t from,
+                                          std::int64_t to);
+
+  // Positions of `file` whose rows are not there at the snapshot, rising: the deleted ones, and in
+  // a partial file those that came later. The file must be valid then.
+  Result<std::vector<std::int64_t>> missing(const LakeTable& table,
+                                            const DataFile& file,
+                                            std::int64_t snapshot);
+
+  Result<ParquetReader*> reader(const DataFile& file);
+  // A row group with all columns of the table, decoded once. Valid until the next call.
+  Result<const Batch*> group(const LakeTable& table, const DataFile& file, int group);
+  // Adds the rows at these positions, rising.
+  Result<void> fetch(const LakeTable& table,
+                     const DataFile& file,
+                     std::span<const std::int64_t> positions,
+                     SignedRows out);
+
+  const std::string& data_path() const { return data_path_; }
+
+ private:
+  struct CachedGroup {
+    std::int64_t file_id = 0;
+    int group = 0;
+    Batch rows;
+    std::size_t bytes = 0;
+  };
+
+  Result<std::vector<std::int64_t>> later_rows(const DataFile& file, std::int64_t snapshot);
+  Result<void> deletes_in_files(const DataFile& file,
+                                std::int64_t snapshot,
+                                std::vector<std::int64_t>& out);
+  std::string path_of(std::string_view relative) const;
+
+  Catalog& catalog_;
+  Io& io_;
+  const std::string data_path_;
+  std::map<std::int64_t, std::unique_ptr<ParquetReader>> readers_;
+  std::list<CachedGroup> groups_;  // the newest used first
+  std::map<std::pair<std::int64_t, int>, std::list<CachedGroup>::iterator> group_of_;
+  std::size_t cached_bytes_ = 0;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,263 @@
+#include "hub/hub_over_ducklake.h"
+#include "hub/table_scan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lockstep {
+
+Result<void> HubOverDuckLake::check_writable() const {
+  if (mode_ != HubMode::kWrite) return invalid("this hub was opened for reading");
+  if (!broken_) return {};
+  return make_error(Code::kIo,
+                    "an earlier commit failed in its last step",
+                    "open the hub anew: what was committed shows then");
+}
+
+Result<TableState*> HubOverDuckLake::indexed_table(const TableName& name) {
+  const auto found = states_.find(name);
+  if (found == states_.end()) {
+    return make_error(
+        Code::kNotFound,
+        fmt::format("there is no table {} at snapshot {}", table_text(name), latest_.id));
+  }
+  if (!found->second->indexed) TRY(build_index(*found->second));
+  return found->second.get();
+}
+
+Result<void> HubOverDuckLake::build_index(TableState& state) {
+  const LakeTable& table = state.lake;
+  state.statistics = TRY(load_statistics(*catalog_, table));
+  state.has_inlined_deletes = catalog_->table_exists(inlined_deletes_name(table.id));
+  state.files.clear();
+  std::int64_t row_count = 0;
+  for (const DataFile& file : TRY(files_->at(table, latest_.id))) {
+    state.files[file.id] = {file, 0};
+    row_count += file.row_count;
+  }
+  state.index.reserve(row_count);
+  std::vector<int> key(table.key.size());
+  for (std::size_t index = 0; index < key.size(); ++index)
+    key[index] = static_cast<int>(index);
+  TRY(for_each_place(
+      *catalog_, *files_, table, latest_.id, [&](const PlacedRows& placed) -> Result<void> {
+        const bool inlined = placed.file_id == RowPlace::kInlined;
+        for (std::int64_t row = 0; row < placed.rows.row_count(); ++row) {
+          const auto at = static_cast<std::size_t>(row);
+          const RowPlace place{
+              placed.row_ids[at], placed.file_id, inlined ? 0 : placed.positions[at]};
+          if (!state.index.insert(encode_key(placed.rows, key, row), place)) {
+            return make_error(Code::kCorrupt,
+                              fmt::format("{}: {} names two current rows",
+                                          table_text(table.definition.name),
+                                          key_text(placed.rows, key, row)));
+          }
+        }
+        if (!inlined) state.files.at(placed.file_id).rows_alive += placed.rows.row_count();
+        return {};
+      }));
+  state.indexed = true;
+  return {};
+}
+
+Result<void> HubOverDuckLake::plan_definitions(const CommitRequest& request, CommitPlan& plan) {
+  for (const TableName& name : request.drop) {
+    const auto found = states_.find(name);
+    if (found == states_.end()) {
+      return make_error(Code::kNotFound,
+                        fmt::format("there is no table {} to drop", table_text(name)));
+    }
+    plan.drops.push_back(found->second->lake);
+    plan.note.changes_made += fmt::format(
+        "{}dropped_table:{}", plan.note.changes_made.empty() ? "" : ",", found->second->lake.id);
+  }
+  for (const TableDefinition& definition : request.create) {
+    const bool dropped =
+        std::find(request.drop.begin(), request.drop.end(), definition.name) != request.drop.end();
+    const bool twice =
+        std::any_of(plan.created.begin(), plan.created.end(), [&](const auto& other) {
+          return other->lake.definition.name == definition.name;
+        });
+    if (twice || (states_.contains(definition.name) && !dropped)) {
+      return invalid(fmt::format("there is a table {} already", table_text(definition.name)));
+    }
+    if (definition.key.empty())
+      return invalid(fmt::format("{} has no key", table_text(definition.name)));
+    TRY_IN(check_column_names(definition.schema), table_text(definition.name) + ": ");
+    auto state = std::make_unique<TableState>();
+    state->lake = TRY(plan_lake_table(definition, plan.next));
+    state->indexed = true;
+    state->statistics.columns.resize(state->lake.columns.size());
+    ++plan.next.next_catalog_id;
+    plan.note.changes_made += fmt::format("{}created_table:{}",
+                                          plan.note.changes_made.empty() ? "" : ",",
+                                          quoted_table(definition.name));
+    plan.created.push_back(std::move(state));
+  }
+  return {};
+}
+
+Result<void> HubOverDuckLake::plan_rows(const CommitRequest& request, CommitPlan& plan) {
+  for (const TableChange& change : request.changes) {
+    TableState* state = nullptr;
+    for (const auto& created : plan.created) {
+      if (created->lake.definition.name == change.table) state = created.get();
+    }
+    if (state == nullptr) state = TRY(indexed_table(change.table));
+    for (const TablePlan& other : plan.tables) {
+      if (other.table == state)
+        return invalid(fmt::format("{} is changed twice in one commit", table_text(change.table)));
+    }
+    for (const LakeTable& dropped : plan.drops) {
+      if (dropped.id == state->lake.id)
+        return invalid(fmt::format("{} is dropped and changed", table_text(change.table)));
+    }
+    if (change.rows.row_count() == 0) continue;
+    TablePlan table =
+        TRY(plan_table(*state, change.rows, {.inline_rows_max = options_.inline_rows_max}));
+    // Every insert takes a file id, inlined or not: DuckDB's statistics cache goes by next_file_id.
+    if (table.file_id) table.file_id = plan.next.next_file_id;
+    if (!table.entering.empty()) ++plan.next.next_file_id;
+    append_changes_made(table, plan.note.changes_made);
+    if (change.table.layer == Layer::kRaw) {
+      plan.record.inserted += table.inserted;
+      plan.record.updated += table.updated;
+      plan.record.deleted += table.removed;
+    }
+    if (change.table.layer == Layer::kRejected)
+      plan.record.rejected += table.inserted - table.removed;
+    plan.tables.push_back(std::move(table));
+  }
+  return {};
+}
+
+Result<CommitPlan> HubOverDuckLake::plan(const CommitRequest& request) {
+  CommitPlan plan;
+  plan.next = latest_;
+  ++plan.next.id;
+  plan.next.time = std::max(Timestamp{io_.now_us()}, Timestamp{last_time_.us + 1});
+  if (!request.drop.empty() || !request.create.empty()) ++plan.next.schema_version;
+  plan.record.id = TRY(records_->next_commit_id());
+  plan.record.kind = request.kind;
+  plan.record.time = plan.next.time;
+  plan.record.source_time = request.source_time;
+  plan.record.message = request.message;
+  plan.note.message = request.message;
+  plan.note.extra_info = models_json(request.versions);
+  TRY(plan_definitions(request, plan));
+  TRY(plan_rows(request, plan));
+  plan.makes_snapshot = !plan.drops.empty() || !plan.created.empty() || !plan.tables.empty();
+  if (plan.makes_snapshot) plan.record.snapshot = SnapshotId{plan.next.id};
+  return plan;
+}
+
+Result<std::vector<std::optional<WrittenFile>>> HubOverDuckLake::write_files(
+    const CommitPlan& plan) {
+  std::vector<std::optional<WrittenFile>> files(plan.tables.size());
+  for (std::size_t index = 0; index < plan.tables.size(); ++index) {
+    if (!plan.tables[index].file_id) continue;
+    auto written = write_data_file(io_, paths_.data, plan.tables[index], plan.next.id);
+    if (!written.ok()) {
+      remove_files(files);
+      return std::move(written).error();
+    }
+    files[index] = std::move(written).value();
+  }
+  return files;
+}
+
+void HubOverDuckLake::remove_files(const std::vector<std::optional<WrittenFile>>& files) {
+  for (const auto& file : files) {
+    // The failure that led here is the one to tell; a file that stays behind costs space and is
+    // named by no row.
+    if (file) static_cast<void>(io_.remove(file->file.path));
+  }
+}
+
+Result<void> HubOverDuckLake::check_fence() {
+  const std::int64_t epoch = TRY(records_->epoch());
+  if (epoch != epoch_) {
+    return make_error(
+        Code::kLocked,
+        fmt::format(
+            "the hub {} has a newer writer: epoch {}, ours was {}", paths_.catalog, epoch, epoch_),
+        "end this process");
+  }
+  TRY(check_lake_version(*catalog_));
+  const std::int64_t newest = TRY(newest_snapshot(*catalog_)).id;
+  if (newest == latest_.id) return {};
+  return make_error(Code::kRefused,
+                    fmt::format("snapshot {} of {} is a foreign commit: the last of ours is {}",
+                                newest,
+                                paths_.catalog,
+                                latest_.id),
+                    "restore the catalog from before it, or make a new hub from the sources");
+}
+
+Result<void> HubOverDuckLake::apply_definitions(const CommitPlan& plan) {
+  for (const LakeTable& table : plan.drops)
+    TRY(drop_lake_table(*catalog_, table, plan.next.id));
+  for (const auto& created : plan.created) {
+    const LakeTable& table = created->lake;
+    TRY(insert_lake_table(*catalog_, io_, table, plan.next));
+    TRY(records_->insert_table({.table_id = table.id,
+                                .layer = layer_name(table.definition.name.layer),
+                                .dataset = table.definition.name.dataset,
+                                .key = table.definition.key}));
+  }
+  return {};
+}
+
+Result<void> HubOverDuckLake::apply(const CommitRequest& request,
+                                    const CommitPlan& plan,
+                                    const std::vector<std::optional<WrittenFile>>& files,
+                                    const std::vector<TableStatistics>& after) {
+  const auto transaction = TRY(catalog_->begin());
+  TRY(check_fence());
+  TRY(apply_definitions(plan));
+  for (std::size_t index = 0; index < plan.tables.size(); ++index) {
+    const WrittenFile* file = files[index] ? &*files[index] : nullptr;
+    TRY(apply_table(*catalog_, plan.tables[index], file, after[index], plan.next.id));
+  }
+  if (plan.makes_snapshot) TRY(insert_snapshot(*catalog_, plan.next, plan.note));
+  TRY(apply_records(*records_, request, plan.record));
+  // From here on a failure may have stored everything or nothing.
+  broken_ = true;
+  TRY(transaction->commit());
+  broken_ = false;
+  return {};
+}
+
+Result<Committed> HubOverDuckLake::commit(const CommitRequest& request) {
+  TRY(check_writable());
+  CommitPlan plan = TRY(this->plan(request));
+  const auto files = TRY(write_files(plan));
+  std::vector<TableStatistics> after;
+  for (std::size_t index = 0; index < plan.tables.size(); ++index) {
+    after.push_back(statistics_after(plan.tables[index], files[index] ? &*files[index] : nullptr));
+  }
+  auto applied = apply(request, plan, files, after);
+  if (!applied.ok()) {
+    // After a commit that ended half-way its rows may name these files.
+    if (!broken_) remove_files(files);
+    return std::move(applied).error();
+  }
+  for (std::size_t index = 0; index < plan.tables.size(); ++index) {
+    publish(plan.tables[index],
+            std::move(after[index]),
+            files[index] ? std::optional<DataFile>(files[index]->file) : std::nullopt);
+  }
+  for (const LakeTable& dropped : plan.drops)
+    states_.erase(dropped.definition.name);
+  for (auto& created : plan.created) {
+    const TableName name = created->lake.definition.name;
+    states_[name] = std::move(created);
+  }
+  if (plan.makes_snapshot) latest_ = plan.next;
+  last_time_ = plan.record.time;
+  if (catalog_->log_bytes() > options_.log_bytes_max) TRY(catalog_->checkpoint());
+  return Committed{plan.record.id, plan.record.snapshot, plan.record.time};
+}
+
+}  // namespace lockstep

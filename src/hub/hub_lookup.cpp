@@ -1,0 +1,79 @@
+#include "hub/hub_over_ducklake.h"
+#include "hub/inlined_rows.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace lockstep {
+
+// The key columns of `keys` in the table's order, with the table's types: so that their bytes
+// compare.
+Result<Batch> HubOverDuckLake::key_columns(const LakeTable& table, const Batch& keys) const {
+  const std::string name = table_text(table.definition.name);
+  const std::vector<int> columns = TRY_IN(keys.schema().require_all(table.definition.key),
+                                          fmt::format("looking up in {}: ", name));
+  for (std::size_t index = 0; index < columns.size(); ++index) {
+    const Field& asked = keys.schema().field(columns[index]);
+    const Field& own = table.columns[static_cast<std::size_t>(table.key[index])].field;
+    if (asked.type != own.type) {
+      return invalid(fmt::format("looking up in {}: {} is {}, the table has {}",
+                                 name,
+                                 asked.name,
+                                 type_name(asked.type),
+                                 type_name(own.type)));
+    }
+  }
+  return keys.select_columns(columns);
+}
+
+Result<Lookup> HubOverDuckLake::fetch_places(const TableState& state,
+                                             const std::vector<const RowPlace*>& places) {
+  std::vector<std::size_t> order;
+  for (std::size_t asked = 0; asked < places.size(); ++asked) {
+    if (places[asked] != nullptr) order.push_back(asked);
+  }
+  // By place, so that each row group is decoded once.
+  const auto rank = [&](std::size_t asked) {
+    const RowPlace& place = *places[asked];
+    return std::tuple(place.file_id, place.position, place.row_id);
+  };
+  std::sort(order.begin(), order.end(), [&](std::size_t left, std::size_t right) {
+    return rank(left) < rank(right);
+  });
+  Lookup found;
+  found.row_of_key.assign(places.size(), -1);
+  BatchBuilder rows(state.lake.definition.schema);
+  const RowPlace* last = nullptr;
+  for (const std::size_t asked : order) {
+    const RowPlace& place = *places[asked];
+    if (last == nullptr || !(*last == place)) {
+      if (place.is_inlined()) {
+        TRY(read_inlined_row(*catalog_, state.lake, place.row_id, rows));
+      } else {
+        TRY(files_->fetch(
+            state.lake, state.files.at(place.file_id).file, {&place.position, 1}, {rows, 1}));
+      }
+    }
+    last = &place;
+    found.row_of_key[asked] = rows.row_count() - 1;
+  }
+  found.rows = TRY(rows.finish());
+  return found;
+}
+
+Result<Lookup> HubOverDuckLake::lookup(const TableName& table, const Batch& keys) {
+  TRY(check_writable());
+  const TableState* state = TRY(indexed_table(table));
+  const Batch columns = TRY(key_columns(state->lake, keys));
+  std::vector<int> all(static_cast<std::size_t>(columns.schema().size()));
+  std::iota(all.begin(), all.end(), 0);
+  std::vector<const RowPlace*> places;
+  for (std::int64_t row = 0; row < columns.row_count(); ++row) {
+    places.push_back(state->index.find(encode_key(columns, all, row)));
+  }
+  return fetch_places(*state, places);
+}
+
+}  // namespace lockstep

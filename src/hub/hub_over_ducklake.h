@@ -1,0 +1,177 @@
+// The hub behind hub.h: one connection to the catalog, the data files, and the writer's memory.
+#pragma once
+
+#include "hub/commit_apply.h"
+#include "hub/data_files.h"
+#include "hub/hub.h"
+#include "hub/record_store.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+// Settings of a hub that only tests change.
+struct HubOptions {
+  std::int64_t inline_rows_max = 500;  // of one table in one commit
+  std::uint64_t log_bytes_max = std::uint64_t{16}
+                                << 20;  // then the write-ahead log is moved into the database
+};
+
+// Value. A HubPlace with its catalog's prefix taken off and both paths made absolute; the data path
+// ends in a slash.
+struct HubPaths {
+  std::string catalog;
+  std::string data;
+};
+
+Result<HubPaths> resolve_place(Io& io, const HubPlace& place);
+Result<std::unique_ptr<Hub>> open_hub(Io& io,
+                                      const HubPlace& place,
+                                      HubMode mode,
+                                      const HubOptions& options);
+
+class HubOverDuckLake final : public Hub {
+ public:
+  HubOverDuckLake(Io& io, HubPaths paths, HubMode mode, const HubOptions& options);
+
+  // Connects, checks versions, and as a writer takes the lock and the next epoch.
+  Result<void> start();
+
+  Result<Committed> commit(const CommitRequest& request) override;
+
+  SnapshotId latest_snapshot() const override { return SnapshotId{latest_.id}; }
+
+  SnapshotId next_snapshot() const override { return SnapshotId{latest_.id + 1}; }
+
+  Result<void> refresh() override;
+  Result<std::vector<TableDefinition>> tables(SnapshotId at) override;
+  Result<std::optional<TableDefinition>> table(const TableName& name, SnapshotId at) override;
+  Result<std::unique_ptr<Scan>> scan(const TableName& table,
+                                     SnapshotId at,
+                                     const ScanOptions& options) override;
+  Result<Batch> changes(const TableName& table, SnapshotId from, SnapshotId to) override;
+  Result<Lookup> lookup(const TableName& table, const Batch& keys) override;
+  Result<std::int64_t> row_count(const TableName& table, SnapshotId at) override;
+  Result<DiskUse> disk_use() override;
+
+  Result<std::string> configuration() override { return records_->configuration(); }
+
+  Result<std::string> hub_id() override { return records_->hub_id(); }
+
+  Result<std::string> fingerprint_key() override { return records_->fingerprint_key(); }
+
+  Result<std::map<std::string, PositionRecord>> positions() override {
+    return records_->positions();
+  }
+
+  Result<std::vector<CommitRecord>> commits(std::int64_t newest_count) override {
+    return records_->commits(newest_count);
+  }
+
+  Result<std::optional<CommitRecord>> commit_of_snapshot(SnapshotId snapshot) override {
+    return records_->commit_of_snapshot(snapshot);
+  }
+
+  Result<std::optional<DefinitionRecord>> definition(const std::string& sha256) override {
+    return records_->definition(sha256);
+  }
+
+  Result<std::vector<ModelVersionRecord>> versions(const std::string& model,
+                                                   std::int64_t newest_count) override {
+    return records_->versions(model, newest_count);
+  }
+
+  Result<std::vector<ModelVersionRecord>> versions_of_snapshot(SnapshotId snapshot) override {
+    return records_->versions_of_snapshot(snapshot);
+  }
+
+  Result<std::optional<ModelVersionRecord>> version(const std::string& model,
+                                                    std::int64_t version) override {
+    return records_->version(model, version);
+  }
+
+  Result<std::optional<ModelVersionRecord>> newest_version(
+      const std::string& model, std::optional<VersionStatus> status) override {
+    return records_->newest_version(model, status);
+  }
+
+  Result<std::vector<std::string>> models() override { return records_->models(); }
+
+  Result<std::vector<AliasEvent>> alias_history(const std::string& model) override {
+    return records_->alias_history(model);
+  }
+
+  Result<std::optional<AliasEvent>> alias(const std::string& model,
+                                          const std::string& alias) override {
+    return records_->alias(model, alias);
+  }
+
+  Result<std::optional<std::string>> model_state(const std::string& model) override {
+    return records_->model_state(model);
+  }
+
+  Result<std::map<std::string, std::string>> overrides(const std::string& dataset) override {
+    return records_->overrides(dataset);
+  }
+
+  Result<void> write_checkpoint(const CheckpointRecord& record, std::string_view bytes) override;
+  Result<std::optional<std::pair<CheckpointRecord, std::string>>> read_checkpoint(
+      const std::string& model, const std::string& definition, SnapshotId at) override;
+
+ private:
+  // hub_open.cpp
+  Result<void> take_lock();
+  Result<void> take_epoch();
+  Result<void> adopt_data_path();
+  Result<void> load_states();
+
+  // hub_over_ducklake.cpp
+  Result<void> check_snapshot(SnapshotId at);
+  Result<std::vector<LakeTable>> lake_tables(SnapshotId at);
+  Result<std::optional<LakeTable>> find_table(const TableName& name, SnapshotId at);
+  Result<LakeTable> require_table(const TableName& name, SnapshotId at);
+  Result<Batch> replaced(const TableName& name, SnapshotId from, SnapshotId to);
+
+  // hub_commit.cpp
+  Result<void> check_writable() const;
+  Result<TableState*> indexed_table(const TableName& name);
+  Result<void> build_index(TableState& state);
+  Result<CommitPlan> plan(const CommitRequest& request);
+  Result<void> plan_definitions(const CommitRequest& request, CommitPlan& plan);
+  Result<void> plan_rows(const CommitRequest& request, CommitPlan& plan);
+  Result<std::vector<std::optional<WrittenFile>>> write_files(const CommitPlan& plan);
+  void remove_files(const std::vector<std::optional<WrittenFile>>& files);
+  Result<void> check_fence();
+  Result<void> apply(const CommitRequest& request,
+                     const CommitPlan& plan,
+                     const std::vector<std::optional<WrittenFile>>& files,
+                     const std::vector<TableStatistics>& after);
+  Result<void> apply_definitions(const CommitPlan& plan);
+
+  // hub_lookup.cpp
+  Result<Batch> key_columns(const LakeTable& table, const Batch& keys) const;
+  Result<Lookup> fetch_places(const TableState& state, const std::vector<const RowPlace*>& places);
+
+  // Fixed from the start.
+  Io& io_;
+  const HubPaths paths_;
+  const HubMode mode_;
+  const HubOptions options_;
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<RecordStore> records_;
+  std::unique_ptr<DataFiles> files_;
+  std::int64_t epoch_ = 0;
+
+  // As of the newest snapshot that this hub knows.
+  LakeSnapshot latest_;
+  Timestamp last_time_;  // of the newest commit, with or without a snapshot
+  TableStates states_;
+  bool broken_ =
+      false;  // a commit ended in the middle of its last step: what is stored is not known here
+};
+
+}  // namespace lockstep

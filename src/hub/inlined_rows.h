@@ -1,0 +1,66 @@
+// Rows that lie in the catalog itself: how a cell becomes DuckLake's text and back, and reading
+// them by snapshot.
+#pragma once
+
+#include "catalog/catalog.h"
+#include "hub/lake_tables.h"
+#include "table/batch.h"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+// Binds one cell in DuckLake's form on SQLite: integers and booleans as integers, all else as
+// DuckDB's text.
+void bind_cell(
+    Statement& statement, int parameter, const Batch& batch, int column, std::int64_t row);
+
+// Which inlined rows a statement is after.
+enum class InlinedSet {
+  kAlive,  // alive at `at`
+  kCame,   // not alive at `from`, alive at `at`
+  kWent,   // alive at `from`, not alive at `at`
+};
+
+struct InlinedQuery {
+  InlinedSet set = InlinedSet::kAlive;
+  std::int64_t at = 0;
+  std::int64_t from = 0;           // kCame and kWent
+  std::int64_t after_row_id = -1;  // reads row ids above it
+  std::int64_t row_count_max = 0;  // in one inlined table
+};
+
+// Value. Rows with their row ids, in order of row id.
+struct InlinedPage {
+  Batch rows;
+  std::vector<std::int64_t> row_ids;
+};
+
+// Rows of one inlined table; `columns` are indexes into table.columns.
+Result<InlinedPage> read_inlined(Catalog& catalog,
+                                 const LakeTable& table,
+                                 const std::string& inlined,
+                                 std::span<const int> columns,
+                                 const InlinedQuery& query);
+
+// Adds the current row with this id to the builder, which has the table's schema. kCorrupt when
+// there is none.
+Result<void> read_inlined_row(Catalog& catalog,
+                              const LakeTable& table,
+                              std::int64_t row_id,
+                              BatchBuilder& out);
+
+Result<void> insert_inlined(Catalog& catalog,
+                            const LakeTable& table,
+                            const Batch& rows,
+                            std::span<const std::pair<std::int64_t, std::int64_t>> row_and_id,
+                            std::int64_t snapshot);
+Result<void> end_inlined(Catalog& catalog,
+                         const LakeTable& table,
+                         std::span<const std::int64_t> row_ids,
+                         std::int64_t snapshot);
+
+}  // namespace lockstep

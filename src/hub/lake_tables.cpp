@@ -1,0 +1,368 @@
+#include "hub/lake_tables.h"
+
+#include "hub/lake_schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::array kLayers = {Layer::kRaw, Layer::kClean, Layer::kTrain, Layer::kRejected};
+
+const char* lake_type(Type type) {
+  switch (type) {
+    case Type::kBool:
+      return "boolean";
+    case Type::kInt:
+      return "int64";
+    case Type::kFloat:
+      return "float64";
+    case Type::kText:
+      return "varchar";
+    case Type::kDate:
+      return "date";
+    case Type::kTimestamp:
+      return "timestamptz";
+  }
+  return "varchar";
+}
+
+Result<Type> type_of_lake(std::string_view name, const std::string& what) {
+  for (const Type type :
+       {Type::kBool, Type::kInt, Type::kFloat, Type::kText, Type::kDate, Type::kTimestamp}) {
+    if (name == lake_type(type)) return type;
+  }
+  return make_error(Code::kUnsupported,
+                    fmt::format("{} has the type {}, which the hub does not read", what, name));
+}
+
+// Booleans are 0 and 1; whatever has no exact native form is DuckDB's text.
+const char* inlined_type(Type type) {
+  return type == Type::kBool || type == Type::kInt ? "BIGINT" : "VARCHAR";
+}
+
+Result<void> insert_metadata(Catalog& catalog, const std::string& data_path) {
+  auto insert =
+      TRY(catalog.prepare("INSERT INTO ducklake_metadata(\"key\", \"value\") VALUES (?, ?)"));
+  TRY(insert->run({std::string("version"), std::string("1.0")}));
+  TRY(insert->run({std::string("created_by"), std::string("Lockstep")}));
+  TRY(insert->run({std::string("data_path"), data_path}));
+  TRY(insert->run({std::string("encrypted"), std::string("false")}));
+  return {};
+}
+
+Result<void> insert_schema(Catalog& catalog,
+                           Io& io,
+                           const LakeSnapshot& snapshot,
+                           const std::string& name) {
+  auto insert = TRY(catalog.prepare(
+      "INSERT INTO ducklake_schema(schema_id, schema_uuid, begin_snapshot, schema_name, path, "
+      "path_is_relative) VALUES (?, ?, ?, ?, ?, 1)"));
+  return insert->run({snapshot.next_catalog_id, random_uuid(io), snapshot.id, name, name + "/"});
+}
+
+struct TableRow {
+  std::int64_t id = 0;
+  std::int64_t begin = 0;
+  Layer layer{};
+  std::string name;
+  std::string folder;
+};
+
+Result<std::vector<TableRow>> table_rows(Catalog& catalog, std::int64_t at) {
+  Statement* rows = TRY(catalog.cached(
+      "SELECT t.table_id, t.begin_snapshot, s.schema_name, t.table_name, s.path || t.path "
+      "FROM ducklake_table t JOIN ducklake_schema s ON s.schema_id = t.schema_id "
+      "WHERE t.begin_snapshot <= ?1 AND (t.end_snapshot IS NULL OR t.end_snapshot > ?1)"));
+  rows->bind_integer(0, at);
+  std::vector<TableRow> found;
+  while (TRY(rows->step())) {
+    const auto layer = layer_of_name(rows->text(2));
+    if (!layer) continue;
+    found.push_back({.id = rows->integer(0),
+                     .begin = rows->integer(1),
+                     .layer = *layer,
+                     .name = std::string(rows->text(3)),
+                     .folder = std::string(rows->text(4))});
+  }
+  rows->reset();
+  return found;
+}
+
+Result<std::vector<ParquetColumn>> table_columns(Catalog& catalog,
+                                                 const TableRow& table,
+                                                 std::int64_t at) {
+  Statement* rows = TRY(catalog.cached(
+      "SELECT column_id, column_name, column_type FROM ducklake_column WHERE table_id = ?1 AND "
+      "begin_snapshot <= ?2 AND (end_snapshot IS NULL OR end_snapshot > ?2) AND parent_column IS "
+      "NULL "
+      "ORDER BY column_order"));
+  rows->bind_integer(0, table.id);
+  rows->bind_integer(1, at);
+  std::vector<ParquetColumn> columns;
+  while (TRY(rows->step())) {
+    const std::string name(rows->text(1));
+    const auto type =
+        type_of_lake(rows->text(2),
+                     fmt::format("column {} of {}.{}", name, layer_name(table.layer), table.name));
+    if (!type.ok()) {
+      rows->reset();
+      return type.error();
+    }
+    columns.push_back({{name, type.value()}, static_cast<int>(rows->integer(0))});
+  }
+  rows->reset();
+  return columns;
+}
+
+Result<LakeTable> load_table(Catalog& catalog,
+                             const TableRow& row,
+                             const TableRecord& record,
+                             std::int64_t at) {
+  LakeTable table;
+  table.id = row.id;
+  table.begin = row.begin;
+  table.folder = row.folder;
+  table.columns = TRY(table_columns(catalog, row, at));
+  std::vector<Field> fields;
+  for (const ParquetColumn& column : table.columns)
+    fields.push_back(column.field);
+  table.definition.name = {row.layer, row.name};
+  table.definition.schema = Schema(std::move(fields));
+  table.definition.key = record.key;
+  table.key = TRY_IN(table.definition.schema.require_all(record.key),
+                     fmt::format("the key of {}: ", table_text(table.definition.name)));
+  const auto inlined = TRY(inlined_tables(catalog, row.id));
+  if (!inlined.empty()) table.inlined = inlined.back();
+  return table;
+}
+
+Result<void> insert_columns(Catalog& catalog, const LakeTable& table, std::int64_t snapshot) {
+  Statement* insert =
+      TRY(catalog.cached("INSERT INTO ducklake_column(column_id, begin_snapshot, table_id, "
+                         "column_order, column_name, column_type, "
+                         "default_value, nulls_allowed, default_value_type, default_value_dialect) "
+                         "VALUES (?1, ?2, ?3, ?1, ?4, ?5, 'NULL', 1, 'literal', 'duckdb')"));
+  for (const ParquetColumn& column : table.columns) {
+    TRY(insert->run({std::int64_t{column.field_id},
+                     snapshot,
+                     table.id,
+                     column.field.name,
+                     std::string(lake_type(column.field.type))}));
+  }
+  return {};
+}
+
+Result<void> create_inlined_table(Catalog& catalog,
+                                  const LakeTable& table,
+                                  const LakeSnapshot& next) {
+  std::string sql =
+      fmt::format("CREATE TABLE {}(row_id BIGINT, begin_snapshot BIGINT, end_snapshot BIGINT",
+                  quote_identifier(table.inlined));
+  for (const ParquetColumn& column : table.columns) {
+    sql += fmt::format(
+        ", {} {}", quote_identifier(column.field.name), inlined_type(column.field.type));
+  }
+  sql += ");";
+  // Without these every change of one row would read all inlined rows.
+  for (const char* column : {"row_id", "begin_snapshot", "end_snapshot"}) {
+    sql += fmt::format("CREATE INDEX {} ON {}({});",
+                       quote_identifier(fmt::format("lockstep_index_{}_{}", table.inlined, column)),
+                       quote_identifier(table.inlined),
+                       column);
+  }
+  TRY(catalog.execute(sql));
+  Statement* insert =
+      TRY(catalog.cached("INSERT INTO ducklake_inlined_data_tables(table_id, table_name, "
+                         "schema_version) VALUES (?, ?, ?)"));
+  TRY(insert->run({table.id, table.inlined, next.schema_version}));
+  Statement* version =
+      TRY(catalog.cached("INSERT INTO ducklake_schema_versions(begin_snapshot, schema_version, "
+                         "table_id) VALUES (?, ?, ?)"));
+  return version->run({next.id, next.schema_version, table.id});
+}
+
+}  // namespace
+
+Result<LakeTable> plan_lake_table(const TableDefinition& definition, const LakeSnapshot& next) {
+  LakeTable table;
+  table.id = next.next_catalog_id;
+  table.begin = next.id;
+  table.definition = definition;
+  table.folder = fmt::format("{}/{}/", layer_name(definition.name.layer), definition.name.dataset);
+  table.inlined = fmt::format("ducklake_inlined_data_{}_{}", table.id, next.schema_version);
+  for (const Field& field : definition.schema.fields()) {
+    table.columns.push_back({field, static_cast<int>(table.columns.size()) + 1});
+  }
+  table.key = TRY_IN(definition.schema.require_all(definition.key),
+                     fmt::format("the key of {}: ", table_text(definition.name)));
+  return table;
+}
+
+Result<LakeSnapshot> create_lake(Catalog& catalog,
+                                 Io& io,
+                                 const std::string& data_path,
+                                 Timestamp now) {
+  TRY(catalog.execute(kLakeTables));
+  TRY(catalog.execute(kLakeAdditions));
+  TRY(insert_metadata(catalog, data_path));
+  LakeSnapshot snapshot{
+      .id = 0, .time = now, .schema_version = 0, .next_catalog_id = 0, .next_file_id = 0};
+  TRY(insert_schema(catalog, io, snapshot, "main"));
+  snapshot.next_catalog_id = 1;
+  TRY(insert_snapshot(catalog, snapshot, {"created_schema:\"main\"", "", ""}));
+  snapshot = {.id = 1,
+              .time = {now.us + 1},
+              .schema_version = 1,
+              .next_catalog_id = snapshot.next_catalog_id,
+              .next_file_id = 0};
+  std::string changes;
+  for (const Layer layer : kLayers) {
+    TRY(insert_schema(catalog, io, snapshot, layer_name(layer)));
+    ++snapshot.next_catalog_id;
+    changes +=
+        fmt::format("{}created_schema:\"{}\"", changes.empty() ? "" : ",", layer_name(layer));
+  }
+  TRY(insert_snapshot(catalog, snapshot, {changes, "the layers", ""}));
+  return snapshot;
+}
+
+Result<LakeSnapshot> newest_snapshot(Catalog& catalog) {
+  Statement* row =
+      TRY(catalog.cached("SELECT snapshot_id, snapshot_time, schema_version, next_catalog_id, "
+                         "next_file_id FROM ducklake_snapshot "
+                         "ORDER BY snapshot_id DESC LIMIT 1"));
+  if (!TRY(row->step())) return make_error(Code::kCorrupt, "the catalog has no snapshot");
+  LakeSnapshot snapshot{.id = row->integer(0),
+                        .time = {},
+                        .schema_version = row->integer(2),
+                        .next_catalog_id = row->integer(3),
+                        .next_file_id = row->integer(4)};
+  const std::string time(row->text(1));
+  row->reset();
+  snapshot.time = std::get<Timestamp>(
+      TRY_IN(parse_value(time, Type::kTimestamp), "the newest snapshot's time: "));
+  return snapshot;
+}
+
+Result<void> insert_snapshot(Catalog& catalog,
+                             const LakeSnapshot& snapshot,
+                             const SnapshotNote& note) {
+  Statement* row =
+      TRY(catalog.cached("INSERT INTO ducklake_snapshot(snapshot_id, snapshot_time, "
+                         "schema_version, next_catalog_id, next_file_id) "
+                         "VALUES (?, ?, ?, ?, ?)"));
+  TRY(row->run({snapshot.id,
+                lake_time_text(snapshot.time),
+                snapshot.schema_version,
+                snapshot.next_catalog_id,
+                snapshot.next_file_id}));
+  Statement* changes = TRY(catalog.cached(
+      "INSERT INTO ducklake_snapshot_changes(snapshot_id, changes_made, author, commit_message, "
+      "commit_extra_info) VALUES (?, ?, 'lockstep', ?, ?)"));
+  const auto or_null = [](const std::string& text) { return text.empty() ? Cell{} : Cell{text}; };
+  return changes->run(
+      {snapshot.id, note.changes_made, or_null(note.message), or_null(note.extra_info)});
+}
+
+Result<void> check_lake_version(Catalog& catalog) {
+  Statement* row =
+      TRY(catalog.cached("SELECT \"value\" FROM ducklake_metadata WHERE \"key\" = 'version'"));
+  if (!TRY(row->step()))
+    return make_error(Code::kCorrupt, "the catalog does not name its DuckLake version");
+  const std::string version(row->text(0));
+  row->reset();
+  if (version == "1.0") return {};
+  return make_error(
+      Code::kTooNew,
+      fmt::format("the catalog is a DuckLake of version {}, this program knows 1.0", version),
+      "use the Lockstep that wrote it, or restore the catalog from before it was migrated");
+}
+
+Result<std::vector<LakeTable>> load_tables(Catalog& catalog,
+                                           const std::vector<TableRecord>& records,
+                                           std::int64_t at) {
+  std::vector<LakeTable> tables;
+  for (const TableRow& row : TRY(table_rows(catalog, at))) {
+    const auto record =
+        std::find_if(records.begin(), records.end(), [&](const TableRecord& candidate) {
+          return candidate.table_id == row.id;
+        });
+    if (record == records.end()) continue;
+    tables.push_back(TRY(load_table(catalog, row, *record, at)));
+  }
+  std::sort(tables.begin(), tables.end(), [](const LakeTable& left, const LakeTable& right) {
+    return left.definition.name < right.definition.name;
+  });
+  return tables;
+}
+
+Result<void> insert_lake_table(Catalog& catalog,
+                               Io& io,
+                               const LakeTable& table,
+                               const LakeSnapshot& next) {
+  const TableName& name = table.definition.name;
+  Statement* row =
+      TRY(catalog.cached("INSERT INTO ducklake_table(table_id, table_uuid, begin_snapshot, "
+                         "schema_id, table_name, path, "
+                         "path_is_relative) SELECT ?1, ?2, ?3, schema_id, ?4, ?5, 1 FROM "
+                         "ducklake_schema WHERE schema_name = ?6 "
+                         "AND end_snapshot IS NULL"));
+  TRY(row->run({table.id,
+                random_uuid(io),
+                next.id,
+                name.dataset,
+                name.dataset + "/",
+                std::string(layer_name(name.layer))}));
+  TRY(insert_columns(catalog, table, next.id));
+  return create_inlined_table(catalog, table, next);
+}
+
+Result<void> drop_lake_table(Catalog& catalog, const LakeTable& table, std::int64_t snapshot) {
+  for (const char* ended :
+       {"ducklake_table", "ducklake_column", "ducklake_data_file", "ducklake_delete_file"}) {
+    Statement* update = TRY(catalog.cached(fmt::format(
+        "UPDATE {} SET end_snapshot = ? WHERE table_id = ? AND end_snapshot IS NULL", ended)));
+    TRY(update->run({snapshot, table.id}));
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> inlined_tables(Catalog& catalog, std::int64_t table_id) {
+  Statement* rows =
+      TRY(catalog.cached("SELECT table_name FROM ducklake_inlined_data_tables WHERE table_id = ? "
+                         "ORDER BY schema_version"));
+  rows->bind_integer(0, table_id);
+  std::vector<std::string> names;
+  while (TRY(rows->step()))
+    names.emplace_back(rows->text(0));
+  rows->reset();
+  return names;
+}
+
+std::string inlined_deletes_name(std::int64_t table_id) {
+  return fmt::format("ducklake_inlined_delete_{}", table_id);
+}
+
+Result<void> create_inlined_deletes(Catalog& catalog, std::int64_t table_id) {
+  const std::string name = inlined_deletes_name(table_id);
+  return catalog.execute(
+      fmt::format("CREATE TABLE {0}(file_id BIGINT, row_id BIGINT, begin_snapshot BIGINT);"
+                  "CREATE INDEX lockstep_index_{0}_file ON {0}(file_id, begin_snapshot, row_id);"
+                  "CREATE INDEX lockstep_index_{0}_snapshot ON {0}(begin_snapshot);",
+                  name));
+}
+
+std::string quoted_table(const TableName& name) {
+  return fmt::format("\"{}\".{}", layer_name(name.layer), quote_identifier(name.dataset));
+}
+
+std::string lake_time_text(Timestamp time) {
+  return value_text(Value{time});
+}
+
+}  // namespace lockstep

@@ -1,0 +1,92 @@
+// The DuckLake catalog's rows about snapshots, schemas and tables: how a lake is born, and how
+// tables come and go.
+//
+// Rows have the form that DuckDB's extension writes (specification 1.0). Every function that writes
+// must run inside the caller's transaction. Which columns are a table's key is no part of DuckLake:
+// it stands in a TableRecord.
+#pragma once
+
+#include "catalog/catalog.h"
+#include "hub/hub.h"
+#include "hub/record_store.h"
+#include "table/parquet.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+// Row ids in a Parquet file stand under this field id, snapshot ids of its rows under the other
+// (DuckLake 1.0).
+inline constexpr int kRowIdField = 2'147'483'540;
+inline constexpr int kSnapshotIdField = 2'147'483'539;
+inline constexpr const char* kRowIdColumn = "_ducklake_internal_row_id";
+inline constexpr const char* kSnapshotIdColumn = "_ducklake_internal_snapshot_id";
+
+// Value. One row of ducklake_snapshot.
+struct LakeSnapshot {
+  std::int64_t id = 0;
+  Timestamp time;
+  std::int64_t schema_version = 0;
+  std::int64_t next_catalog_id = 0;
+  std::int64_t next_file_id = 0;
+};
+
+// Value. A table as it stands from `begin` on, to be read without asking the catalog again.
+struct LakeTable {
+  std::int64_t id = 0;
+  std::int64_t begin = 0;
+  TableDefinition definition;
+  std::vector<ParquetColumn> columns;  // with the column ids, in order
+  std::vector<int> key;                // indexes into columns
+  std::string folder;                  // "raw/vitals/", below the data path
+  std::string inlined;                 // the table that takes inlined rows
+};
+
+// Value. What a commit says about itself to DuckLake.
+struct SnapshotNote {
+  std::string changes_made;
+  std::string message;
+  std::string extra_info;
+};
+
+// The 28 tables, snapshot 0 with the schema `main`, and snapshot 1 with one schema a layer.
+Result<LakeSnapshot> create_lake(Catalog& catalog,
+                                 Io& io,
+                                 const std::string& data_path,
+                                 Timestamp now);
+
+Result<LakeSnapshot> newest_snapshot(Catalog& catalog);
+Result<void> insert_snapshot(Catalog& catalog,
+                             const LakeSnapshot& snapshot,
+                             const SnapshotNote& note);
+// kTooNew when the catalog is of another form than 1.0.
+Result<void> check_lake_version(Catalog& catalog);
+
+// The datasets' tables at a snapshot, by name. Tables without a record are somebody else's: left
+// out.
+Result<std::vector<LakeTable>> load_tables(Catalog& catalog,
+                                           const std::vector<TableRecord>& records,
+                                           std::int64_t at);
+
+// Pure. The table as it will stand: its id is next.next_catalog_id, its inlined table bears
+// next.schema_version.
+Result<LakeTable> plan_lake_table(const TableDefinition& definition, const LakeSnapshot& next);
+Result<void> insert_lake_table(Catalog& catalog,
+                               Io& io,
+                               const LakeTable& table,
+                               const LakeSnapshot& next);
+Result<void> drop_lake_table(Catalog& catalog, const LakeTable& table, std::int64_t snapshot);
+
+// Every inlined table of a table: one a schema version.
+Result<std::vector<std::string>> inlined_tables(Catalog& catalog, std::int64_t table_id);
+std::string inlined_deletes_name(std::int64_t table_id);
+Result<void> create_inlined_deletes(Catalog& catalog, std::int64_t table_id);
+
+// "raw"."vitals", for changes_made.
+std::string quoted_table(const TableName& name);
+std::string lake_time_text(Timestamp time);
+
+}  // namespace lockstep

@@ -1,0 +1,178 @@
+#include "hub/table_statistics.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace lockstep {
+
+namespace {
+
+bool is_nan(const Value& value) {
+  const double* number = std::get_if<double>(&value);
+  return number != nullptr && std::isnan(*number);
+}
+
+Cell text_or_null(const Value& value) {
+  return is_null(value) ? Cell{} : Cell{value_text(value)};
+}
+
+Cell max_cell(const ColumnBounds& bounds) {
+  return bounds.has_nan ? Cell{} : text_or_null(bounds.max);
+}
+
+Cell nan_cell(const LakeTable& table, std::size_t column, bool has_nan) {
+  if (table.columns[column].field.type != Type::kFloat) return {};
+  return std::int64_t{has_nan ? 1 : 0};
+}
+
+Result<ColumnBounds> read_bounds(const Statement& row, const ParquetColumn& column) {
+  ColumnBounds bounds;
+  bounds.has_null = row.is_null(0) || row.integer(0) != 0;
+  // Unknown counts as there: too wide is right, too narrow is not.
+  bounds.has_nan = column.field.type == Type::kFloat && (row.is_null(1) || row.integer(1) != 0);
+  if (!row.is_null(2)) bounds.min = TRY(parse_value(row.text(2), column.field.type));
+  if (!row.is_null(3)) bounds.max = TRY(parse_value(row.text(3), column.field.type));
+  return bounds;
+}
+
+Result<ColumnBounds> load_bounds(Catalog& catalog,
+                                 const LakeTable& table,
+                                 const ParquetColumn& column) {
+  Statement* row = TRY(catalog.cached(
+      "SELECT contains_null, contains_nan, min_value, max_value FROM ducklake_table_column_stats "
+      "WHERE table_id = ? AND column_id = ?"));
+  row->bind_integer(0, table.id);
+  row->bind_integer(1, column.field_id);
+  if (!TRY(row->step())) {
+    row->reset();
+    return make_error(Code::kCorrupt,
+                      fmt::format("{} has rows but no statistics for {}",
+                                  table_text(table.definition.name),
+                                  column.field.name));
+  }
+  auto bounds = read_bounds(*row, column);
+  row->reset();
+  return std::move(bounds).with_context(
+      fmt::format("statistics of {}: ", table_text(table.definition.name)));
+}
+
+Result<void> store_counts(Catalog& catalog,
+                          const LakeTable& table,
+                          const TableStatistics& after,
+                          bool stored) {
+  Statement* row = TRY(catalog.cached(stored ? "UPDATE ducklake_table_stats SET record_count = ?2, "
+                                               "next_row_id = ?3, file_size_bytes = ?4 "
+                                               "WHERE table_id = ?1"
+                                             : "INSERT INTO ducklake_table_stats(table_id, "
+                                               "record_count, next_row_id, file_size_bytes) "
+                                               "VALUES (?1, ?2, ?3, ?4)"));
+  return row->run({table.id, after.record_count, after.next_row_id, after.file_bytes});
+}
+
+}  // namespace
+
+void ColumnBounds::widen(const Value& value) {
+  if (is_null(value)) {
+    has_null = true;
+  } else if (is_nan(value)) {
+    has_nan = true;
+  } else {
+    if (is_null(min) || value < min) min = value;
+    if (is_null(max) || max < value) max = value;
+  }
+}
+
+void ColumnBounds::widen(const ColumnBounds& other) {
+  has_null = has_null || other.has_null;
+  has_nan = has_nan || other.has_nan;
+  if (!is_null(other.min)) widen(other.min);
+  if (!is_null(other.max)) widen(other.max);
+}
+
+ColumnBounds bounds_of(const ParquetColumnStatistics& statistics) {
+  return {.has_null = statistics.null_count > 0,
+          .has_nan = statistics.has_nan,
+          .min = statistics.min,
+          .max = statistics.max};
+}
+
+ColumnBounds bounds_of(const Batch& rows, int column, const std::vector<std::int64_t>& chosen) {
+  ColumnBounds bounds;
+  for (const std::int64_t row : chosen)
+    bounds.widen(rows.value(column, row));
+  return bounds;
+}
+
+Result<TableStatistics> load_statistics(Catalog& catalog, const LakeTable& table) {
+  TableStatistics statistics;
+  statistics.columns.resize(table.columns.size());
+  Statement* row =
+      TRY(catalog.cached("SELECT record_count, next_row_id, file_size_bytes FROM "
+                         "ducklake_table_stats WHERE table_id = ?"));
+  row->bind_integer(0, table.id);
+  if (TRY(row->step())) {
+    statistics.stored = true;
+    statistics.record_count = row->integer(0);
+    statistics.next_row_id = row->integer(1);
+    statistics.file_bytes = row->integer(2);
+  }
+  row->reset();
+  if (!statistics.stored) return statistics;
+  for (std::size_t column = 0; column < table.columns.size(); ++column) {
+    statistics.columns[column] = TRY(load_bounds(catalog, table, table.columns[column]));
+  }
+  return statistics;
+}
+
+Result<void> store_statistics(Catalog& catalog,
+                              const LakeTable& table,
+                              const TableStatistics& before,
+                              const TableStatistics& after) {
+  LOCKSTEP_ASSERT(after.record_count >= before.record_count, "hub: the gross row count fell");
+  LOCKSTEP_ASSERT(after.next_row_id >= before.next_row_id, "hub: the next row id fell");
+  TRY(store_counts(catalog, table, after, before.stored));
+  Statement* row =
+      TRY(catalog.cached(before.stored ? "UPDATE ducklake_table_column_stats SET contains_null = "
+                                         "?3, contains_nan = ?4, min_value = ?5, "
+                                         "max_value = ?6 WHERE table_id = ?1 AND column_id = ?2"
+                                       : "INSERT INTO ducklake_table_column_stats(table_id, "
+                                         "column_id, contains_null, contains_nan, min_value, "
+                                         "max_value) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"));
+  for (std::size_t column = 0; column < table.columns.size(); ++column) {
+    const ColumnBounds& bounds = after.columns[column];
+    if (before.stored && bounds == before.columns[column]) continue;
+    TRY(row->run({table.id,
+                  std::int64_t{table.columns[column].field_id},
+                  std::int64_t{bounds.has_null ? 1 : 0},
+                  nan_cell(table, column, bounds.has_nan),
+                  text_or_null(bounds.min),
+                  max_cell(bounds)}));
+  }
+  return {};
+}
+
+Result<void> insert_file_statistics(Catalog& catalog,
+                                    const LakeTable& table,
+                                    std::int64_t file_id,
+                                    const ParquetFileInfo& info) {
+  Statement* row = TRY(catalog.cached(
+      "INSERT INTO ducklake_file_column_stats(data_file_id, table_id, column_id, "
+      "column_size_bytes, value_count, "
+      "null_count, min_value, max_value, contains_nan) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  for (std::size_t column = 0; column < table.columns.size(); ++column) {
+    const ParquetColumnStatistics& statistics = info.columns[column];
+    TRY(row->run({file_id,
+                  table.id,
+                  std::int64_t{table.columns[column].field_id},
+                  statistics.size_bytes,
+                  info.row_count - statistics.null_count,
+                  statistics.null_count,
+                  text_or_null(statistics.min),
+                  text_or_null(statistics.max),
+                  nan_cell(table, column, statistics.has_nan)}));
+  }
+  return {};
+}
+
+}  // namespace lockstep

@@ -1,0 +1,54 @@
+// What DuckLake knows of a table's rows, by which DuckDB prunes (hub-4): gross counts, and bounds
+// that only widen.
+#pragma once
+
+#include "catalog/catalog.h"
+#include "hub/lake_tables.h"
+#include "table/batch.h"
+#include "table/parquet.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+// Value. Bounds of one column. NaN has no place among them, so that a column with NaN has no
+// maximum.
+struct ColumnBounds {
+  bool has_null = false;
+  bool has_nan = false;
+  Value min;
+  Value max;
+
+  void widen(const Value& value);
+  void widen(const ColumnBounds& other);
+  bool operator==(const ColumnBounds&) const = default;
+};
+
+// Value. One table's statistics; `stored` says whether its rows are in the catalog yet.
+struct TableStatistics {
+  bool stored = false;
+  std::int64_t record_count = 0;  // gross: updates add, deletes do not subtract
+  std::int64_t next_row_id = 0;
+  std::int64_t file_bytes = 0;
+  std::vector<ColumnBounds> columns;
+};
+
+ColumnBounds bounds_of(const ParquetColumnStatistics& statistics);
+// The bounds of chosen rows of one column.
+ColumnBounds bounds_of(const Batch& rows, int column, const std::vector<std::int64_t>& chosen);
+
+Result<TableStatistics> load_statistics(Catalog& catalog, const LakeTable& table);
+// Writes what differs. Inside the caller's transaction.
+Result<void> store_statistics(Catalog& catalog,
+                              const LakeTable& table,
+                              const TableStatistics& before,
+                              const TableStatistics& after);
+Result<void> insert_file_statistics(Catalog& catalog,
+                                    const LakeTable& table,
+                                    std::int64_t file_id,
+                                    const ParquetFileInfo& info);
+
+}  // namespace lockstep
