@@ -75,10 +75,10 @@ Result<Node> node_from_json(std::string_view json);
 struct Setting {
   enum class Type { kText, kInteger, kNumber, kBoolean, kTexts, kChoice, kDuration, kBytes, kNode };
 
-  std::string_view name;
+  std::string_view name = {};
   Type type = Type::kText;
-  std::string_view fallback;  // the default as YAML; empty: none
-  std::string_view text;      // one sentence for the manual
+  std::string_view fallback = {};  // the default as YAML; empty: none
+  std::string_view text = {};      // one sentence for the manual
   bool required = false;
   std::string_view choices = {};  // for kChoice: "append | upsert | mirror"
   // Bounds of the value; of a duration in microseconds, of a list on its length.

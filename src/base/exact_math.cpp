@@ -304,8 +304,9 @@ double exact_cos(double x) {
   return sine_shifted<double, std::uint64_t>(x, 1);
 }
 
+// The reduction loses the sign of -0.
 double exact_sin(double x) {
-  return sine_shifted<double, std::uint64_t>(x, 0);
+  return x == 0 ? x : sine_shifted<double, std::uint64_t>(x, 0);
 }
 
 void exact_cos_many(const double* x, double* out, std::size_t count) {

@@ -81,7 +81,8 @@ class [[nodiscard]] Result {
     return std::get<0>(state_);
   }
 
-  T&& value() && {
+  // By value, so that `for (auto& x : f().value())` does not outlive its Result.
+  T value() && {
     LOCKSTEP_ASSERT(ok(), "value() of an error");
     return std::get<0>(std::move(state_));
   }
@@ -91,7 +92,7 @@ class [[nodiscard]] Result {
     return std::get<1>(state_);
   }
 
-  Error&& error() && {
+  Error error() && {
     LOCKSTEP_ASSERT(!ok(), "error() of a value");
     return std::get<1>(std::move(state_));
   }
