@@ -1,22 +1,30 @@
 // The source layer: where changes come from.
 //
-// A source reads changes in order and names its position after each batch: how far it has read, in words that only the
-// source understands. The position is committed with the rows; after a crash the source is opened at the committed
-// position and goes on there. What was not committed comes again.
+// A source reads changes in order and names its position after each batch: how far it has read, in
+// words that only the source understands. The position is committed with the rows; after a crash
+// the source is opened at the committed position and goes on there. What was not committed comes
+// again.
 //
 // What it promises:
-//   source-1  Opened at a committed position, a source gives exactly the changes after it, in the same order.
-//   source-2  What cannot become a row is a Refusal with place and reason, never silence, and stops nothing else.
-//   source-3  A batch is bounded by the limits given, but for a source transaction and a mirrored file, which are whole.
-//   source-4  It says what it can do (Capabilities) as data; the pipeline decides from that, never from the type.
-//   source-5  next() does not wait: nothing to read now is an empty answer. wait() waits.
+//   source-1  Opened at a committed position, a source gives exactly the changes after it, in the
+//   same order. source-2  What cannot become a row is a Refusal with place and reason, never
+//   silence, and stops nothing else. source-3  A batch is bounded by the limits given, but for a
+//   source transaction and a mirrored file, which are whole. source-4  It says what it can do
+//   (Capabilities) as data; the pipeline decides from that, never from the type. source-5  next()
+//   does not wait: nothing to read now is an empty answer. wait() waits.
 //
 // What it does not do: know datasets' cleaning, models, or the hub.
 //
 //   auto source = TRY(make_source(io, spec));
 //   TRY(source->open(position));
-//   while (auto batch = TRY(source->next(limits))) { ... commit rows and batch->position in one transaction ... }
+//   while (auto batch = TRY(source->next(limits))) { ... commit rows and batch->position in one
+//   transaction ... }
 #pragma once
+
+#include "base/config.h"
+#include "base/io.h"
+#include "base/result.h"
+#include "table/batch.h"
 
 #include <cstdint>
 #include <memory>
@@ -25,11 +33,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/config.h"
-#include "base/io.h"
-#include "base/result.h"
-#include "table/batch.h"
 
 namespace lockstep {
 
@@ -45,8 +48,9 @@ struct Refusal {
   std::string position;  // within it: "line 17"
   std::string stage;     // "decode" | "operation" | "key"
   std::string reason;
-  std::string text;      // the record, cut at 4 KiB
-  std::optional<std::vector<Value>> key;  // when it could be read: a later good row of it clears the refusal
+  std::string text;  // the record, cut at 4 KiB
+  std::optional<std::vector<Value>>
+      key;  // when it could be read: a later good row of it clears the refusal
 };
 
 struct SourceBatch {
@@ -55,17 +59,18 @@ struct SourceBatch {
   std::vector<std::string> positions;  // one a row: "line 17", for refusals further up
   std::string origin;                  // all rows' file, table or topic
   std::vector<Refusal> refusals;
-  std::string position;                // after this batch
+  std::string position;  // after this batch
   std::optional<Timestamp> source_time;
-  // Set: this batch is all that `origin` holds now; what the hub has of this source and origin, and is not here, goes.
+  // Set: this batch is all that `origin` holds now; what the hub has of this source and origin, and
+  // is not here, goes.
   bool replaces_origin = false;
   // Set: `origin` is gone; with replaces_origin the rows are empty.
   bool origin_removed = false;
 };
 
 struct Capabilities {
-  bool replays = false;       // can be opened at an old position
-  bool old_rows = false;      // gives the row before an update or delete
+  bool replays = false;   // can be opened at an old position
+  bool old_rows = false;  // gives the row before an update or delete
   bool deletes = false;
   bool transactions = false;  // keeps transactions whole
 };
@@ -76,11 +81,11 @@ struct SourceLimits {
 
 // What a source must know of the dataset that it feeds.
 struct SourceRequest {
-  std::string name;                // of the source
-  Node settings;                   // as in lockstep.yaml
-  std::string directory;           // relative paths are from here: where lockstep.yaml is
-  Schema schema;                   // the dataset's columns; empty until they are known
-  std::vector<std::string> key;    // may be empty: a row's key is then file hash and row number
+  std::string name;              // of the source
+  Node settings;                 // as in lockstep.yaml
+  std::string directory;         // relative paths are from here: where lockstep.yaml is
+  Schema schema;                 // the dataset's columns; empty until they are known
+  std::vector<std::string> key;  // may be empty: a row's key is then file hash and row number
 };
 
 // Resource; one thread at a time.
@@ -88,13 +93,15 @@ class Source {
  public:
   virtual ~Source() = default;
   virtual Capabilities capabilities() const = 0;
-  // The columns and types that the source itself shows, for a dataset without declared ones. kNotFound: nothing yet.
+  // The columns and types that the source itself shows, for a dataset without declared ones.
+  // kNotFound: nothing yet.
   virtual Result<Schema> infer_schema() = 0;
   // `position`: as committed, or empty for the beginning.
   virtual Result<void> open(const std::string& position) = 0;
-  virtual Result<std::optional<SourceBatch>> next(const SourceLimits& limits) = 0;  // nullopt: nothing now
-  virtual Result<void> committed(const std::string& position) = 0;                  // durable: may be acknowledged
-  virtual Result<bool> wait(std::int64_t timeout_us) = 0;  // true: there may be something
+  virtual Result<std::optional<SourceBatch>> next(
+      const SourceLimits& limits) = 0;                              // nullopt: nothing now
+  virtual Result<void> committed(const std::string& position) = 0;  // durable: may be acknowledged
+  virtual Result<bool> wait(std::int64_t timeout_us) = 0;           // true: there may be something
   // How far, in the source's own words, for `status`: "3 files, vitals.csv at line 4012".
   virtual std::string describe(const std::string& position) const = 0;
   // What is left to read now, in bytes, when that is known: for progress bars.
@@ -110,6 +117,7 @@ struct SourceInfo {
 
 // Every type of source there is.
 std::span<const SourceInfo> source_types();
-Result<std::unique_ptr<Source>> make_source(Io& io, const SourceRequest& request);  // by settings' `type`
+Result<std::unique_ptr<Source>> make_source(Io& io,
+                                            const SourceRequest& request);  // by settings' `type`
 
 }  // namespace lockstep

@@ -1,0 +1,46 @@
+#include "source/files.h"
+#include "source/files_settings.h"
+#include "source/source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+std::span<const SourceInfo> source_types() {
+  static const std::array types = {
+      SourceInfo{.type = "files",
+                 .text = "Files of a folder: CSV, TSV, NDJSON and Parquet, growing or replaced.",
+                 .settings = files_setting_table(),
+                 .make = make_files_source},
+  };
+  return types;
+}
+
+Result<std::unique_ptr<Source>> make_source(Io& io, const SourceRequest& request) {
+  std::vector<std::string> names;
+  for (const SourceInfo& info : source_types())
+    names.emplace_back(info.type);
+  const Node* node = request.settings.find("type");
+  if (node == nullptr) {
+    return invalid_at(request.settings.mark,
+                      fmt::format("source '{}' has no 'type'", request.name),
+                      fmt::format("write one of: {}", fmt::join(names, ", ")));
+  }
+  const std::string type = TRY(node->text(fmt::format("type of source '{}'", request.name)));
+  for (const SourceInfo& info : source_types()) {
+    if (info.type == type) return info.make(io, request);
+  }
+  const std::optional<std::string> near = nearest(type, names);
+  return invalid_at(
+      node->mark,
+      fmt::format("source '{}' has the type '{}', which does not exist", request.name, type),
+      near ? fmt::format("did you mean '{}'?", *near)
+           : fmt::format("write one of: {}", fmt::join(names, ", ")));
+}
+
+}  // namespace lockstep
