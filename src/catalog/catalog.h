@@ -9,13 +9,12 @@
 //   catalog-1  A committed transaction is durable: SQLite runs in WAL mode with synchronous=FULL.
 //   catalog-2  A transaction is seen whole or not at all, by every reader, whatever dies and when.
 //   catalog-3  A write transaction is taken at once (BEGIN IMMEDIATE), so a second writer fails at
-//   the start (kLocked),
-//              never in the middle.
-//   catalog-4  After a failed write or sync of the database's files the connection refuses further
-//   work (kIo): the
-//              process must open it anew, which recovers. Nothing is retried.
+//              the start (kLocked), never in the middle.
+//   catalog-4  After a failed write, truncation or sync of the database's files the connection
+//              refuses further work (kIo): the process must open it anew, which recovers. Nothing
+//              is retried.
 //   catalog-5  Every file operation passes through Io::before, so that a test can fail or end the
-//   process at each.
+//              process at each. Shared memory does not: it is no file that outlives a crash.
 //
 // What it does not do: know DuckLake, datasets or models (hub does).
 //
@@ -49,7 +48,10 @@ struct Blob {
 
 using Cell = std::variant<std::monostate, std::int64_t, double, std::string, Blob>;
 
-// Resource. A prepared statement. Columns are counted from 0, parameters too.
+// Resource. A prepared statement, which must not outlive its catalog. Columns are counted from 0,
+// parameters too. A NaN is stored as NULL, as SQLite does.
+// A statement that stands on a row keeps its view of the database, and with it the write-ahead log,
+// until it is reset or done.
 class Statement {
  public:
   virtual ~Statement() = default;
@@ -80,11 +82,13 @@ class Statement {
 class Transaction {
  public:
   virtual ~Transaction() = default;
+  // After an error that says nothing of waiting (kLocked), only opening the catalog anew tells
+  // whether it was committed; in any case whole or not at all.
   virtual Result<void> commit() = 0;
 };
 
 enum class CatalogMode {
-  kRead,    // must exist; never writes, not even to recover
+  kRead,    // must exist; never writes to the database or its log
   kWrite,   // must exist
   kCreate,  // created when missing
 };
@@ -107,7 +111,8 @@ class Catalog {
 
   // Bytes of the write-ahead log not yet moved into the database.
   virtual std::uint64_t log_bytes() const = 0;
-  // Moves what it can without making anybody wait.
+  // Moves what it can without making anybody wait, and without waiting for readers. It syncs, so it
+  // does not belong into a commit; SQLite's own automatic checkpoints are off. Not for kRead.
   virtual Result<void> checkpoint() = 0;
 
   // First row and column, for single values; monostate when there is no row.
@@ -117,17 +122,19 @@ class Catalog {
 // Whose files the database is kept in.
 enum class SqliteFiles {
   // The operating system's, with its locks and its shared memory, so that other processes, DuckDB
-  // among them, read and
-  // checkpoint at the same time. Io is told of each operation before it happens, and may make it
-  // fail.
+  // among them, read and checkpoint at the same time. Io is told of each operation before it
+  // happens, and may make it fail; it also is the clock and the random numbers.
+  // Nobody may open and close these files in the same process by other means: that would drop
+  // SQLite's locks on them (POSIX).
   kSystem,
-  // Those of Io, for a disk in memory: one connection at a time (a second one is kLocked), no
-  // shared memory.
+  // Those of Io, for a disk in memory. No shared memory: one connection at a time, also to read; a
+  // second one is kLocked.
   kIo,
 };
 
 // kNoHub when the file does not exist (kRead, kWrite); kCorrupt when it is no database; kLocked
-// when another process writes at this moment and goes on for over five seconds.
+// when another process writes at this moment and goes on for over five seconds; kDenied when the
+// file may not be written (kWrite, kCreate). The folder must exist. `io` must outlive the catalog.
 Result<std::unique_ptr<Catalog>> open_sqlite(Io& io,
                                              const std::string& path,
                                              CatalogMode mode,
