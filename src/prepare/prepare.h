@@ -22,6 +22,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,6 +65,8 @@ class Step {
   virtual Needs needs(const Batch& batch) const = 0;
   // `seen`: for each need, its rows. Rows that appear in neither `rows` nor `rejects` are left out.
   virtual Result<StepOutput> apply(const Batch& batch, std::span<const Batch> seen) const = 0;
+  // The name that an input column has afterwards; nothing: the step drops it or may change its values.
+  virtual std::optional<std::string> kept_as(std::string_view column) const = 0;
   virtual std::string json() const = 0;  // what it does, in full, for definitions
 };
 
