@@ -1,7 +1,5 @@
 #include "source/file_reader.h"
 
-#include "source/snapshot_io.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,9 +8,6 @@
 
 namespace lockstep {
 namespace {
-
-// How far the end of a first line is looked for before a file without one counts as wrong.
-constexpr std::size_t kFirstLineBytesMax = 64u << 10;
 
 std::int64_t record_count(const Decoded& decoded) {
   return decoded.rows.row_count() + static_cast<std::int64_t>(decoded.bad.size());
@@ -23,85 +18,10 @@ std::uint64_t last_line(const Decoded& decoded) {
   return decoded.bad.empty() ? row : std::max(row, decoded.bad.back().line);
 }
 
-// Bytes of the file itself, not of its text.
-Result<std::string> read_bytes(Io& io,
-                               const std::string& path,
-                               std::uint64_t offset,
-                               std::size_t count) {
-  const std::unique_ptr<File> file = TRY(io.open(path, OpenMode::kRead));
-  std::string bytes(count, '\0');
-  bytes.resize(TRY(file->read_at(offset, std::as_writable_bytes(std::span(bytes)))));
-  return bytes;
-}
-
-// Whether the text behind a last line that was taken without an end begins with that end.
-Result<bool> line_ended(Io& io, const ReadTask& task, std::uint64_t offset) {
-  if (task.format.compression != Compression::kNone) return false;
-  const std::string bytes = TRY(read_bytes(io, task.info.path, offset, 2));
-  if (bytes.starts_with('\n') || bytes.starts_with('\r')) return true;
-  return bytes == std::string("\0\n", 2) || bytes == std::string("\0\r", 2);
-}
-
-FileState fresh_state(const ReadTask& task, const PrefixHash& hash) {
-  FileState state;
-  state.size_bytes = task.info.size_bytes;
-  state.modified_us = task.info.modified_us;
-  state.hashed_bytes = hash.length_bytes;
-  state.sha256 = hash.whole_sha256;
-  return state;
-}
-
-Result<Content> compare(Io& io,
-                        const ReadTask& task,
-                        const FileState& known,
-                        const PrefixHash& hash) {
-  if (known.hashed_bytes == 0) return Content::kNew;
-  if (hash.prefix_sha256 != known.sha256) return Content::kOther;
-  if (hash.length_bytes == known.hashed_bytes) return Content::kSame;
-  // A Parquet file is written at once: its end tells what is in it.
-  if (task.format.format == Format::kParquet) return Content::kOther;
-  if (!known.open_end) return Content::kGrown;
-  return TRY(line_ended(io, task, known.hashed_bytes)) ? Content::kGrown : Content::kOther;
-}
-
 }  // namespace
 
-Result<bool> first_line_is_open(Io& io, const ReadTask& task) {
-  if (task.format.compression != Compression::kNone) return false;
-  if (task.format.format == Format::kParquet) return false;
-  const std::string bytes = TRY(read_bytes(io, task.info.path, 0, kFirstLineBytesMax));
-  return bytes.size() < kFirstLineBytesMax && bytes.find('\n') == std::string::npos;
-}
-
-Result<Looked> look_at(Io& io, const ReadTask& task, const FileState* known) {
-  const bool is_unchanged = known != nullptr && known->size_bytes == task.info.size_bytes &&
-                            known->modified_us == task.info.modified_us;
-  if (is_unchanged && known->offset_bytes > 0 && !known->done && !known->failed) {
-    return Looked{.content = Content::kResume, .state = *known};
-  }
-  PrefixHash hash;
-  const std::uint64_t known_bytes = known == nullptr ? 0 : known->hashed_bytes;
-  if (task.info.size_bytes > 0) {
-    const std::unique_ptr<Io> snapshot = make_snapshot_io(io, task.info);
-    hash = TRY(hash_prefix(*snapshot, task.info.path, task.format, known_bytes));
-  }
-  Looked looked{.state = fresh_state(task, hash)};
-  if (known == nullptr) return looked;
-  looked.content = TRY(compare(io, task, *known, hash));
-  if (looked.content == Content::kOther) return looked;
-  looked.state.offset_bytes = known->offset_bytes;
-  looked.state.record_count = known->record_count;
-  looked.state.line = known->line;
-  if (looked.content != Content::kSame) return looked;
-  looked.state.open_end = known->open_end;
-  looked.state.done = known->done;
-  // Read in part, then touched: the rest is still to come.
-  if (!known->done) looked.content = Content::kResume;
-  return looked;
-}
-
 FileReader::FileReader(Io& io, const ReadTask& task, const RowPlan& plan, const FileState& state)
-    : io_(make_snapshot_io(io, task.info)),
+    : io_(task_io(io, task)),
       task_(task),
       plan_(plan),
       state_(state),
@@ -119,21 +39,15 @@ Result<std::unique_ptr<FileReader>> FileReader::open(Io& io,
   return reader;
 }
 
-bool FileReader::takes_final_line() const {
-  return task_.take_final_line || task_.is_whole ||
-         task_.format.compression != Compression::kNone || task_.format.format == Format::kParquet;
-}
-
 Result<void> FileReader::start() {
   state_.done = false;
   state_.failed = false;
   state_.waiting = false;
-  if (task_.info.size_bytes == 0 || text_bytes_ == 0) return {};
-  if (!takes_final_line() && TRY(first_line_is_open(*io_, task_))) return {};
+  if (task_.read_bytes == 0 || text_bytes_ == 0) return {};
   const bool is_at_once = task_.is_whole || task_.format.format == Format::kParquet;
   Result<void> opened = open_text(state_.offset_bytes, is_at_once);
   // A header alone, without its newline, is a whole header where the last line is taken.
-  if (!opened.ok() && !is_at_once && takes_final_line())
+  if (!opened.ok() && !is_at_once && task_.take_final_line)
     opened = open_text(state_.offset_bytes, true);
   TRY(std::move(opened));
   TRY(check_columns());
@@ -181,7 +95,7 @@ Result<FileReader::Piece> FileReader::fetch(std::int64_t row_count_max) {
   piece.decoded = TRY(decoder_->next(row_count_max));
   piece.offset_bytes = decoder_->offset();
   const bool is_end = record_count(piece.decoded) == 0;
-  if (!is_end || final_line_ || !takes_final_line()) return piece;
+  if (!is_end || final_line_ || !task_.take_final_line) return piece;
   if (piece.offset_bytes >= text_bytes_) return piece;
   // What is left is a last line without its end, and is taken: its bytes are read again as a whole
   // text.
@@ -224,13 +138,13 @@ Result<std::optional<SourceBatch>> FileReader::next(std::int64_t row_count_max) 
   return batch;
 }
 
-// Leaves in the state the hash of what was given, so that an unfinished last line may still become
-// another.
+// Leaves in the state the hash of what was given: a record that has newlines in quotes, and no end
+// yet, may still become another.
 Result<void> FileReader::finish() {
   state_.done = true;
-  if (task_.format.format == Format::kParquet || state_.offset_bytes >= text_bytes_) return {};
-  state_.waiting = !takes_final_line();
-  if (!state_.waiting) return {};
+  state_.waiting = task_.read_bytes < task_.info.size_bytes;
+  if (task_.take_final_line || state_.offset_bytes >= text_bytes_) return {};
+  state_.waiting = true;
   const PrefixHash hash =
       TRY(hash_prefix(*io_, task_.info.path, task_.format, state_.offset_bytes));
   if (!hash.prefix_sha256) {

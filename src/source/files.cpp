@@ -1,5 +1,6 @@
 #include "source/files.h"
 
+#include "source/file_look.h"
 #include "source/file_reader.h"
 #include "source/files_listing.h"
 #include "source/files_position.h"
@@ -168,6 +169,8 @@ class FilesSource final : public Source {
     }
     const FileState* state = known(match.name);
     if (state == nullptr || state->size_bytes != match.info.size_bytes) return true;
+    // It waited under other settings.
+    if (state->waiting && (settings_.take_final_line || is_mirror())) return true;
     return state->modified_us != match.info.modified_us || !is_settled(*state);
   }
 
@@ -221,28 +224,24 @@ class FilesSource final : public Source {
     held_.erase(match.name);
     Result<FileInfo> info = io_.info(match.info.path);
     if (!info.ok() && info.error().code == Code::kNotFound) return std::optional<SourceBatch>();
-    ReadTask task{.name = match.name, .info = match.info};
-    if (!info.ok()) return fail(task, info.error());
-    task.info = std::move(info).value();
-    task.info.path = match.info.path;
-    Result<std::optional<SourceBatch>> begun = begin(task);
+    if (info.ok()) info.value().path = match.info.path;
+    const FileInfo now = info.ok() ? info.value() : match.info;
+    if (!info.ok()) return fail(match.name, now, info.error());
+    Result<std::optional<SourceBatch>> begun = begin(match.name, now);
     if (begun.ok()) return begun;
-    return fail(task, begun.error());
+    return fail(match.name, now, begun.error());
   }
 
-  Result<std::optional<SourceBatch>> begin(ReadTask& task) {
-    TRY(check_file_name(task.name));
-    task.format = TRY(settings_.format_of(task.name));
-    task.options = settings_.options_for(task.format.format);
-    task.take_final_line = settings_.take_final_line;
-    task.is_whole = is_mirror();
-    Looked looked = TRY(look_at(io_, task, known(task.name)));
+  Result<std::optional<SourceBatch>> begin(const std::string& name, const FileInfo& info) {
+    TRY(check_file_name(name));
+    const ReadTask task = TRY(make_task(io_, settings_, name, info));
+    Looked looked = TRY(look_at(io_, task, known(name)));
     if (looked.content == Content::kOther && settings_.mode == FilesMode::kAppend) {
-      held_[task.name] = {.info = task.info, .refused = other_content(task.name)};
+      held_[name] = {.info = info, .refused = other_content(name)};
       return std::optional<SourceBatch>();
     }
     if (looked.content == Content::kSame) {
-      position_.files[task.name] = looked.state;
+      position_.files[name] = looked.state;
       return std::optional<SourceBatch>();
     }
     if (!is_mirror()) {
@@ -259,13 +258,13 @@ class FilesSource final : public Source {
     const ReadTask task = reader_->task();
     if (!batch.ok()) {
       reader_.reset();
-      return fail(task, batch.error());
+      return fail(task.name, task.info, batch.error());
     }
     position_.files[task.name] = reader_->state();
     if (reader_->state().done) reader_.reset();
     if (!batch.value()) return std::optional<SourceBatch>();
     position_.last = task.name;
-    return finish_batch(std::move(*std::move(batch).value()), task);
+    return finish_batch(std::move(*std::move(batch).value()), task.info);
   }
 
   // A mirrored file, all or nothing.
@@ -289,13 +288,13 @@ class FilesSource final : public Source {
     whole.replaces_origin = true;
     position_.files[task.name] = reader->state();
     position_.last = task.name;
-    return finish_batch(std::move(whole), task);
+    return finish_batch(std::move(whole), task.info);
   }
 
-  std::optional<SourceBatch> finish_batch(SourceBatch batch, const ReadTask& task) const {
+  std::optional<SourceBatch> finish_batch(SourceBatch batch, const FileInfo& info) const {
     LOCKSTEP_ASSERT(batch.operations.size() == static_cast<std::size_t>(batch.rows.row_count()),
                     "source-2: a row without its operation");
-    batch.source_time = Timestamp{task.info.modified_us};
+    batch.source_time = Timestamp{info.modified_us};
     batch.position = position_text(position_);
     return batch;
   }
@@ -313,22 +312,24 @@ class FilesSource final : public Source {
   }
 
   // The file cannot be read as it is: a refusal, and the next one.
-  Result<std::optional<SourceBatch>> fail(const ReadTask& task, const Error& error) {
+  Result<std::optional<SourceBatch>> fail(const std::string& name,
+                                          const FileInfo& info,
+                                          const Error& error) {
     if (error.code == Code::kInterrupted) return error;
     if (error.code == Code::kNotFound) return std::optional<SourceBatch>();
     const bool may_mend = error.code == Code::kIo || error.code == Code::kDenied;
-    if (may_mend || !check_file_name(task.name).ok()) {
-      held_[task.name].info = task.info;
-      if (may_mend) held_[task.name].retry_at_us = io_.monotonic_us() + kRetryUs;
+    if (may_mend || !check_file_name(name).ok()) {
+      held_[name].info = info;
+      if (may_mend) held_[name].retry_at_us = io_.monotonic_us() + kRetryUs;
     } else {
-      FileState& state = position_.files[task.name];
-      state.size_bytes = task.info.size_bytes;
-      state.modified_us = task.info.modified_us;
+      FileState& state = position_.files[name];
+      state.size_bytes = info.size_bytes;
+      state.modified_us = info.modified_us;
       state.failed = true;
     }
     SourceBatch batch;
     batch.rows = Batch::empty(plan_->rows);
-    batch.origin = printable_name(task.name);
+    batch.origin = printable_name(name);
     std::string reason = error.message;
     if (!error.hint.empty()) reason += "; " + error.hint;
     batch.refusals.push_back({.origin = batch.origin,
@@ -337,7 +338,7 @@ class FilesSource final : public Source {
                               .reason = std::move(reason),
                               .text = {},
                               .key = {}});
-    return finish_batch(std::move(batch), task);
+    return finish_batch(std::move(batch), info);
   }
 
   Error other_content(const std::string& name) const {

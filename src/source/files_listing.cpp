@@ -1,11 +1,12 @@
 #include "source/files_listing.h"
 
-#include "source/file_reader.h"
+#include "source/file_look.h"
 #include "table/scalar_text.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -17,14 +18,11 @@ namespace {
 Result<std::optional<Schema>> infer_one(Io& io,
                                         const ListingRequest& request,
                                         const GlobMatch& match) {
-  if (match.info.size_bytes == 0) return std::optional<Schema>();
-  ReadTask task{.name = match.name, .info = match.info};
-  task.format = TRY(request.settings.format_of(match.name));
-  task.options = request.settings.options_for(task.format.format);
-  const bool takes_final_line =
-      request.settings.take_final_line || request.settings.mode == FilesMode::kMirror;
-  if (!takes_final_line && TRY(first_line_is_open(io, task))) return std::optional<Schema>();
-  Schema schema = TRY_IN(infer_schema(io, match.info.path, task.format, task.options), match.name);
+  const ReadTask task = TRY(make_task(io, request.settings, match.name, match.info));
+  if (task.read_bytes == 0) return std::optional<Schema>();
+  const std::unique_ptr<Io> snapshot = task_io(io, task);
+  const Schema schema =
+      TRY_IN(infer_schema(*snapshot, match.info.path, task.format, task.options), match.name);
   std::vector<Field> fields = schema.fields();
   std::erase_if(
       fields, [&request](const Field& field) { return field.name == request.settings.operation; });
