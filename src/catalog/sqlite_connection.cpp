@@ -165,7 +165,10 @@ Result<sqlite3_stmt*> SqliteConnection::prepare(std::string_view sql) {
                                       &rest);
   if (code != SQLITE_OK) return error(code, sql);
   LOCKSTEP_ASSERT(statement != nullptr, "a statement without SQL in it");
-  return statement;
+  const std::string_view unread = sql.substr(static_cast<std::size_t>(rest - sql.data()));
+  if (unread.find_first_not_of(" \t\n;") == std::string_view::npos) return statement;
+  sqlite3_finalize(statement);
+  return invalid(fmt::format("catalog {}: more than one statement at once: {}", path_, sql));
 }
 
 Error SqliteConnection::error(int code, std::string_view doing) {

@@ -161,6 +161,10 @@ TEST_P(CatalogConformance, TellsWrongSqlFromTrouble) {
     EXPECT_EQ(result.error().code, Code::kInvalid);
     EXPECT_NE(result.error().message.find(c.why), std::string::npos) << result.error().message;
   }
+  const auto two = catalog->prepare("SELECT 1; DELETE FROM item");
+  ASSERT_FALSE(two.ok());
+  EXPECT_EQ(two.error().code, Code::kInvalid);
+  EXPECT_TRUE(catalog->prepare("SELECT 1;\n").ok());
   EXPECT_EQ(whole_generation(*catalog), 0);
 }
 
