@@ -41,6 +41,7 @@ TEST(Result, EachCodeHasARowOfItsOwn) {
   }
 }
 
+// base-1
 TEST(Result, CarriesContextUp) {
   const auto inner = []() -> Result<int> { return invalid("bad byte", "save as UTF-8"); };
   const auto middle = [&]() -> Result<std::string> {

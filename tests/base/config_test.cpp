@@ -53,6 +53,7 @@ TEST(Config, WritesYamlAsCanonicalJson) {
     EXPECT_EQ(json_of(row.yaml), row.json) << row.yaml;
 }
 
+// base-6
 TEST(Config, RefusesWithThePlace) {
   struct Case {
     std::string yaml;
@@ -118,6 +119,7 @@ TEST(Config, WithstandsHostileTexts) {
   EXPECT_EQ(json_of("[" + repeated("1,", 210'000) + "1]").substr(0, 4), "f:1:");
 }
 
+// base-7
 TEST(Config, NeverCrashesOnAnyBytes) {
   rc::check([](const std::vector<std::uint8_t>& picks) {
     constexpr std::string_view kAlphabet = "ab1:- \n[]{}'\"#&*!|>?,%~.\t\\@`\xC3\xA9";

@@ -206,6 +206,7 @@ TEST(ExactMath, RoundsHalfToEvenInEveryRoundingMode) {
 
 // The promise that matters most: the same bits from every compiler, build type and machine. NaN is
 // left out, whose sign and payload IEEE 754 does not fix.
+// base-8
 TEST(ExactMath, GivesTheSameBitsEverywhere) {
   Numbers numbers;
   Sha256 hash;

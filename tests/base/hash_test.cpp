@@ -54,6 +54,7 @@ TEST(Hash, KeyedHashDependsOnEveryBitOfKeyAndText) {
 }
 
 // Fingerprints are stored and compared between machines: these bits may never change.
+// base-9
 TEST(Hash, KeyedHashIsAFormat) {
   const std::array<std::uint64_t, 2> small = KeyedHash("key").hash128("text");
   EXPECT_EQ(small[0], 0x22AF1329E63902BEULL);

@@ -155,6 +155,7 @@ TEST_P(IoTest, MakesFoldersAgainWithoutComplaint) {
   EXPECT_FALSE(io_->make_directories(in("a/file")).ok());
 }
 
+// base-5
 TEST_P(IoTest, OneLockAtATime) {
   std::unique_ptr<FileLock> lock = io_->lock(in("lock")).value();
   const Result<std::unique_ptr<FileLock>> second = io_->lock(in("lock"));
@@ -164,6 +165,7 @@ TEST_P(IoTest, OneLockAtATime) {
   EXPECT_TRUE(io_->lock(in("lock")).ok());
 }
 
+// base-4
 TEST_P(IoTest, ReplacesAFileWholeOrNotAtAll) {
   put(in("a"), "first");
   put(in("a"), "second");
@@ -188,6 +190,7 @@ TEST_P(IoTest, RefusesToReadAFileThatIsTooLarge) {
   EXPECT_EQ(code_of(read_file(*io_, in("a"), 4)), Code::kInvalid);
 }
 
+// base-2
 TEST_P(IoTest, TellsItsObserverOfEachOperation) {
   std::string seen;
   io_->observe([&](IoOperation operation, std::string_view path) -> Result<void> {

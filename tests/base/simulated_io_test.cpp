@@ -18,6 +18,7 @@ std::string get(Io& io, const std::string& path) {
   return text.ok() ? text.value() : "missing";
 }
 
+// base-3
 TEST(SimulatedIo, KeepsWhatWasSynced) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     const std::unique_ptr<SimulatedIo> io = make_simulated_io(seed);
@@ -74,6 +75,7 @@ TEST(SimulatedIo, KeepsDropsOrTearsUnsyncedWritesBySector) {
   EXPECT_GT(torn, 10);
 }
 
+// base-10
 TEST(SimulatedIo, RepeatsItselfBySeed) {
   const auto run = [](std::uint64_t seed) {
     const std::unique_ptr<SimulatedIo> io = make_simulated_io(seed);
