@@ -1,12 +1,13 @@
-// Exact sums of products: X'X over signed rows of fixed-point numbers, in integers. See docs/design.md, "Exact sums".
+// Exact sums of products: X'X over signed rows of fixed-point numbers, in integers. See
+// docs/design.md, "Exact sums".
 #pragma once
+
+#include "base/result.h"
 
 #include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
-
-#include "base/result.h"
 
 namespace lockstep {
 
@@ -16,10 +17,11 @@ __extension__ using Int128 = __int128;
 inline constexpr int kFixedPointBits = 20;
 inline constexpr std::int32_t kFixedPointMax = (1 << 23) - 1;
 
-// Value. A symmetric matrix of exact sums, lower triangle by rows: sum of q_i * q_j over rows, and the number of rows.
+// Value. A symmetric matrix of exact sums, lower triangle by rows: sum of q_i * q_j over rows, and
+// the number of rows.
 struct ExactSum {
   int column_count = 0;
-  std::int64_t row_count = 0;   // +1 rows less -1 rows
+  std::int64_t row_count = 0;    // +1 rows less -1 rows
   std::vector<Int128> triangle;  // column_count * (column_count + 1) / 2
 
   static ExactSum zero(int column_count);
@@ -33,15 +35,17 @@ struct ExactSum {
 
 // One way to compute the sums. All give the same bits; tests run every one against the same table.
 struct SumKernel {
-  const char* name;        // "portable", "avx2", "avx512"
-  bool (*supported)();     // by this processor
-  // Adds sign * (rows' products). rows: row-major, row_count x column_count, each |q| <= kFixedPointMax.
+  const char* name;     // "portable", "avx2", "avx512"
+  bool (*supported)();  // by this processor
+  // Adds sign * (rows' products). rows: row-major, row_count x column_count, each |q| <=
+  // kFixedPointMax.
   void (*fold)(std::span<const std::int32_t> rows, std::int64_t row_count, int sign, ExactSum& sum);
 };
 
 // Best first.
 std::span<const SumKernel> sum_kernels();
-// The first that is supported, or the one of that name (from LOCKSTEP_KERNEL, handed down by main); kInvalid: none such.
+// The first that is supported, or the one of that name (from LOCKSTEP_KERNEL, handed down by main);
+// kInvalid: none such.
 Result<const SumKernel*> choose_sum_kernel(std::string_view name = {});
 
 }  // namespace lockstep

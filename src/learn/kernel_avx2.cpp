@@ -1,0 +1,39 @@
+// The kernels for AVX2 and FMA: four doubles at a time.
+#include "learn/kernels.h"
+
+#include <cstdint>
+#include <immintrin.h>
+#include <span>
+
+#define LOCKSTEP_LANES 4
+#define LOCKSTEP_TILE_ROWS 4
+#define LOCKSTEP_TILE_VECTORS 3
+#define LOCKSTEP_FMA(a, b, c) (_mm256_fmadd_pd(_mm256_set1_pd(a), (b), (c)))
+
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+
+namespace lockstep {
+namespace {
+#include "learn/sum_body.inc"
+#include "learn/update_body.inc"
+}  // namespace
+
+void avx2_fold(std::span<const std::int32_t> rows,
+               std::int64_t row_count,
+               int sign,
+               ExactSum& sum) {
+  fold_body(rows, row_count, sign, sum);
+}
+
+void avx2_update(const RowUpdate& update) {
+  update_body(update);
+}
+
+}  // namespace lockstep
+
+#pragma GCC pop_options
+
+bool lockstep::avx2_supported() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}

@@ -1,0 +1,40 @@
+// The kernels for AVX-512: eight doubles at a time.
+#include "learn/kernels.h"
+
+#include <cstdint>
+#include <immintrin.h>
+#include <span>
+
+#define LOCKSTEP_LANES 8
+#define LOCKSTEP_TILE_ROWS 8
+#define LOCKSTEP_TILE_VECTORS 3
+#define LOCKSTEP_FMA(a, b, c) (_mm512_fmadd_pd(_mm512_set1_pd(a), (b), (c)))
+
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512dq,avx512vl,fma")
+
+namespace lockstep {
+namespace {
+#include "learn/sum_body.inc"
+#include "learn/update_body.inc"
+}  // namespace
+
+void avx512_fold(std::span<const std::int32_t> rows,
+                 std::int64_t row_count,
+                 int sign,
+                 ExactSum& sum) {
+  fold_body(rows, row_count, sign, sum);
+}
+
+void avx512_update(const RowUpdate& update) {
+  update_body(update);
+}
+
+}  // namespace lockstep
+
+#pragma GCC pop_options
+
+bool lockstep::avx512_supported() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+}
