@@ -1,0 +1,41 @@
+#include "cli/command_list.h"
+#include "cli/hub_access.h"
+#include "sync/sync.h"
+
+namespace lockstep {
+namespace {
+
+Result<int> run_run(Session& session, const Arguments& arguments) {
+  const Configuration configuration =
+      TRY(load_configuration(session.io, session.configuration_path));
+  WriteOptions options;
+  options.apply = arguments.has("--apply");
+  options.accept_deletes = arguments.has("--accept-deletes");
+  DaemonOptions daemon;
+  daemon.engine = engine_options(session, options);
+  TRY(run_daemon(session.io, session.log, configuration, daemon));
+  return kExitDone;
+}
+
+}  // namespace
+
+Command run_command() {
+  return {
+      .name = "run",
+      .text = "Keep everything in lockstep until stopped: watch the sources, commit, take commands",
+      .example = "lockstep run\nlockstep run --config ward/lockstep.yaml",
+      .flags = {{.name = "--apply",
+                 .text =
+                     "take a changed lockstep.yaml that rebuilds or loses (see lockstep check)"},
+                {.name = "--accept-deletes",
+                 .text = "let a mirrored source delete more than its max_delete"}},
+      .notes =
+          "Ctrl-C finishes the commit in hand; a second one stops at once and loses nothing that "
+          "was\n"
+          "committed.",
+      .long_running = true,
+      .run = run_run,
+  };
+}
+
+}  // namespace lockstep
