@@ -1,0 +1,105 @@
+#include <gtest/gtest.h>
+
+#include "learn/exact_sum.h"
+#include "learn/sample.h"
+
+namespace lockstep {
+namespace {
+
+// Every product one after another: what the kernels are held to.
+ExactSum naive(const std::vector<std::int32_t>& rows, int columns, int sign) {
+  ExactSum sum = ExactSum::zero(columns);
+  const std::size_t d = static_cast<std::size_t>(columns);
+  for (std::size_t row = 0; row < rows.size() / d; ++row) {
+    std::size_t place = 0;
+    for (std::size_t i = 0; i < d; ++i) {
+      for (std::size_t j = 0; j <= i; ++j) {
+        sum.triangle[place++] += static_cast<Int128>(sign) * rows[row * d + i] * rows[row * d + j];
+      }
+    }
+  }
+  sum.row_count = sign * static_cast<std::int64_t>(rows.size() / d);
+  return sum;
+}
+
+enum class Fill { kRandom, kLargest, kSmallest, kAlternating };
+
+std::vector<std::int32_t> values(std::size_t count, Fill fill) {
+  testing::Numbers numbers(count);
+  std::vector<std::int32_t> result(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    switch (fill) {
+      case Fill::kRandom: result[i] = static_cast<std::int32_t>(numbers.below(2 * kFixedPointMax + 1)) - kFixedPointMax; break;
+      case Fill::kLargest: result[i] = kFixedPointMax; break;
+      case Fill::kSmallest: result[i] = -kFixedPointMax; break;
+      case Fill::kAlternating: result[i] = i % 3 == 0 ? -kFixedPointMax : kFixedPointMax; break;
+    }
+  }
+  return result;
+}
+
+struct Case {
+  int columns;
+  std::int64_t rows;
+  Fill fill;
+};
+
+const Case kCases[] = {
+    {1, 1, Fill::kRandom},     {1, 300, Fill::kLargest},   {7, 8, Fill::kRandom},       {8, 128, Fill::kLargest},
+    {16, 129, Fill::kSmallest}, {23, 127, Fill::kRandom},   {24, 256, Fill::kAlternating}, {25, 1000, Fill::kRandom},
+    {39, 4097, Fill::kRandom}, {64, 700, Fill::kAlternating}, {3, 70'000, Fill::kLargest}, {100, 5, Fill::kRandom},
+};
+
+TEST(SumKernels, AllGiveTheIntegersOfTheNaiveSum) {
+  for (const SumKernel& kernel : sum_kernels()) {
+    if (!kernel.supported()) continue;
+    for (const Case& each : kCases) {
+      const auto rows = values(static_cast<std::size_t>(each.columns * each.rows), each.fill);
+      for (const int sign : {1, -1}) {
+        ExactSum sum = ExactSum::zero(each.columns);
+        kernel.fold(rows, each.rows, sign, sum);
+        EXPECT_TRUE(sum == naive(rows, each.columns, sign))
+            << kernel.name << ": " << each.columns << " columns, " << each.rows << " rows, sign " << sign;
+      }
+    }
+  }
+}
+
+TEST(SumKernels, PartsInAnyOrderAddUpToTheWhole) {
+  constexpr int kColumns = 30;
+  const auto rows = values(kColumns * 1000, Fill::kRandom);
+  const ExactSum whole = naive(rows, kColumns, 1);
+  for (const SumKernel& kernel : sum_kernels()) {
+    if (!kernel.supported()) continue;
+    ExactSum sum = ExactSum::zero(kColumns);
+    const std::span<const std::int32_t> all(rows);
+    for (const int part : {7, 2, 9, 0, 4, 1, 8, 3, 6, 5}) {
+      kernel.fold(all.subspan(static_cast<std::size_t>(part) * 100 * kColumns, 100 * kColumns), 100, 1, sum);
+    }
+    EXPECT_TRUE(sum == whole) << kernel.name;
+    kernel.fold(rows, 1000, -1, sum);
+    EXPECT_TRUE(sum == ExactSum::zero(kColumns)) << kernel.name;
+  }
+}
+
+TEST(SumKernels, ANameThatIsNotThereIsAnErrorWithTheOthersAsHint) {
+  EXPECT_TRUE(choose_sum_kernel("portable").ok());
+  const auto missing = choose_sum_kernel("abacus");
+  ASSERT_FALSE(missing.ok());
+  EXPECT_NE(missing.error().message.find("abacus"), std::string::npos);
+  EXPECT_NE(missing.error().hint.find("portable"), std::string::npos);
+}
+
+TEST(ExactSum, AddsAndTakesAwayAnother) {
+  const auto rows = values(5 * 40, Fill::kRandom);
+  const ExactSum one = naive(rows, 5, 1);
+  ExactSum sum = one;
+  sum.add(one, 1);
+  EXPECT_EQ(sum.row_count, 80);
+  EXPECT_EQ(sum.real(4, 2), 2 * one.real(2, 4));
+  sum.add(one, -1);
+  EXPECT_TRUE(sum == one);
+}
+
+}  // namespace
+}  // namespace lockstep
