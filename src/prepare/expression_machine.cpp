@@ -30,6 +30,10 @@ double not_true(double value) {
   return is_true(value) ? 0 : 1;
 }
 
+double truth(double value) {
+  return is_true(value) ? 1 : 0;
+}
+
 double negative(double value) {
   return -value;
 }
@@ -115,7 +119,7 @@ class Parser final : public mu::ParserBase {
   void InitCharSets() override {
     DefineNameChars("0123456789_abcdefghijklmnopqrstuvwxyz");
     DefineOprtChars("+-*^/?<>=!#%&|");
-    DefineInfixOprtChars("+-!");
+    DefineInfixOprtChars("+-!$");
   }
 
   void InitFun() override {
@@ -139,6 +143,7 @@ class Parser final : public mu::ParserBase {
     DefineInfixOprt("+", same);
     // Below comparisons: `not age >= 18` means not (age >= 18).
     DefineInfixOprt("!", not_true, mu::prLOGIC);
+    DefineInfixOprt("$", truth, mu::prLOGIC);
   }
 };
 

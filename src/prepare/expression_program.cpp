@@ -116,7 +116,7 @@ class Compiler final {
       case TokenKind::kText:
         return text(part);
       case TokenKind::kArithmetic:
-        emit(part, token.text == "^" ? "#" : token.text, token);
+        arithmetic(part);
         break;
       case TokenKind::kAnd:
         emit(part, "&", token);
@@ -125,7 +125,7 @@ class Compiler final {
         emit(part, "|", token);
         break;
       case TokenKind::kNot:
-        emit(part, "!", token);
+        negation(part);
         break;
       default:
         emit(part, token.text, token);
@@ -133,6 +133,45 @@ class Compiler final {
     }
     ++part.at;
     return {};
+  }
+
+  // Whether the operator at `index` has no value on its left.
+  bool is_prefix(const Part& part, std::size_t index) const {
+    if (index == 0 || part.program->formula.code.empty()) return true;
+    const TokenKind before = tokens_[index - 1].kind;
+    return before == TokenKind::kArithmetic || before == TokenKind::kCompare ||
+           (ends_operand(before) && before != TokenKind::kClose);
+  }
+
+  // The machine takes one prefix operator at a time: of two signs one is left, and a sign behind
+  // `not` multiplies.
+  void arithmetic(Part& part) const {
+    const Token& token = tokens_[part.at];
+    std::string& code = part.program->formula.code;
+    const bool is_sign = token.text == "-" || token.text == "+";
+    const bool follows =
+        is_sign && !code.empty() && is_prefix(part, part.at) && is_prefix(part, part.at - 1);
+    const TokenKind before = follows ? tokens_[part.at - 1].kind : TokenKind::kEnd;
+    if (before == TokenKind::kNot) {
+      emit_constant(part, token.text == "-" ? -1 : 1, token);
+      emit(part, "*", token);
+    } else if (before == TokenKind::kArithmetic && (code.back() == '-' || code.back() == '+')) {
+      if (token.text == "-") code.back() = code.back() == '-' ? '+' : '-';
+    } else {
+      emit(part, token.text == "^" ? "#" : token.text, token);
+    }
+  }
+
+  // `not not a` is whether a is true: 1 or 0.
+  void negation(Part& part) const {
+    const Token& token = tokens_[part.at];
+    std::string& code = part.program->formula.code;
+    const bool follows = !code.empty() && tokens_[part.at - 1].kind == TokenKind::kNot;
+    if (follows) {
+      code.back() = code.back() == '!' ? '$' : '!';
+    } else {
+      emit(part, "!", token);
+    }
   }
 
   Result<void> name(Part& part) {
@@ -233,6 +272,9 @@ class Compiler final {
                            kind_at(part, part.at + 2) == TokenKind::kText;
     if (type == Type::kText && with_text) return text_compare(part, index, part.at + 2);
     if (type == Type::kText) {
+      // "male" where 'male' was meant is the likelier slip.
+      const bool with_column = kind_at(part, part.at + 2) == TokenKind::kColumn;
+      if (with_column) TRY(find(tokens_[part.at + 2]));
       return error(token,
                    fmt::format("column '{}' is text, not a number", token.text),
                    fmt::format("compare it: {} == '...', or cast it before", token.text));

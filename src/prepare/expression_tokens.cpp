@@ -128,7 +128,6 @@ class Tokenizer final {
       return error(fmt::format("'{}{}...' is no number", std::string(begin, end), next),
                    "put * between a number and a column");
     }
-    tokens_.reserve(tokens_.size() + 1);
     add(TokenKind::kNumber, std::string(begin, end), bytes);
     tokens_.back().number = value;
     return {};
@@ -192,6 +191,15 @@ class Tokenizer final {
   std::vector<Token> tokens_;
 };
 
+bool ends_value(TokenKind kind) {
+  return kind == TokenKind::kNumber || kind == TokenKind::kName || kind == TokenKind::kColumn ||
+         kind == TokenKind::kText || kind == TokenKind::kClose;
+}
+
+bool begins_value(TokenKind kind) {
+  return kind == TokenKind::kOpen || (ends_value(kind) && kind != TokenKind::kClose);
+}
+
 // What is open at a place between two brackets.
 struct Level {
   std::size_t open = 0;   // index of its bracket
@@ -219,6 +227,11 @@ class Checker final {
 
   Result<void> one(std::size_t index) {
     const Token& token = tokens_[index];
+    const TokenKind before = index > 0 ? tokens_[index - 1].kind : TokenKind::kEnd;
+    const bool is_call = before == TokenKind::kName && token.kind == TokenKind::kOpen;
+    if (ends_value(before) && begins_value(token.kind) && !is_call) {
+      return error(token, "two values without an operator between them");
+    }
     switch (token.kind) {
       case TokenKind::kOpen:
         return open(index);

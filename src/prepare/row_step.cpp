@@ -54,7 +54,7 @@ class RowStep final : public Step {
 std::optional<Value> int_from(const Value& value) {
   if (const auto* flag = std::get_if<bool>(&value)) return std::int64_t{*flag ? 1 : 0};
   const auto* number = std::get_if<double>(&value);
-  if (number == nullptr || !(std::fabs(*number) < kIntEnd)) return std::nullopt;
+  if (number == nullptr || !(*number >= -kIntEnd && *number < kIntEnd)) return std::nullopt;
   if (std::floor(*number) != *number) return std::nullopt;
   return static_cast<std::int64_t>(*number);
 }
@@ -186,6 +186,17 @@ Result<std::vector<int>> columns_at(const Node& node,
   }
   if (columns.empty()) return invalid_at(node.mark, "no columns", "name at least one");
   return columns;
+}
+
+Node with_null_as_word(const Node& arguments, std::string_view setting) {
+  Node read = arguments;
+  for (auto& [name, node] : read.fields) {
+    if (name != setting || !node.is_null()) continue;
+    const Mark mark = node.mark;
+    node = node_of("null");
+    node.mark = mark;
+  }
+  return read;
 }
 
 Node node_of_texts(const std::vector<std::string>& texts) {

@@ -82,6 +82,9 @@ Result<std::vector<int>> columns_at(const Node& node,
                                     const std::vector<std::string>& names,
                                     const Schema& schema);
 
+// The same settings, where a bare `null` of one of them, which YAML reads as no value, is the word.
+Node with_null_as_word(const Node& arguments, std::string_view setting);
+
 Node node_of_texts(const std::vector<std::string>& texts);
 
 // "17", "1.5", "'text'", "null": a value in a reason.

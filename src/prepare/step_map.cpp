@@ -45,7 +45,8 @@ struct Mapping {
 // What a scalar is by itself: true and false, integers, floats; all else is text.
 Type type_of_scalar(const Node& node) {
   if (node.quoted) return Type::kText;
-  for (const Type type : {Type::kBool, Type::kInt, Type::kFloat}) {
+  if (node.scalar == "true" || node.scalar == "false") return Type::kBool;
+  for (const Type type : {Type::kInt, Type::kFloat}) {
     if (parse_value(node.scalar, type).ok()) return type;
   }
   return Type::kText;
@@ -124,18 +125,6 @@ Result<StepOutput> apply_map(const Batch& batch, const Mapping& mapping) {
   return std::move(sieve).finish(out);
 }
 
-// `otherwise: null` is YAML's null; here it is meant as a word.
-Node with_null_as_word(const Node& arguments) {
-  Node read = arguments;
-  for (auto& [name, node] : read.fields) {
-    if (name != "otherwise" || !node.is_null()) continue;
-    const Mark mark = node.mark;
-    node = node_of("null");
-    node.mark = mark;
-  }
-  return read;
-}
-
 Result<Mapping> read_mapping(const Settings& settings, const Schema& input) {
   Mapping mapping;
   const Node& values = settings.node("values");
@@ -168,7 +157,7 @@ Result<Mapping> read_mapping(const Settings& settings, const Schema& input) {
 
 MadeStep make_map(const Node& arguments, const Schema& input) {
   const Settings settings =
-      TRY(Settings::parse(with_null_as_word(arguments), kMapSettings, "step 'map'"));
+      TRY(Settings::parse(with_null_as_word(arguments, "otherwise"), kMapSettings, "step 'map'"));
   const Mapping mapping = TRY(read_mapping(settings, input));
   const std::string& old_name = input.field(mapping.column).name;
   RowStepInfo info{"map", input, with_field(input, mapping.field), {}, {}};

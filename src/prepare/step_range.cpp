@@ -177,15 +177,8 @@ Node full_arguments(const Settings& settings, const Range& range) {
 }  // namespace
 
 MadeStep make_range(const Node& arguments, const Schema& input) {
-  // `otherwise: null` is YAML's null; here it is meant as a word.
-  Node read = arguments;
-  for (auto& [name, node] : read.fields) {
-    if (name != "otherwise" || !node.is_null()) continue;
-    const Mark mark = node.mark;
-    node = node_of("null");
-    node.mark = mark;
-  }
-  const Settings settings = TRY(Settings::parse(read, kRangeSettings, "step 'range'"));
+  const Settings settings = TRY(
+      Settings::parse(with_null_as_word(arguments, "otherwise"), kRangeSettings, "step 'range'"));
   Range range;
   const std::vector<std::string> names = settings.texts("columns");
   range.columns = TRY(columns_at(*settings.given("columns"), names, input));
