@@ -154,6 +154,26 @@ Result<std::vector<std::int64_t>> DataFiles::missing(const LakeTable& table,
   return positions;
 }
 
+Result<bool> DataFiles::differs(const LakeTable& table,
+                                const DataFile& file,
+                                std::int64_t from,
+                                std::int64_t to) {
+  if (file.partial_max && *file.partial_max > from) return true;
+  const Cell in_files = TRY(catalog_.single(
+      "SELECT 1 FROM ducklake_delete_file WHERE data_file_id = ?1 AND begin_snapshot <= ?3 AND "
+      "(begin_snapshot > ?2 OR end_snapshot > ?2 OR partial_max > ?2) LIMIT 1",
+      {file.id, from, to}));
+  if (!std::holds_alternative<std::monostate>(in_files)) return true;
+  const std::string inlined = inlined_deletes_name(table.id);
+  if (!catalog_.table_exists(inlined)) return false;
+  const Cell deleted =
+      TRY(catalog_.single(fmt::format("SELECT 1 FROM {} WHERE file_id = ? AND begin_snapshot > ? "
+                                      "AND begin_snapshot <= ? LIMIT 1",
+                                      inlined),
+                          {file.id, from, to}));
+  return !std::holds_alternative<std::monostate>(deleted);
+}
+
 Result<ParquetReader*> DataFiles::reader(const DataFile& file) {
   const auto known = readers_.find(file.id);
   if (known != readers_.end()) return known->second.get();
@@ -195,13 +215,19 @@ Result<void> DataFiles::fetch(const LakeTable& table,
                               const DataFile& file,
                               std::span<const std::int64_t> positions,
                               SignedRows out) {
+  ParquetReader* reader = TRY(this->reader(file));
+  const Batch* rows = nullptr;
+  std::int64_t start = 0;
+  std::int64_t end = 0;
   for (const std::int64_t position : positions) {
-    ParquetReader* reader = TRY(this->reader(file));
     LOCKSTEP_ASSERT(position >= 0, "hub: a negative position in a file");
     LOCKSTEP_ASSERT(position < file.row_count, "hub: a position behind the end of a file");
-    const int index = group_of_position(*reader, position);
-    const std::int64_t start = reader->row_group_start(index);
-    const Batch* rows = TRY(group(table, file, index));
+    if (position < start || position >= end) {
+      const int index = group_of_position(*reader, position);
+      rows = TRY(group(table, file, index));
+      start = reader->row_group_start(index);
+      end = start + rows->row_count();
+    }
     out.rows.append_row_from(*rows, position - start, out.sign);
   }
   return {};

@@ -56,6 +56,13 @@ class DataFiles final {
                                             const DataFile& file,
                                             std::int64_t snapshot);
 
+  // Whether rows of a file that both snapshots have may stand in only one of them. Cheap: reads no
+  // positions.
+  Result<bool> differs(const LakeTable& table,
+                       const DataFile& file,
+                       std::int64_t from,
+                       std::int64_t to);
+
   Result<ParquetReader*> reader(const DataFile& file);
   // A row group with all columns of the table, decoded once. Valid until the next call.
   Result<const Batch*> group(const LakeTable& table, const DataFile& file, int group);

@@ -68,6 +68,8 @@ class Difference {
       return FileDifference{
           positions_without(file.row_count, TRY(files_.missing(table_, file, from_))), {}};
     }
+    const bool differs = TRY(files_.differs(table_, file, from_, to_));
+    if (!differs) return FileDifference{};
     const auto before = TRY(files_.missing(table_, file, from_));
     const auto after = TRY(files_.missing(table_, file, to_));
     FileDifference difference;

@@ -17,6 +17,7 @@ Cell text_or_null(const Value& value) {
   return is_null(value) ? Cell{} : Cell{value_text(value)};
 }
 
+// DuckDB orders NaN above all, but leaves it out of a maximum and then prunes `x = nan` by it.
 Cell max_cell(const ColumnBounds& bounds) {
   return bounds.has_nan ? Cell{} : text_or_null(bounds.max);
 }
@@ -169,7 +170,7 @@ Result<void> insert_file_statistics(Catalog& catalog,
                   info.row_count - statistics.null_count,
                   statistics.null_count,
                   text_or_null(statistics.min),
-                  text_or_null(statistics.max),
+                  max_cell(bounds_of(statistics)),
                   nan_cell(table, column, statistics.has_nan)}));
   }
   return {};

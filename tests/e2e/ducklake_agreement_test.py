@@ -115,7 +115,7 @@ def test_filters_and_bounds_lose_no_row(dumps):
     for dump in dumps:
         connection = dump.connect()
         states = list(each_state(dump))
-        for key, snapshot, rows in states[::9] + states[-1:]:
+        for key, snapshot, rows in states[::15] + states[-1:]:
             at = f"{quoted(key)} AT (VERSION => {snapshot})"
             # The rows as they are, out of reach of any statistics.
             connection.execute(f"CREATE OR REPLACE TEMP TABLE plain AS SELECT * FROM {at}")
