@@ -76,7 +76,9 @@ class World final {
   void remove(const std::string& name) { ASSERT_TRUE(io_->remove("/data/" + name).ok()); }
 
   static SourceRequest request(std::string_view settings, Schema schema = kSchema) {
-    Node node = parse_yaml(settings, "lockstep.yaml").value();
+    Result<Node> parsed = parse_yaml(settings, "lockstep.yaml");
+    EXPECT_TRUE(parsed.ok()) << settings;
+    Node node = std::move(parsed).value();
     return {.name = "drop",
             .settings = std::move(node),
             .directory = "/data",
