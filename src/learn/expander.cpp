@@ -1,6 +1,5 @@
 #include "learn/expander.h"
 
-#include "base/exact_math.h"
 #include "learn/column_reader.h"
 #include "learn/units.h"
 
@@ -61,7 +60,7 @@ struct Expander::Block {
 
 std::int32_t fixed_point(double value, const Scale& scale) {
   const double scaled = (value - scale.centre) * power_of_two(kFixedPointBits - scale.exponent);
-  return static_cast<std::int32_t>(round_half_even(scaled));
+  return rounded(scaled);
 }
 
 Expander::Expander(Plan plan)
@@ -236,7 +235,7 @@ void Expander::expand_fourier(const Block& block) const {
                      cosines);
     std::int32_t* q = block.row(row) + layout_.first_fourier;
     for (std::size_t k = 0; k < cosines.size(); ++k) {
-      q[k] = static_cast<std::int32_t>(round_half_even(cosines[k] * kOne));
+      q[k] = rounded(cosines[k] * kOne);
     }
   }
 }

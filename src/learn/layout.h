@@ -13,8 +13,8 @@ struct ExpandedColumn {
   std::string name;
   double centre = 0;
   int exponent = 0;
-  int missing = -1;  // the column that is 1 where this one's feature is missing; there q is 0, and
-                     // the solve fills in the mean of the others. -1: nothing to fill
+  int missing = -1;   // the column that is 1 where this one's feature is missing; there q is 0, and
+                      // the solve fills in the mean of the others. -1: nothing to fill
   bool shown = true;  // has a weight; else it serves the filling alone
 };
 

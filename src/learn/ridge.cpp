@@ -77,7 +77,7 @@ std::vector<double> real_factor(const Layout& layout,
   const std::size_t p = f.lengths.size();
   std::vector<double> factor((p + 1) * (p + 1), 0.0);
   for (std::size_t j = 0; j < p; ++j) {
-    const double unit = f.lengths[j] * power_of_two(-shown_column(layout, j).exponent);
+    const double unit = f.lengths[j] * power_of_two(shown_column(layout, j).exponent);
     for (std::size_t i = 0; i <= j; ++i) {
       factor[i * (p + 1) + j] = f.upper.row(static_cast<int>(i))[j] * unit;
     }

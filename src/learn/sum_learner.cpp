@@ -3,7 +3,6 @@
 #include "learn/prediction.h"
 #include "learn/ridge.h"
 
-#include <arrow/api.h>
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,8 +1,9 @@
-// What every sum learner must hold. Another learner, or another way to set one up, is a row of kLearners.
-#include <gtest/gtest.h>
-
+// What every sum learner must hold. Another learner, or another way to set one up, is a row of
+// kLearners.
 #include "learn/learn.h"
 #include "learn/sample.h"
+
+#include <gtest/gtest.h>
 
 namespace lockstep {
 namespace {
@@ -19,15 +20,20 @@ struct LearnerCase {
 
 const LearnerCase kLearners[] = {
     {"plain", "{features: [age, visits], targets: [sbp, dbp], learner: {l2: 0}}"},
-    {"filled", "{features: [age, visits, ward], targets: [sbp, dbp], expand: [one_hot: [ward], impute: mean, standardize]}"},
+    {"filled",
+     "{features: [age, visits, ward], targets: [sbp, dbp], expand: [one_hot: [ward], impute: mean, "
+     "standardize]}"},
     {"constant",
      "{features: [age, visits, ward], targets: [sbp, dbp], learner: {l2: 3},"
      " expand: [one_hot: [ward, visits], indicators, impute: {with: constant, value: -1}]}"},
-    {"reject", "{features: [age, visits], targets: [dbp], outside: reject, expand: [winsorize, impute]}"},
+    {"reject",
+     "{features: [age, visits], targets: [dbp], outside: reject, expand: [winsorize, impute]}"},
     {"per_target",
-     "{features: [age, ward], targets: [sbp, dbp], per_target: true, expand: [one_hot: ward, impute, splines: 3]}"},
+     "{features: [age, ward], targets: [sbp, dbp], per_target: true, expand: [one_hot: ward, "
+     "impute, splines: 3]}"},
     {"wide",
-     "{features: [age, visits, ward], targets: [sbp, dbp], expand: [one_hot: [ward], indicators, impute, standardize,"
+     "{features: [age, visits, ward], targets: [sbp, dbp], expand: [one_hot: [ward], indicators, "
+     "impute, standardize,"
      " winsorize: {low: 0.02, high: 0.98}, splines: 4, fourier: {features: 20, gamma: 0.1}]}"},
 };
 
@@ -66,11 +72,14 @@ TEST_P(SumLearners, CalibrateTheSameWhateverTheOrderAndTheBatches) {
 
 TEST_P(SumLearners, FoldTheSameWhateverTheOrderAndTheBatches) {
   const ModelState whole = folded(rows_);
-  EXPECT_EQ(whole.counts.folded + whole.counts.tested + whole.counts.refused + whole.counts.unlabelled, 700);
+  EXPECT_EQ(
+      whole.counts.folded + whole.counts.tested + whole.counts.refused + whole.counts.unlabelled,
+      700);
   EXPECT_GT(whole.counts.tested, 0);
   const Batch mixed = permuted(rows_, 4);
   ModelState state = learner_->make_state();
-  for (std::int64_t offset = 0, size = 1; offset < 700; offset += size, size = 1 + (size * 7 + 3) % 90) {
+  for (std::int64_t offset = 0, size = 1; offset < 700;
+       offset += size, size = 1 + (size * 7 + 3) % 90) {
     const Batch part = mixed.slice(offset, std::min(size, 700 - offset));
     ASSERT_TRUE(learner_->fold(state, part, hash_).ok());
   }
@@ -142,12 +151,14 @@ TEST_P(SumLearners, EvaluateFromSumsWhatThePredictionsSay) {
     double squares = 0;
     std::int64_t count = 0;
     for (std::int64_t row = 0; row < rows_.row_count(); ++row) {
-      const bool labelled = solution.targets.size() == 1 || std::string_view(GetParam().name) == "per_target"
-                                ? !rows_.is_null(target, row)
-                                : !rows_.is_null(5, row) && !rows_.is_null(6, row);
+      const bool labelled =
+          solution.targets.size() == 1 || std::string_view(GetParam().name) == "per_target"
+              ? !rows_.is_null(target, row)
+              : !rows_.is_null(5, row) && !rows_.is_null(6, row);
       if (!labelled || rows_.text_at(4, row) == "test") continue;
       if (prediction.rows.is_null(static_cast<int>(t), row)) continue;
-      const double error = rows_.float_at(target, row) - prediction.rows.float_at(static_cast<int>(t), row);
+      const double error =
+          rows_.float_at(target, row) - prediction.rows.float_at(static_cast<int>(t), row);
       squares += error * error;
       ++count;
     }
@@ -176,10 +187,9 @@ TEST_P(SumLearners, RefuseToSolveWithoutRows) {
   EXPECT_EQ(solved.error().code, Code::kInvalid);
 }
 
-INSTANTIATE_TEST_SUITE_P(Ridge,
-                         SumLearners,
-                         ::testing::ValuesIn(kLearners),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Ridge, SumLearners, ::testing::ValuesIn(kLearners), [](const auto& info) {
+  return std::string(info.param.name);
+});
 
 }  // namespace
 }  // namespace lockstep

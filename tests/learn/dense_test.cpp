@@ -1,12 +1,12 @@
 #include "learn/dense.h"
 
-#include <gtest/gtest.h>
-
-#include <cmath>
-
 #include "learn/kernels.h"
 #include "learn/quantile.h"
 #include "learn/sample.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
 
 namespace lockstep {
 namespace {
@@ -17,7 +17,8 @@ DenseMatrix positive(int size) {
   DenseMatrix matrix(size);
   for (int i = 0; i < size; ++i) {
     matrix.row(i)[i] = 1;
-    for (int j = 0; j < i; ++j) matrix.row(i)[j] = matrix.row(j)[i] = (numbers.uniform() - 0.5) / size;
+    for (int j = 0; j < i; ++j)
+      matrix.row(i)[j] = matrix.row(j)[i] = (numbers.uniform() - 0.5) / size;
   }
   return matrix;
 }
@@ -31,7 +32,8 @@ TEST(Cholesky, SolvesWhatItFactored) {
     const std::vector<double> x = solve_cholesky(upper, b);
     for (int i = 0; i < size; ++i) {
       double sum = 0;
-      for (int j = 0; j < size; ++j) sum += matrix.row(i)[j] * x[static_cast<std::size_t>(j)];
+      for (int j = 0; j < size; ++j)
+        sum += matrix.row(i)[j] * x[static_cast<std::size_t>(j)];
       EXPECT_NEAR(sum, 1, 1e-13) << size;
     }
   }
@@ -46,7 +48,8 @@ TEST(Cholesky, TheDiagonalOfTheInverseIsThatOfItsColumns) {
       std::vector<double> unit(static_cast<std::size_t>(size), 0.0);
       unit[static_cast<std::size_t>(i)] = 1;
       const auto column = solve_cholesky(upper, unit);
-      EXPECT_NEAR(diagonal[static_cast<std::size_t>(i)], column[static_cast<std::size_t>(i)], 1e-14);
+      EXPECT_NEAR(
+          diagonal[static_cast<std::size_t>(i)], column[static_cast<std::size_t>(i)], 1e-14);
     }
   }
 }
@@ -54,7 +57,8 @@ TEST(Cholesky, TheDiagonalOfTheInverseIsThatOfItsColumns) {
 TEST(Cholesky, AColumnThatOthersExplainTakesNoPart) {
   DenseMatrix matrix(3);
   const double values[3][3] = {{1, 1, 0.5}, {1, 1, 0.5}, {0.5, 0.5, 1}};
-  for (int i = 0; i < 3; ++i) std::copy(values[i], values[i] + 3, matrix.row(i));
+  for (int i = 0; i < 3; ++i)
+    std::copy(values[i], values[i] + 3, matrix.row(i));
   factor_cholesky(matrix, 1e-12);
   const auto x = solve_cholesky(matrix, {1, 1, 1});
   EXPECT_EQ(x[1], 0);
@@ -67,8 +71,10 @@ TEST(RowUpdate, AllInstructionSetsGiveTheSameBits) {
   testing::Numbers numbers(3);
   std::vector<double> from(kCount * 16);
   std::vector<double> factor(kCount * 4);
-  for (double& value : from) value = numbers.uniform() - 0.3;
-  for (double& value : factor) value = numbers.uniform() - 0.6;
+  for (double& value : from)
+    value = numbers.uniform() - 0.3;
+  for (double& value : factor)
+    value = numbers.uniform() - 0.6;
   const auto run = [&](auto update) {
     std::vector<double> target(4 * 16, 0.1);
     update(RowUpdate{target.data(), from.data(), factor.data(), 16, 4, 1, kCount});
@@ -95,7 +101,8 @@ TEST(Spectrum, OfAPathIsKnown) {
   auto values = symmetric_spectrum(matrix, none).value();
   std::sort(values.begin(), values.end());
   for (int k = 0; k < kSize; ++k) {
-    EXPECT_NEAR(values[static_cast<std::size_t>(k)], 2 - 2 * std::cos((k + 1) * M_PI / (kSize + 1)), 1e-13);
+    EXPECT_NEAR(
+        values[static_cast<std::size_t>(k)], 2 - 2 * std::cos((k + 1) * M_PI / (kSize + 1)), 1e-13);
   }
 }
 
@@ -103,12 +110,14 @@ TEST(Spectrum, SolvesShiftedSystemsAsCholeskyDoes) {
   for (const int size : {1, 2, 3, 20, 61}) {
     const DenseMatrix matrix = positive(size);
     std::vector<double> g(static_cast<std::size_t>(size));
-    for (std::size_t i = 0; i < g.size(); ++i) g[i] = static_cast<double>(i % 7) - 2;
+    for (std::size_t i = 0; i < g.size(); ++i)
+      g[i] = static_cast<double>(i % 7) - 2;
     std::vector<std::vector<double>> vectors{g};
     const auto values = symmetric_spectrum(matrix, vectors).value();
     for (const double shift : {0.0, 0.5, 3.0}) {
       DenseMatrix upper = matrix;
-      for (int i = 0; i < size; ++i) upper.row(i)[i] += shift;
+      for (int i = 0; i < size; ++i)
+        upper.row(i)[i] += shift;
       factor_cholesky(upper, 1e-12);
       const auto x = solve_cholesky(upper, g);
       double expected = 0;

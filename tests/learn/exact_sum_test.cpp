@@ -1,7 +1,8 @@
-#include <gtest/gtest.h>
-
 #include "learn/exact_sum.h"
+
 #include "learn/sample.h"
+
+#include <gtest/gtest.h>
 
 namespace lockstep {
 namespace {
@@ -29,10 +30,19 @@ std::vector<std::int32_t> values(std::size_t count, Fill fill) {
   std::vector<std::int32_t> result(count);
   for (std::size_t i = 0; i < count; ++i) {
     switch (fill) {
-      case Fill::kRandom: result[i] = static_cast<std::int32_t>(numbers.below(2 * kFixedPointMax + 1)) - kFixedPointMax; break;
-      case Fill::kLargest: result[i] = kFixedPointMax; break;
-      case Fill::kSmallest: result[i] = -kFixedPointMax; break;
-      case Fill::kAlternating: result[i] = i % 3 == 0 ? -kFixedPointMax : kFixedPointMax; break;
+      case Fill::kRandom:
+        result[i] =
+            static_cast<std::int32_t>(numbers.below(2 * kFixedPointMax + 1)) - kFixedPointMax;
+        break;
+      case Fill::kLargest:
+        result[i] = kFixedPointMax;
+        break;
+      case Fill::kSmallest:
+        result[i] = -kFixedPointMax;
+        break;
+      case Fill::kAlternating:
+        result[i] = i % 3 == 0 ? -kFixedPointMax : kFixedPointMax;
+        break;
     }
   }
   return result;
@@ -45,9 +55,18 @@ struct Case {
 };
 
 const Case kCases[] = {
-    {1, 1, Fill::kRandom},     {1, 300, Fill::kLargest},   {7, 8, Fill::kRandom},       {8, 128, Fill::kLargest},
-    {16, 129, Fill::kSmallest}, {23, 127, Fill::kRandom},   {24, 256, Fill::kAlternating}, {25, 1000, Fill::kRandom},
-    {39, 4097, Fill::kRandom}, {64, 700, Fill::kAlternating}, {3, 70'000, Fill::kLargest}, {100, 5, Fill::kRandom},
+    {1, 1, Fill::kRandom},
+    {1, 300, Fill::kLargest},
+    {7, 8, Fill::kRandom},
+    {8, 128, Fill::kLargest},
+    {16, 129, Fill::kSmallest},
+    {23, 127, Fill::kRandom},
+    {24, 256, Fill::kAlternating},
+    {25, 1000, Fill::kRandom},
+    {39, 4097, Fill::kRandom},
+    {64, 700, Fill::kAlternating},
+    {3, 70'000, Fill::kLargest},
+    {100, 5, Fill::kRandom},
 };
 
 TEST(SumKernels, AllGiveTheIntegersOfTheNaiveSum) {
@@ -59,7 +78,8 @@ TEST(SumKernels, AllGiveTheIntegersOfTheNaiveSum) {
         ExactSum sum = ExactSum::zero(each.columns);
         kernel.fold(rows, each.rows, sign, sum);
         EXPECT_TRUE(sum == naive(rows, each.columns, sign))
-            << kernel.name << ": " << each.columns << " columns, " << each.rows << " rows, sign " << sign;
+            << kernel.name << ": " << each.columns << " columns, " << each.rows << " rows, sign "
+            << sign;
       }
     }
   }
@@ -74,7 +94,10 @@ TEST(SumKernels, PartsInAnyOrderAddUpToTheWhole) {
     ExactSum sum = ExactSum::zero(kColumns);
     const std::span<const std::int32_t> all(rows);
     for (const int part : {7, 2, 9, 0, 4, 1, 8, 3, 6, 5}) {
-      kernel.fold(all.subspan(static_cast<std::size_t>(part) * 100 * kColumns, 100 * kColumns), 100, 1, sum);
+      kernel.fold(all.subspan(static_cast<std::size_t>(part) * 100 * kColumns, 100 * kColumns),
+                  100,
+                  1,
+                  sum);
     }
     EXPECT_TRUE(sum == whole) << kernel.name;
     kernel.fold(rows, 1000, -1, sum);

@@ -1,15 +1,15 @@
 // Rows for the tests of the learn layer.
 #pragma once
 
+#include "learn/learn.h"
+#include "learn/random_features.h"
+
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <numeric>
 #include <string>
 #include <vector>
-
-#include "learn/learn.h"
-#include "learn/random_features.h"
 
 namespace lockstep::testing {
 
@@ -36,7 +36,8 @@ class Numbers {
   std::uint64_t state_;
 };
 
-// Rows with missing values, a bent relation, and one in five for testing; every sum below is exact in decimal.
+// Rows with missing values, a bent relation, and one in five for testing; every sum below is exact
+// in decimal.
 inline Batch sample_rows(std::int64_t count, std::uint64_t seed = 1) {
   Numbers numbers(seed);
   BatchBuilder builder(sample_schema());
@@ -69,7 +70,8 @@ inline Batch permuted(const Batch& rows, std::uint64_t seed) {
   Numbers numbers(seed);
   std::vector<std::int64_t> order(static_cast<std::size_t>(rows.row_count()));
   std::iota(order.begin(), order.end(), 0);
-  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[numbers.below(i)]);
+  for (std::size_t i = order.size(); i > 1; --i)
+    std::swap(order[i - 1], order[numbers.below(i)]);
   return rows.select_rows(order);
 }
 
