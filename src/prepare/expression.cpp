@@ -21,7 +21,11 @@ std::vector<Value> Expression::evaluate(const Batch& batch) const {
   Runner runner(*state_->compiled.program);
   for (std::int64_t row = 0; row < batch.row_count(); ++row) {
     const std::optional<double> value = runner.run(batch, row);
-    values.push_back(value ? Value(*value) : Value());
+    if (value) {
+      values.emplace_back(*value);
+    } else {
+      values.emplace_back();
+    }
   }
   return values;
 }

@@ -393,7 +393,7 @@ class FilesSource final : public Source {
 Result<std::unique_ptr<Source>> make_files_source(Io& io, const SourceRequest& request) {
   FilesSettings settings = TRY(parse_files_settings(request));
   SourceRequest own = request;
-  if (own.directory.empty()) own.directory = ".";
+  if (own.directory.empty()) own.directory.assign(1, '.');
   auto source = std::make_unique<FilesSource>(io, std::move(own), std::move(settings));
   TRY(source->prepare());
   return std::unique_ptr<Source>(std::move(source));

@@ -68,7 +68,7 @@ struct ModelConfiguration {
 struct Configuration {
   std::string path;       // of lockstep.yaml
   std::string directory;  // absolute; relative paths are from here
-  std::string json;       // canonical, environment filled in but for secrets: what the hub stores as in force
+  std::string json;       // canonical, as written: ${NAME} stays, so no secret is in it. What the hub stores
   HubConfiguration hub;
   std::vector<SourceConfiguration> sources;
   std::vector<DatasetConfiguration> datasets;

@@ -39,6 +39,7 @@
 namespace lockstep {
 
 class Hub;
+struct ModelVersionRecord;
 
 // A report: what commands print with --json, with the fields in the order of docs/reference/json.md.
 using Json = nlohmann::ordered_json;
@@ -68,19 +69,19 @@ class Engine {
   virtual ~Engine() = default;
 
   // Reads all sources until nothing is left. {snapshot, changes: {inserted, updated, deleted}, rejected, commits,
-  // versions: [{model, version, status, reason, metrics}], duration_s}
+  // versions: [{model, version, status, reason, metrics, made, blocked}], duration_s,
+  // errors: [{source, code, message, hint}]}: a source that failed stops no other.
   virtual Result<Json> sync() = 0;
   // Waits for sources up to timeout_us; true: there may be something.
   virtual Result<bool> wait(std::int64_t timeout_us) = 0;
 
   // One command of a user, the same whether it came over the daemon's socket or from this process:
   //   {"command": "sync"}
-  //   {"command": "revert", "snapshot": 12, "conflicts": "refuse" | "keep-later" | "overwrite"}
+  //   {"command": "revert", "snapshot": "12", "conflicts": "refuse" | "keep-later" | "overwrite"}
   //   {"command": "recalibrate", "model": "bp"}
   //   {"command": "alias-set", "model": "bp", "alias": "champion", "version": 7 | "latest", "why": "..."}
   //   {"command": "rollback", "model": "bp", "version": 7 | null}
   //   {"command": "accept", "model": "bp"}
-  //   {"command": "retry-rejected", "dataset": "vitals"}
   virtual Result<Json> execute(const Json& command) = 0;
 
   virtual Hub& hub() = 0;
@@ -95,6 +96,8 @@ struct ModelReference {
 };
 
 ModelReference parse_model_reference(std::string_view text);
+// The version that it names; kNotFound says what there is.
+Result<ModelVersionRecord> referred_version(Hub& hub, const ModelReference& reference);
 
 // {in_lockstep, reason, snapshot, commit, time, hub: {...disk use...}, datasets: [{name, rows, clean, train, rejected}],
 //  models: [{name, champion, newest, status, latched, why, behind_commits, metrics}], sources: [{name, type, position}],
@@ -119,13 +122,13 @@ Result<Json> report_aliases(Hub& hub, const std::string& model, bool history);
 
 struct VerifyOptions {
   bool quick = false;  // from train instead of raw
-  std::string kernel;
   std::function<void(const Progress&)> progress;
 };
 
 // [{model, version, snapshot, exact, fingerprint, weights_sha256, retrained_weights_sha256, differences: [text],
-//   rows, duration_s}]; one a model (its champion and newest version) when `reference` is empty.
-Result<Json> verify(Hub& hub, const Configuration& configuration, const std::string& reference, const VerifyOptions& options);
+//   rows}]; one a model (its champion and newest version) when `reference` is empty.
+// What a version was made from is in the hub whole; the configuration may have gone on since.
+Result<Json> verify(Hub& hub, const std::string& reference, const VerifyOptions& options);
 
 struct PredictOptions {
   std::string input;   // .csv .tsv .ndjson .parquet, compressed or not: raw rows of the dataset
@@ -136,7 +139,7 @@ struct PredictOptions {
 
 // Rows go through the dataset's steps, then the model. Output: the key columns, a column a target (and _low, _high),
 // model_version, data_version, and refused (why there is no prediction). {model, version, snapshot, rows, refused}
-Result<Json> predict(Io& io, Hub& hub, const Configuration& configuration, const std::string& reference, const PredictOptions& options);
+Result<Json> predict(Io& io, Hub& hub, const std::string& reference, const PredictOptions& options);
 
 struct ExportOptions {
   std::string layer = "clean";
@@ -162,7 +165,6 @@ Result<std::int64_t> resolve_snapshot(Hub& hub, const std::string& text);
 
 struct DaemonOptions {
   EngineOptions engine;
-  std::int64_t standby_wait_us = 0;
 };
 
 // Syncs, watches, and takes commands on the hub's socket, until stop() says so. Finishes the commit in hand.

@@ -1,0 +1,343 @@
+#include "sync/configuration.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "learn/learn.h"
+#include "source/source.h"
+#include "sync/configuration_values.h"
+
+namespace lockstep {
+namespace {
+
+using enum Setting::Type;
+
+constexpr std::uint64_t kConfigurationBytesMax = 4 << 20;
+
+constexpr std::array kTopSettings = {
+    Setting{.name = "hub", .type = kNode, .text = "Where the data and the models are kept."},
+    Setting{.name = "sources", .type = kNode, .text = "Where changes come from, by name.", .required = true},
+    Setting{.name = "datasets", .type = kNode, .text = "Keyed tables, by name.", .required = true},
+    Setting{.name = "models", .type = kNode, .text = "Learners over a dataset, by name."},
+};
+
+constexpr std::array kHubSettings = {
+    Setting{.name = "catalog", .fallback = "sqlite:hub/catalog.sqlite",
+            .text = "The SQL catalog: sqlite: and a path from the configuration's folder."},
+    Setting{.name = "data", .fallback = "hub/data", .text = "The folder of the Parquet files."},
+    Setting{.name = "commit_rows_max", .type = kInteger, .fallback = "100000",
+            .text = "A file is read in commits of at most so many rows.", .min = 1, .max = 10e6},
+};
+
+constexpr std::array kDatasetSettings = {
+    Setting{.name = "from", .type = kTexts, .text = "The sources that feed it.", .required = true},
+    Setting{.name = "key", .type = kTexts,
+            .text = "The columns that name a row. Without it a row is named by its file and number."},
+    Setting{.name = "columns", .type = kNode,
+            .text = "Columns and their types (bool int float text date timestamp). Without it they are inferred from "
+                    "the first file and then kept."},
+    Setting{.name = "latest", .text = "Where several sources have a key, the row with the greatest value of this "
+                                      "column counts; without it, the one that was committed last."},
+    Setting{.name = "clean", .type = kNode, .text = "Steps from raw to clean, in order."},
+    Setting{.name = "train", .type = kNode, .text = "Steps from clean to train, in order."},
+};
+
+constexpr std::array kModelSettings = {
+    Setting{.name = "dataset", .text = "The dataset that it learns from.", .required = true},
+    Setting{.name = "calibrate_after", .type = kNode, .fallback = "1000 rows",
+            .text = "Rows of train before the first fit; until then the model is warming. It is calibrated once more "
+                    "at ten times as many."},
+    Setting{.name = "trigger", .type = kNode, .fallback = "every commit",
+            .text = "When a version is made: every commit, {changes: N} or {every: 10m}."},
+    Setting{.name = "gate", .type = kNode, .text = "What a version must meet before the champion moves to it; off: nothing."},
+};
+
+constexpr std::array kTriggerSettings = {
+    Setting{.name = "changes", .type = kInteger, .text = "After so many changed rows.", .min = 1, .max = 1e12},
+    Setting{.name = "every", .type = kDuration, .text = "After so long, if anything changed."},
+};
+
+constexpr std::array kGateSettings = {
+    Setting{.name = "batch_error", .type = kNode, .fallback = "2x",
+            .text = "The champion's mean absolute error on the incoming rows, over its usual one."},
+    Setting{.name = "batch_rows_min", .type = kInteger, .fallback = "20",
+            .text = "Smaller batches are judged together with those before them.", .min = 1, .max = 1e6},
+    Setting{.name = "at_most_worse", .type = kNode, .fallback = "2%",
+            .text = "Test RMSE over the champion's, and over that of the last calibration, on the test rows from "
+                    "before the batch."},
+};
+
+Result<const Node*> named_map(const Settings& top, std::string_view name) {
+  const Node* node = top.given(name);
+  if (node == nullptr) return node;
+  if (!node->is_map()) {
+    return invalid_at(node->mark, fmt::format("'{}' is not a map of names", name),
+                      fmt::format("write\n{}:\n  some_name: {{...}}", name));
+  }
+  for (const auto& [field, value] : node->fields) {
+    const bool plain = !field.empty() && field.size() <= 63 &&
+                       std::all_of(field.begin(), field.end(), [](unsigned char c) {
+                         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+                       });
+    if (!plain) {
+      return invalid_at(value.mark, fmt::format("'{}' cannot be a name in {}", field, name),
+                        "use letters, digits and _, at most 63");
+    }
+  }
+  return node;
+}
+
+std::string absolute_in(const std::string& directory, const std::string& path) {
+  return path.starts_with('/') ? path : join_path(directory, path);
+}
+
+Result<HubConfiguration> parse_hub(const Node& node, const std::string& directory) {
+  const Settings settings = TRY(Settings::parse(node, kHubSettings, "hub"));
+  HubConfiguration hub;
+  const std::string catalog = settings.text("catalog");
+  if (!catalog.starts_with("sqlite:") || catalog.size() == 7) {
+    return invalid_at(settings.mark(), fmt::format("catalog '{}' is not one that Lockstep opens", catalog),
+                      "write sqlite:hub/catalog.sqlite");
+  }
+  hub.catalog = "sqlite:" + absolute_in(directory, catalog.substr(7));
+  hub.data = absolute_in(directory, settings.text("data"));
+  hub.commit_rows_max = settings.integer("commit_rows_max");
+  return hub;
+}
+
+Result<SourceConfiguration> parse_source(const std::string& name, const Node& node) {
+  SourceConfiguration source{.name = name, .type = {}, .settings = node, .max_delete = 0.2, .mark = node.mark};
+  const Node* type = node.find("type");
+  if (type == nullptr) {
+    return invalid_at(node.mark, fmt::format("source '{}' has no type", name), "write type: files");
+  }
+  source.type = TRY(type->text("type"));
+  std::vector<std::string> known;
+  for (const SourceInfo& info : source_types()) known.emplace_back(info.type);
+  const auto info = std::find_if(source_types().begin(), source_types().end(),
+                                 [&](const SourceInfo& candidate) { return candidate.type == source.type; });
+  if (info == source_types().end()) {
+    const std::optional<std::string> near = nearest(source.type, known);
+    return invalid_at(type->mark, fmt::format("source '{}' has the unknown type '{}'", name, source.type),
+                      near ? fmt::format("did you mean {}?", *near) : fmt::format("types: {}", fmt::join(known, ", ")));
+  }
+  TRY(Settings::parse(node, info->settings, fmt::format("source '{}'", name)));
+  if (const Node* share = node.find("max_delete")) source.max_delete = TRY(share_of(*share, "max_delete"));
+  return source;
+}
+
+Result<Schema> parse_columns(const Node* node, const std::string& dataset) {
+  if (node == nullptr) return Schema();
+  if (!node->is_map()) {
+    return invalid_at(node->mark, fmt::format("columns of dataset '{}' are not a map", dataset),
+                      "write columns: {age: int, weight: float}");
+  }
+  std::vector<std::string> types;
+  for (const Type type : {Type::kBool, Type::kInt, Type::kFloat, Type::kText, Type::kDate, Type::kTimestamp}) {
+    types.emplace_back(type_name(type));
+  }
+  std::vector<Field> fields;
+  for (const auto& [name, value] : node->fields) {
+    const std::string text = TRY(value.text("type of column " + name));
+    const std::optional<Type> type = type_of_name(text);
+    if (!type) {
+      const std::optional<std::string> near = nearest(text, types);
+      return invalid_at(value.mark, fmt::format("column '{}' has the unknown type '{}'", name, text),
+                        near ? fmt::format("did you mean {}?", *near) : fmt::format("types: {}", fmt::join(types, ", ")));
+    }
+    fields.push_back({name, *type});
+  }
+  Schema schema(std::move(fields));
+  if (Result<void> checked = check_column_names(schema); !checked.ok()) {
+    return invalid_at(node->mark, checked.error().message, checked.error().hint);
+  }
+  return schema;
+}
+
+Result<DatasetConfiguration> parse_dataset(const std::string& name, const Node& node) {
+  const Settings settings = TRY(Settings::parse(node, kDatasetSettings, fmt::format("dataset '{}'", name)));
+  DatasetConfiguration dataset;
+  dataset.name = name;
+  dataset.from = settings.texts("from");
+  if (settings.has("key")) dataset.key = settings.texts("key");
+  dataset.columns = TRY(parse_columns(settings.given("columns"), name));
+  if (settings.has("latest")) dataset.latest = settings.text("latest");
+  if (const Node* clean = settings.given("clean")) dataset.clean = *clean;
+  if (const Node* train = settings.given("train")) dataset.train = *train;
+  dataset.mark = node.mark;
+  if (dataset.columns.size() > 0) {
+    std::vector<std::string> used = dataset.key;
+    if (!dataset.latest.empty()) used.push_back(dataset.latest);
+    if (Result<std::vector<int>> found = dataset.columns.require_all(used); !found.ok()) {
+      return invalid_at(node.mark, fmt::format("dataset '{}': {}", name, found.error().message), found.error().hint);
+    }
+  }
+  return dataset;
+}
+
+Result<TriggerConfiguration> parse_trigger(const Node& node) {
+  if (node.is_scalar()) {
+    if (node.scalar == "every commit") return TriggerConfiguration{};
+    return invalid_at(node.mark, fmt::format("trigger '{}' is unknown", node.scalar),
+                      "write every commit, {changes: 1000} or {every: 10m}");
+  }
+  const Settings settings = TRY(Settings::parse(node, kTriggerSettings, "trigger"));
+  TriggerConfiguration trigger;
+  if (settings.has("changes") == settings.has("every")) {
+    return invalid_at(node.mark, "a trigger has changes or every, one of them", "write {changes: 1000}");
+  }
+  trigger.kind = settings.has("changes") ? TriggerConfiguration::Kind::kChanges : TriggerConfiguration::Kind::kInterval;
+  if (settings.has("changes")) trigger.changes = settings.integer("changes");
+  if (settings.has("every")) trigger.interval_us = settings.duration_us("every");
+  return trigger;
+}
+
+Result<GateConfiguration> parse_gate(const Node* node) {
+  GateConfiguration gate;
+  if (node == nullptr) return gate;
+  if (node->is_scalar() && node->scalar == "off") {
+    gate.enabled = false;
+    return gate;
+  }
+  const Settings settings = TRY(Settings::parse(*node, kGateSettings, "gate"));
+  gate.batch_error = TRY(factor_of(settings.node("batch_error"), "batch_error"));
+  gate.batch_rows_min = settings.integer("batch_rows_min");
+  gate.at_most_worse = TRY(share_of(settings.node("at_most_worse"), "at_most_worse"));
+  return gate;
+}
+
+std::vector<Setting> all_model_settings() {
+  std::vector<Setting> all(kModelSettings.begin(), kModelSettings.end());
+  all.insert(all.end(), model_settings().begin(), model_settings().end());
+  return all;
+}
+
+Result<ModelConfiguration> parse_model(const std::string& name, const Node& node) {
+  const std::vector<Setting> table = all_model_settings();
+  const Settings settings = TRY(Settings::parse(node, table, fmt::format("model '{}'", name)));
+  ModelConfiguration model;
+  model.name = name;
+  model.dataset = settings.text("dataset");
+  model.mark = node.mark;
+  model.learn = node;
+  std::erase_if(model.learn.fields, [](const auto& field) {
+    return std::any_of(kModelSettings.begin(), kModelSettings.end(),
+                       [&](const Setting& setting) { return setting.name == field.first; });
+  });
+  model.calibrate_after_rows = TRY(rows_of(settings.node("calibrate_after"), "calibrate_after"));
+  model.trigger = TRY(parse_trigger(settings.node("trigger")));
+  model.gate = TRY(parse_gate(settings.given("gate")));
+  return model;
+}
+
+template <typename Item>
+const Item* by_name(const std::vector<Item>& items, std::string_view name) {
+  const auto found = std::find_if(items.begin(), items.end(), [&](const Item& item) { return item.name == name; });
+  return found == items.end() ? nullptr : &*found;
+}
+
+template <typename Item>
+Error unknown_name(const Mark& mark, const std::string& what, const std::string& name, const std::vector<Item>& items) {
+  std::vector<std::string> names;
+  for (const Item& item : items) names.push_back(item.name);
+  const std::optional<std::string> near = nearest(name, names);
+  return invalid_at(mark, fmt::format("{} '{}' does not exist", what, name),
+                    near ? fmt::format("did you mean {}?", *near) : fmt::format("there are: {}", fmt::join(names, ", ")));
+}
+
+Result<void> check_references(const Configuration& configuration) {
+  for (const DatasetConfiguration& dataset : configuration.datasets) {
+    for (const std::string& source : dataset.from) {
+      if (configuration.source(source) == nullptr) {
+        return unknown_name(dataset.mark, "source", source, configuration.sources);
+      }
+    }
+  }
+  for (const SourceConfiguration& source : configuration.sources) {
+    int fed = 0;
+    for (const DatasetConfiguration& dataset : configuration.datasets) {
+      fed += static_cast<int>(std::count(dataset.from.begin(), dataset.from.end(), source.name));
+    }
+    if (fed != 1) {
+      return invalid_at(source.mark, fmt::format("source '{}' feeds {} datasets, not one", source.name, fed),
+                        fmt::format("name it once, in a dataset's from: [{}]", source.name));
+    }
+  }
+  for (const ModelConfiguration& model : configuration.models) {
+    if (configuration.dataset(model.dataset) == nullptr) {
+      return unknown_name(model.mark, "dataset", model.dataset, configuration.datasets);
+    }
+  }
+  return {};
+}
+
+Result<void> parse_sections(const Settings& top, Configuration& configuration) {
+  if (const Node* sources = TRY(named_map(top, "sources"))) {
+    for (const auto& [name, node] : sources->fields) configuration.sources.push_back(TRY(parse_source(name, node)));
+  }
+  if (const Node* datasets = TRY(named_map(top, "datasets"))) {
+    for (const auto& [name, node] : datasets->fields) configuration.datasets.push_back(TRY(parse_dataset(name, node)));
+  }
+  if (const Node* models = TRY(named_map(top, "models"))) {
+    for (const auto& [name, node] : models->fields) configuration.models.push_back(TRY(parse_model(name, node)));
+  }
+  return check_references(configuration);
+}
+
+}  // namespace
+
+const SourceConfiguration* Configuration::source(std::string_view name) const { return by_name(sources, name); }
+
+const DatasetConfiguration* Configuration::dataset(std::string_view name) const { return by_name(datasets, name); }
+
+const ModelConfiguration* Configuration::model(std::string_view name) const { return by_name(models, name); }
+
+Result<Configuration> parse_configuration(Io& io, std::string_view text, const std::string& path) {
+  const Node written = TRY(parse_yaml(text, file_name(path)));
+  if (!written.is_map()) {
+    return invalid(fmt::format("{} is not a map of hub, sources, datasets and models", path),
+                   "lockstep init DATA.csv writes one that works");
+  }
+  Configuration configuration;
+  configuration.path = path;
+  configuration.directory = parent_path(TRY(io.absolute(path)));
+  configuration.json = written.json();
+  const Node node = TRY(fill_in(io, written, configuration.directory));
+  const Settings top = TRY(Settings::parse(node, kTopSettings, file_name(path)));
+  const Node* hub = top.given("hub");
+  Node empty;
+  empty.kind = Node::Kind::kMap;
+  configuration.hub = TRY(parse_hub(hub == nullptr ? empty : *hub, configuration.directory));
+  TRY(parse_sections(top, configuration));
+  return configuration;
+}
+
+Result<Configuration> load_configuration(Io& io, const std::string& path) {
+  Result<std::string> text = read_file(io, path, kConfigurationBytesMax);
+  if (!text.ok() && text.error().code == Code::kNotFound) {
+    return make_error(Code::kNotFound, fmt::format("there is no {}", path),
+                      "lockstep init DATA.csv writes one, or name yours with --config");
+  }
+  if (!text.ok()) return std::move(text).error();
+  return parse_configuration(io, text.value(), path);
+}
+
+std::vector<SettingsSection> settings_sections() {
+  static const std::vector<Setting> models = all_model_settings();
+  std::vector<SettingsSection> sections = {
+      {"top", "The whole file.", kTopSettings},
+      {"hub", "Where everything is kept.", kHubSettings},
+  };
+  for (const SourceInfo& info : source_types()) sections.push_back({info.type, info.text, info.settings});
+  sections.push_back({"dataset", "A keyed table with its cleaning.", kDatasetSettings});
+  sections.push_back({"model", "A learner over a dataset.", models});
+  sections.push_back({"trigger", "When a version is made.", kTriggerSettings});
+  sections.push_back({"gate", "What a version must meet.", kGateSettings});
+  sections.push_back({"learner", "The algorithm.", learner_settings()});
+  for (const ExpansionInfo& info : expansions()) sections.push_back({info.name, info.text, info.settings});
+  return sections;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,150 @@
+// `lockstep run`: sync, wait, sync again; and commands from the hub's socket in between. One thread: a command and a
+// commit never meet.
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "sync/sync.h"
+
+namespace lockstep {
+namespace {
+
+constexpr std::int64_t kWaitUs = 200'000;
+constexpr std::int64_t kAnswerUs = 600'000'000;
+constexpr std::int64_t kRequestUs = 5'000'000;
+constexpr std::size_t kMessageBytesMax = 64 << 20;
+constexpr std::int64_t kRetryUs = 1'000'000;
+constexpr std::int64_t kRetryUsMax = 60'000'000;
+
+std::string socket_path(const Configuration& configuration) {
+  return join_path(parent_path(configuration.hub.catalog.substr(7)), "lockstep.sock");
+}
+
+// One message is one line of JSON.
+Result<std::string> read_line(Connection& connection, std::int64_t timeout_us) {
+  std::string line;
+  std::array<std::byte, 65'536> buffer;
+  while (line.size() < kMessageBytesMax) {
+    const std::size_t count = TRY(connection.read(buffer, timeout_us));
+    if (count == 0) return make_error(Code::kIo, "the other side closed the connection");
+    line.append(reinterpret_cast<const char*>(buffer.data()), count);
+    if (line.back() == '\n') {
+      line.pop_back();
+      return line;
+    }
+  }
+  return invalid("a message is longer than 64 MiB");
+}
+
+Result<void> write_line(Connection& connection, const Json& message) {
+  const std::string line = message.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return connection.write(std::as_bytes(std::span(line)));
+}
+
+Json error_json(const Error& error) {
+  return {{"error", {{"code", code_info(error.code).name}, {"message", error.message}, {"hint", error.hint}}}};
+}
+
+Error error_of(const Json& json) {
+  Error error;
+  error.code = Code::kIo;
+  const auto name = json.value("code", std::string());
+  for (int code = 0; code <= static_cast<int>(Code::kInterrupted); ++code) {
+    if (name == code_info(static_cast<Code>(code)).name) error.code = static_cast<Code>(code);
+  }
+  error.message = json.value("message", std::string("the daemon gave no message"));
+  error.hint = json.value("hint", std::string());
+  return error;
+}
+
+Result<void> answer(Connection& connection, Engine& engine) {
+  const std::string line = TRY(read_line(connection, kRequestUs));
+  const Json command = Json::parse(line, nullptr, false);
+  if (command.is_discarded()) return write_line(connection, error_json(invalid("the command is no JSON")));
+  Result<Json> result = engine.execute(command);
+  return write_line(connection, result.ok() ? Json{{"result", result.value()}} : error_json(result.error()));
+}
+
+void log_sync(Log& log, const Json& report) {
+  for (const Json& error : report.at("errors")) {
+    log.error(fmt::format("{} ({})", error.value("message", ""), error.value("hint", "")));
+  }
+  if (report.at("commits").get<std::int64_t>() == 0) return;
+  const Json& changes = report.at("changes");
+  std::string text = fmt::format("snapshot {}: +{} ~{} -{} rows, {} rejected", report.at("snapshot").get<std::int64_t>(),
+                                 changes.at("inserted").get<std::int64_t>(), changes.at("updated").get<std::int64_t>(),
+                                 changes.at("deleted").get<std::int64_t>(), report.at("rejected").get<std::int64_t>());
+  for (const Json& version : report.at("versions")) {
+    text += fmt::format(", {} v{} {}", version.at("model").get<std::string>(), version.at("version").get<std::int64_t>(),
+                        version.at("status").get<std::string>());
+  }
+  log.info(text);
+}
+
+// Works until told to stop, or until the engine fails.
+Result<void> serve(Log& log, Engine& engine, Listener& listener, const DaemonOptions& options) {
+  const auto stopping = [&] { return options.engine.stop && options.engine.stop(); };
+  std::string last_error;
+  while (!stopping()) {
+    const Json report = TRY(engine.sync());
+    const std::string errors = report.at("errors").dump();
+    // An error that stays the same is told once, not five times a second.
+    if (errors != last_error || report.at("commits").get<std::int64_t>() > 0) log_sync(log, report);
+    last_error = errors;
+    bool changed = false;
+    while (!changed && !stopping()) {
+      std::unique_ptr<Connection> caller = TRY(listener.accept(kWaitUs / 4));
+      if (caller) {
+        Result<void> answered = answer(*caller, engine);
+        if (!answered.ok()) log.warning(fmt::format("a caller was not answered: {}", answered.error().message));
+        continue;
+      }
+      changed = TRY(engine.wait(kWaitUs));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> run_daemon(Io& io, Log& log, const Configuration& configuration, const DaemonOptions& options) {
+  const auto stopping = [&] { return options.engine.stop && options.engine.stop(); };
+  std::int64_t pause_us = kRetryUs;
+  bool started = false;
+  while (!stopping()) {
+    Result<std::unique_ptr<Engine>> engine = Engine::open(io, log, configuration, options.engine);
+    if (!engine.ok() && !started) return std::move(engine).error();
+    Result<void> served;
+    if (engine.ok()) {
+      std::unique_ptr<Listener> listener = TRY(io.listen_local(socket_path(configuration)));
+      if (!started) log.info(fmt::format("running on {}", configuration.hub.catalog));
+      started = true;
+      served = serve(log, *engine.value(), *listener, options);
+      if (served.ok()) break;
+      pause_us = kRetryUs;
+    } else {
+      served = std::move(engine).error();
+      pause_us = std::min(2 * pause_us, kRetryUsMax);
+    }
+    log.error(fmt::format("{}; opening the hub again in {} s", served.error().message, pause_us / 1'000'000));
+    for (std::int64_t waited = 0; waited < pause_us && !stopping(); waited += kWaitUs) io.sleep_us(kWaitUs);
+  }
+  log.info("stopped");
+  return {};
+}
+
+Result<std::optional<Json>> ask_daemon(Io& io, const Configuration& configuration, const Json& command) {
+  Result<std::unique_ptr<Connection>> connection = io.connect_local(socket_path(configuration));
+  // No socket, or one that a dead daemon left: nobody to ask.
+  if (!connection.ok()) return std::optional<Json>();
+  TRY(write_line(*connection.value(), command));
+  const std::string line = TRY_IN(read_line(*connection.value(), kAnswerUs), "asking the daemon");
+  const Json answer = Json::parse(line, nullptr, false);
+  if (answer.is_discarded() || !answer.is_object()) return make_error(Code::kCorrupt, "the daemon's answer is no JSON");
+  if (answer.contains("error")) return error_of(answer.at("error"));
+  return std::optional<Json>(answer.at("result"));
+}
+
+}  // namespace lockstep

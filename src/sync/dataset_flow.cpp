@@ -1,0 +1,233 @@
+#include "sync/dataset_flow.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "sync/rejected_rows.h"
+#include "sync/winner.h"
+
+namespace lockstep {
+namespace {
+
+std::vector<Field> raw_fields(const Schema& columns) {
+  std::vector<Field> fields = {{"_source", Type::kText},
+                               {"_sequence", Type::kInt},
+                               {"_source_time", Type::kTimestamp},
+                               {"_origin", Type::kText}};
+  fields.insert(fields.end(), columns.fields().begin(), columns.fields().end());
+  return fields;
+}
+
+std::vector<std::string> raw_key(const std::vector<std::string>& key) {
+  std::vector<std::string> out = {"_source"};
+  out.insert(out.end(), key.begin(), key.end());
+  return out;
+}
+
+nlohmann::ordered_json columns_json(const Schema& columns) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Field& field : columns.fields()) list.push_back({field.name, type_name(field.type)});
+  return list;
+}
+
+std::vector<int> own_columns(const Schema& raw) {
+  std::vector<int> out;
+  for (int column = kRawSystemColumns; column < raw.size(); ++column) out.push_back(column);
+  return out;
+}
+
+// Puts and removes the rejected rows that prepared rows give, -1 before +1, so that a row that stays rejected stays.
+void add_step_rejects(const Batch& raw, const Prepared& prepared, std::span<const int> key, RejectedChange& rejected) {
+  for (const int sign : {-1, 1}) {
+    for (const PreparedReject& reject : prepared.rejects) {
+      if (raw.sign(reject.row) != sign) continue;
+      const std::string source(raw.text_at(0, reject.row));
+      const std::string record = key_text(raw, key, reject.row);
+      if (sign < 0) {
+        rejected.remove(source, record, reject.step);
+      } else {
+        rejected.put({source, record, reject.step, reject.reason, row_json(raw, reject.row, kRawSystemColumns)});
+      }
+    }
+  }
+}
+
+ChangeCounts count(const Batch& delta, std::span<const int> key) {
+  std::map<std::string, int> seen;  // bit 0: left, bit 1: entered
+  for (std::int64_t row = 0; row < delta.row_count(); ++row) {
+    seen[encode_key(delta, key, row)] |= delta.sign(row) < 0 ? 1 : 2;
+  }
+  ChangeCounts counts;
+  for (const auto& [bytes, bits] : seen) {
+    counts.deleted += bits == 1 ? 1 : 0;
+    counts.inserted += bits == 2 ? 1 : 0;
+    counts.updated += bits == 3 ? 1 : 0;
+  }
+  return counts;
+}
+
+std::int64_t net_count(const Batch& batch) {
+  std::int64_t sum = 0;
+  for (const std::int8_t sign : batch.signs()) sum += sign;
+  return sum;
+}
+
+}  // namespace
+
+std::vector<std::string> effective_key(const DatasetConfiguration& dataset) {
+  return dataset.key.empty() ? std::vector<std::string>{"_file", "_row"} : dataset.key;
+}
+
+Schema dataset_columns(const Schema& raw_schema) {
+  const std::vector<Field>& fields = raw_schema.fields();
+  return Schema(std::vector<Field>(fields.begin() + kRawSystemColumns, fields.end()));
+}
+
+Result<std::unique_ptr<DatasetFlow>> DatasetFlow::make(const DatasetConfiguration& dataset, const Schema& columns) {
+  std::unique_ptr<DatasetFlow> flow(new DatasetFlow);  // NOLINT(cppcoreguidelines-owning-memory): private constructor
+  flow->dataset_ = dataset;
+  flow->columns_ = columns;
+  flow->key_ = effective_key(dataset);
+  TRY(check_column_names(columns));
+  std::vector<std::string> used = flow->key_;
+  if (!dataset.latest.empty()) used.push_back(dataset.latest);
+  TRY_IN(columns.require_all(used), fmt::format("dataset '{}'", dataset.name));
+  flow->raw_schema_ = Schema(raw_fields(columns));
+  flow->pipeline_ =
+      std::make_shared<const Pipeline>(TRY(Pipeline::make(dataset.clean, dataset.train, columns, flow->key_)));
+  return flow;
+}
+
+std::string DatasetFlow::steps_json() const {
+  nlohmann::ordered_json out;
+  out["dataset"] = dataset_.name;
+  out["columns"] = columns_json(columns_);
+  out["key"] = dataset_.key;
+  out["from"] = dataset_.from;
+  out["latest"] = dataset_.latest;
+  out["clean"] = nlohmann::ordered_json::parse(dataset_.clean.json());
+  out["train"] = nlohmann::ordered_json::parse(dataset_.train.json());
+  return out.dump();
+}
+
+Result<std::unique_ptr<DatasetFlow>> DatasetFlow::from_steps(const std::string& steps_json) {
+  const nlohmann::ordered_json in = nlohmann::ordered_json::parse(steps_json, nullptr, false);
+  if (in.is_discarded() || !in.is_object() || !in.contains("columns")) {
+    return make_error(Code::kCorrupt, "a definition's steps are no JSON of steps", "lockstep doctor");
+  }
+  DatasetConfiguration dataset;
+  std::vector<Field> fields;
+  for (const auto& column : in.at("columns")) {
+    const std::optional<Type> type = type_of_name(column.at(1).get<std::string>());
+    if (!type) return make_error(Code::kCorrupt, "a definition's steps name an unknown type");
+    fields.push_back({column.at(0).get<std::string>(), *type});
+  }
+  dataset.name = in.at("dataset").get<std::string>();
+  dataset.key = in.at("key").get<std::vector<std::string>>();
+  dataset.from = in.at("from").get<std::vector<std::string>>();
+  dataset.latest = in.at("latest").get<std::string>();
+  dataset.clean = TRY(node_from_json(in.at("clean").dump()));
+  dataset.train = TRY(node_from_json(in.at("train").dump()));
+  return make(dataset, Schema(std::move(fields)));
+}
+
+std::vector<TableDefinition> DatasetFlow::tables() const {
+  return {
+      {table(Layer::kRaw), raw_schema_, raw_key(key_)},
+      {table(Layer::kClean), pipeline_->clean_schema(), pipeline_->clean_key()},
+      {table(Layer::kTrain), pipeline_->train_schema(), pipeline_->train_key()},
+      {table(Layer::kRejected), rejected_schema(), rejected_key()},
+  };
+}
+
+namespace {
+
+void add_table(std::vector<TableChange>& tables, const TableName& name, Batch rows) {
+  if (rows.row_count() > 0) tables.push_back({name, std::move(rows)});
+}
+
+// The rejected rows that a source's own refusals ask for.
+void add_refusals(const IncomingBatch& incoming, const std::vector<std::string>& key, RejectedChange& rejected) {
+  for (const Refusal& refusal : incoming.batch.refusals) {
+    std::string record = refusal.origin + " " + refusal.position;
+    if (refusal.key) {
+      record.clear();
+      for (std::size_t part = 0; part < key.size(); ++part) {
+        if (part > 0) record += ", ";
+        record += key[part] + "=" + value_text((*refusal.key)[part]);
+      }
+    }
+    rejected.put({incoming.source, record, refusal.stage, refusal.reason, refusal.text});
+  }
+}
+
+// A good row clears the refusals that its key had at the source's stages.
+Result<void> clear_refusals(Hub& hub, const TableName& table, const Batch& raw_delta, std::span<const int> key,
+                            RejectedChange& rejected) {
+  if (!TRY(hub.table(table, hub.latest_snapshot()))) return {};
+  if (TRY(hub.row_count(table, hub.latest_snapshot())) == 0) return {};
+  for (std::int64_t row = 0; row < raw_delta.row_count(); ++row) {
+    if (raw_delta.sign(row) < 0) continue;
+    const std::string source(raw_delta.text_at(0, row));
+    const std::string record = key_text(raw_delta, key, row);
+    for (const char* stage : {"decode", "operation"}) rejected.remove(source, record, stage);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<DatasetChange> DatasetFlow::take(Hub& hub, const IncomingBatch& incoming) const {
+  RawResolution resolved = TRY(resolve_raw(hub, *this, incoming));
+  const std::vector<int> key = TRY(raw_schema_.require_all(key_));
+  RejectedChange rejected;
+  TRY(clear_refusals(hub, table(Layer::kRejected), resolved.delta, key, rejected));
+  add_refusals(incoming, key_, rejected);
+  for (RejectedRow& row : resolved.refused) rejected.put(std::move(row));
+  DatasetChange out = TRY(spread(hub, resolved.delta, rejected));
+  out.counts.skipped = resolved.skipped;
+  out.remove_overrides = std::move(resolved.remove_overrides);
+  return out;
+}
+
+Result<DatasetChange> DatasetFlow::change(Hub& hub, const Batch& raw_delta) const {
+  RejectedChange rejected;
+  return spread(hub, raw_delta, rejected);
+}
+
+Result<DatasetChange> DatasetFlow::spread(Hub& hub, const Batch& raw_delta, RejectedChange& rejected) const {
+  DatasetChange out;
+  const std::vector<int> raw_keys = TRY(raw_schema_.require_all(raw_key(key_)));
+  const std::vector<int> own_keys = TRY(raw_schema_.require_all(key_));
+  const Batch winners = TRY(winner_delta(hub, *this, raw_delta));
+  const std::vector<int> own = own_columns(raw_schema_);
+  const Prepared prepared = TRY(pipeline_->apply(winners.select_columns(own)));
+  add_step_rejects(winners, prepared, own_keys, rejected);
+  const std::vector<int> clean_keys = TRY(pipeline_->clean_schema().require_all(pipeline_->clean_key()));
+  const std::vector<int> train_keys = TRY(pipeline_->train_schema().require_all(pipeline_->train_key()));
+  out.counts = count(raw_delta, raw_keys);
+  out.train = TRY(net(prepared.train, train_keys));
+  add_table(out.tables, table(Layer::kRaw), raw_delta);
+  add_table(out.tables, table(Layer::kClean), TRY(net(prepared.clean, clean_keys)));
+  add_table(out.tables, table(Layer::kTrain), out.train);
+  if (!rejected.empty()) {
+    const Batch delta = TRY(rejected.delta(hub, table(Layer::kRejected)));
+    out.counts.rejected = net_count(delta);
+    add_table(out.tables, table(Layer::kRejected), delta);
+  }
+  return out;
+}
+
+Result<DatasetFlow::Layers> DatasetFlow::build(const Batch& raw) const {
+  const std::vector<int> own_keys = TRY(raw_schema_.require_all(key_));
+  const Batch winners = TRY(winner_rows(*this, raw));
+  const std::vector<int> own = own_columns(raw_schema_);
+  const Prepared prepared = TRY(pipeline_->apply(winners.select_columns(own)));
+  RejectedChange rejected;
+  add_step_rejects(winners, prepared, own_keys, rejected);
+  return Layers{prepared.clean, prepared.train, TRY(rejected.rows())};
+}
+
+}  // namespace lockstep

@@ -1,0 +1,87 @@
+// The writer of one hub. Internal to sync: the rest of the program sees Engine in sync/sync.h.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "hub/hub.h"
+#include "source/source.h"
+#include "sync/dataset_flow.h"
+#include "sync/model_track.h"
+#include "sync/sync.h"
+
+namespace lockstep {
+
+struct Plan;
+struct SyncTotals;
+
+// Resource; one thread at a time. After a failed commit it takes no more work: open another (sync-6).
+class HubEngine final : public Engine {
+ public:
+  HubEngine(Io& io, Log& log, Configuration configuration, EngineOptions options)
+      : io_(io), log_(log), configuration_(std::move(configuration)), options_(std::move(options)) {}
+
+  Result<void> start();
+
+  Result<Json> sync() override;
+  Result<bool> wait(std::int64_t timeout_us) override;
+  Result<Json> execute(const Json& command) override;
+
+  Hub& hub() override { return *hub_; }
+
+ private:
+  struct Feed {  // a source with the dataset that it feeds
+    const SourceConfiguration* configuration = nullptr;
+    std::string dataset;
+    std::unique_ptr<Source> source;
+    std::string position;
+    std::uint64_t bytes_total = 0;  // the most that was ever left to read: the progress bar's end
+  };
+
+  // start.cpp
+  Result<void> open_hub();
+  Result<void> take_configuration();
+  Result<void> apply_plan(const Plan& plan);
+  Result<void> rebuild_dataset(const std::string& dataset, CommitRequest& request);
+  Result<void> open_flows();
+  Result<void> open_tracks();
+  Result<void> open_feeds();
+  Result<bool> open_feed(Feed& feed);
+  Result<DatasetFlow*> flow_for(Feed& feed);
+  Result<void> create_tables(const DatasetFlow& flow);
+
+  // engine.cpp
+  Result<bool> step(Feed& feed, SyncTotals& totals);
+  Result<void> commit_batch(Feed& feed, const SourceBatch& batch, SyncTotals& totals);
+  Result<void> add_models(const std::string& dataset, const ModelChange& change, CommitRequest& request);
+  Result<Committed> commit(CommitRequest& request);
+  void report_progress(Feed& feed, const SyncTotals& totals);
+
+  // commands.cpp
+  Result<Json> run(const Json& command);
+  Result<Json> revert(const Json& command);
+  Result<Json> recalibrate(const Json& command);
+  Result<Json> set_alias(const Json& command);
+  Result<Json> rollback(const Json& command);
+  Result<Json> accept(const Json& command);
+  Result<ModelTrack*> track(const std::string& model);
+  Result<ModelVersionRecord> usable_version(const std::string& model, std::int64_t version);
+  Result<Json> pin_alias(const std::string& model, const std::string& alias, std::int64_t version, std::string why);
+
+  Io& io_;
+  Log& log_;
+  const Configuration configuration_;
+  const EngineOptions options_;
+  std::unique_ptr<Hub> hub_;
+  std::map<std::string, std::unique_ptr<DatasetFlow>> flows_;  // of datasets whose columns are known
+  std::vector<std::unique_ptr<ModelTrack>> tracks_;
+  std::vector<Feed> feeds_;
+  bool failed_ = false;
+};
+
+Json versions_json(const std::vector<ModelVersionRecord>& versions);
+
+}  // namespace lockstep

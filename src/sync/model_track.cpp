@@ -1,0 +1,451 @@
+#include "sync/model_track.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace lockstep {
+namespace {
+
+constexpr std::int64_t kTestSampleRows = 20'000;
+constexpr std::int64_t kCheckpointRows = 100'000;
+constexpr std::int64_t kCheckpointFoldUs = 2'000'000;
+constexpr std::int64_t kSecondCalibrationFactor = 10;
+
+std::int64_t net_rows(const Batch& batch) {
+  std::int64_t sum = 0;
+  for (const std::int8_t sign : batch.signs()) sum += sign;
+  return sum;
+}
+
+Batch entering_rows(const Batch& batch) {
+  std::vector<std::int64_t> rows;
+  for (std::int64_t row = 0; row < batch.row_count(); ++row) {
+    if (batch.sign(row) > 0) rows.push_back(row);
+  }
+  return batch.select_rows(rows);
+}
+
+nlohmann::ordered_json finite(double value) {
+  return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
+}
+
+nlohmann::ordered_json json_of(const Metrics& metrics) {
+  nlohmann::ordered_json out;
+  out["rows"] = metrics.row_count;
+  out["targets"] = nlohmann::ordered_json::object();
+  for (const TargetMetrics& target : metrics.targets) {
+    out["targets"][target.target] = {{"rmse", finite(target.rmse)}, {"r2", finite(target.r2)}};
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::string> steps_of_definition(const std::string& definition_json) {
+  const auto definition = nlohmann::ordered_json::parse(definition_json, nullptr, false);
+  if (!definition.is_object() || !definition.contains("steps")) {
+    return make_error(Code::kCorrupt, "a definition holds no steps", "lockstep doctor");
+  }
+  const auto& steps = definition.at("steps");
+  return steps.is_string() ? steps.get<std::string>() : steps.dump();
+}
+
+Result<KeyedHash> fingerprint_hash(Hub& hub) { return KeyedHash(TRY(hub.fingerprint_key())); }
+
+Result<void> fold_table(
+    Hub& hub, const TableName& table, SnapshotId at, const KeyedHash& hash, Lineage& lineage) {
+  std::unique_ptr<Scan> scan = TRY(hub.scan(table, at, {}));
+  for (;;) {
+    const std::optional<Batch> batch = TRY(scan->next());
+    if (!batch) return {};
+    TRY(lineage.learner->fold(lineage.state, *batch, hash));
+  }
+}
+
+Result<void> bring_to(Hub& hub, const std::string& model, const TableName& train, SnapshotId at,
+                      const KeyedHash& hash, Lineage& lineage) {
+  lineage.state = lineage.learner->make_state();
+  const auto checkpoint = TRY(hub.read_checkpoint(model, lineage.definition.sha256, at));
+  if (checkpoint) {
+    Result<ModelState> state = parse_state(checkpoint->second);
+    if (state.ok()) {
+      lineage.state = std::move(state).value();
+      const Batch since = TRY(hub.changes(train, checkpoint->first.snapshot, at));
+      return lineage.learner->fold(lineage.state, since, hash);
+    }
+  }
+  return fold_table(hub, train, at, hash, lineage);
+}
+
+Result<std::optional<std::int64_t>> resolve_alias(Hub& hub, const std::string& model, const std::string& alias) {
+  const std::optional<AliasEvent> event = TRY(hub.alias(model, alias));
+  if (!event) return std::optional<std::int64_t>();
+  if (!event->follow) return event->version;
+  const std::optional<ModelVersionRecord> newest = TRY(hub.newest_version(model, VersionStatus::kReady));
+  if (!newest) return event->version;
+  return std::optional<std::int64_t>(std::max(newest->version, event->version.value_or(0)));
+}
+
+Result<std::unique_ptr<ModelTrack>> ModelTrack::open(
+    Io& io, Hub& hub, const ModelConfiguration& model, const DatasetFlow& flow, bool fresh) {
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): the constructor is private
+  std::unique_ptr<ModelTrack> track(new ModelTrack(io, hub, model, flow, TRY(fingerprint_hash(hub))));
+  track->spec_ = TRY(parse_model_spec(
+      model.learn, model.name, flow.pipeline().train_schema(), flow.pipeline().train_key()));
+  if (const auto memory = TRY(hub.model_state(model.name))) track->memory_ = TRY(parse_gate_memory(*memory));
+  if (const auto newest = TRY(hub.newest_version(model.name, std::nullopt))) {
+    track->next_version_ = newest->version + 1;
+    if (!fresh) TRY_IN(track->restore(), fmt::format("model '{}'", model.name));
+  }
+  return track;
+}
+
+Result<void> ModelTrack::restore() {
+  const auto newest = TRY(hub_.newest_version(model_.name, std::nullopt));
+  current_ = TRY(restore_lineage(newest->definition));
+  TRY(reload_champion());
+  if (champion_ && champion_->definition != current_->definition.sha256) {
+    // Its steps may be others than today's; then its sums cannot be kept, and it is judged on incoming rows alone.
+    const auto record = TRY(hub_.definition(champion_->definition));
+    if (record && TRY(steps_of_definition(record->json)) == flow_.steps_json()) {
+      other_ = TRY(restore_lineage(champion_->definition));
+    }
+  }
+  if (memory_.reference > 0) reference_ = TRY(load_standing(memory_.reference));
+  return rebuild_sample(nullptr);
+}
+
+Result<Lineage> ModelTrack::restore_lineage(const std::string& definition_sha256) {
+  const auto record = TRY(hub_.definition(definition_sha256));
+  if (!record) return make_error(Code::kCorrupt, "definition " + definition_sha256 + " is not in the catalog");
+  Lineage lineage;
+  lineage.definition = {record->json, record->sha256};
+  lineage.learner = TRY(make_sum_learner(lineage.definition, flow_.pipeline().train_schema()));
+  TRY(bring_to(hub_, model_.name, flow_.table(Layer::kTrain), hub_.latest_snapshot(), hash_, lineage));
+  return lineage;
+}
+
+Result<std::optional<Standing>> ModelTrack::load_standing(std::int64_t version) {
+  const auto record = TRY(hub_.version(model_.name, version));
+  if (!record || record->weights.empty()) return std::optional<Standing>();
+  return std::optional<Standing>(Standing{version, record->definition, TRY(parse_solution(record->weights))});
+}
+
+Result<void> ModelTrack::reload_champion() {
+  const std::optional<std::int64_t> version = TRY(resolve_alias(hub_, model_.name, "champion"));
+  if (!version) {
+    champion_.reset();
+  } else if (!champion_ || champion_->version != *version) {
+    champion_ = TRY(load_standing(*version));
+  }
+  return {};
+}
+
+Result<void> ModelTrack::rebuild_sample(const Batch* all_train) {
+  sample_ = TRY(make_test_sample(*current_->learner, kTestSampleRows));
+  if (all_train != nullptr) return sample_->apply(*all_train);
+  std::unique_ptr<Scan> scan = TRY(hub_.scan(flow_.table(Layer::kTrain), hub_.latest_snapshot(), {}));
+  for (;;) {
+    const std::optional<Batch> batch = TRY(scan->next());
+    if (!batch) return {};
+    TRY(sample_->apply(*batch));
+  }
+}
+
+Result<bool> ModelTrack::definition_changed() const {
+  if (!current_) return false;
+  return TRY(spec_of_definition(current_->definition.json)) != spec_json(spec_, flow_.steps_json());
+}
+
+Result<Batch> ModelTrack::train_rows_with(const ModelChange& change) {
+  if (change.replaces_train) return change.train;
+  const Batch head = TRY(hub_.read(flow_.table(Layer::kTrain), hub_.latest_snapshot()));
+  const std::vector<Batch> both = {head, change.train};
+  const Batch all = TRY(concatenate(head.schema(), both));
+  const std::vector<int> key = TRY(head.schema().require_all(flow_.pipeline().train_key()));
+  return net(all, key);
+}
+
+Result<Lineage> ModelTrack::calibrated_lineage(const Batch& train) {
+  const std::vector<Batch> rows = {train};
+  Lineage lineage;
+  lineage.definition = TRY_IN(calibrate(spec_, rows, flow_.steps_json()),
+                              fmt::format("calibrating model '{}'", model_.name));
+  lineage.learner = TRY(make_sum_learner(lineage.definition, flow_.pipeline().train_schema()));
+  lineage.state = lineage.learner->make_state();
+  TRY(lineage.learner->fold(lineage.state, train, hash_));
+  return lineage;
+}
+
+Result<void> ModelTrack::fold(const Batch& train) {
+  if (train.row_count() == 0) return {};
+  const std::int64_t started = io_.monotonic_us();
+  TRY(current_->learner->fold(current_->state, train, hash_));
+  if (other_) TRY(other_->learner->fold(other_->state, train, hash_));
+  TRY(sample_->apply(train));
+  rows_since_checkpoint_ += train.row_count();
+  fold_us_since_checkpoint_ += io_.monotonic_us() - started;
+  return {};
+}
+
+bool ModelTrack::due() const {
+  using enum TriggerConfiguration::Kind;
+  switch (model_.trigger.kind) {
+    case kEveryCommit:
+      return true;
+    case kChanges:
+      return memory_.pending_changes >= model_.trigger.changes;
+    case kInterval:
+      return memory_.pending_changes > 0 && io_.now_us() - memory_.last_version_us >= model_.trigger.interval_us;
+  }
+  return true;
+}
+
+Result<bool> ModelTrack::calibration_due(const ModelChange& change) {
+  if (current_) {
+    const std::int64_t again = model_.calibrate_after_rows * kSecondCalibrationFactor;
+    return memory_.calibrated_rows < again && current_->state.counts.folded + net_rows(change.train) >= again;
+  }
+  std::int64_t rows = net_rows(change.train);
+  if (!change.replaces_train) {
+    rows += TRY(hub_.row_count(flow_.table(Layer::kTrain), hub_.latest_snapshot()));
+  }
+  return rows >= model_.calibrate_after_rows;
+}
+
+Lineage* ModelTrack::lineage_of(const Standing& standing) {
+  if (current_ && current_->definition.sha256 == standing.definition) return &*current_;
+  if (other_ && other_->definition.sha256 == standing.definition) return &*other_;
+  return nullptr;
+}
+
+Result<GateMemory::Errors> ModelTrack::champion_errors(const Batch& train, BatchErrors& raw) {
+  Lineage* lineage = champion_ ? lineage_of(*champion_) : nullptr;
+  if (lineage == nullptr || train.row_count() == 0) return GateMemory::Errors();
+  raw = TRY(lineage->learner->errors(champion_->solution, entering_rows(train)));
+  return errors_of_batch(raw);
+}
+
+std::optional<Metrics> ModelTrack::metrics_of(const std::optional<Standing>& standing,
+                                              const ModelState* current_before) {
+  Lineage* lineage = standing ? lineage_of(*standing) : nullptr;
+  if (lineage == nullptr) return std::nullopt;
+  const ModelState& state = lineage == &*current_ && current_before != nullptr ? *current_before : lineage->state;
+  return lineage->learner->evaluate(standing->solution, state, "test");
+}
+
+Result<ModelCommit> ModelTrack::advance(const ModelChange& change) {
+  if (!current_ || TRY(calibration_due(change))) return warm_up(change);
+  const std::int64_t started = io_.monotonic_us();
+  GateEvidence evidence;
+  BatchErrors batch;
+  evidence.batch = TRY(champion_errors(change.train, batch));
+  ModelState before;  // the test sums alone: what the gate compares on
+  before.counts = current_->state.counts;
+  for (const auto& [name, sum] : current_->state.sums) {
+    if (name.starts_with("test")) before.sums.emplace(name, sum);
+  }
+  evidence.champion = metrics_of(champion_, &before);
+  evidence.reference = metrics_of(reference_, &before);
+  TRY(fold(change.train));
+  memory_.pending_changes += change.train.row_count();
+  add_errors(memory_.pending, evidence.batch);
+  ModelCommit commit;
+  if (change.force || due()) {
+    evidence.batch = memory_.pending;
+    commit.version = TRY(solved_version(change, started));
+    commit.version->metrics = metrics_json(batch);
+    if (last_solution_) evidence.challenger = current_->learner->evaluate(*last_solution_, before, "test");
+    TRY(judge_version(change, std::move(evidence), commit));
+  }
+  commit.memory = {model_.name, gate_memory_json(memory_)};
+  return commit;
+}
+
+Result<ModelCommit> ModelTrack::warm_up(const ModelChange& change) {
+  if (TRY(calibration_due(change))) {
+    ModelChange calibration = change;
+    calibration.kind = current_ ? VersionKind::kRecalibration : VersionKind::kCalibration;
+    return recalibrate(calibration);
+  }
+  ModelCommit commit;
+  commit.memory = {model_.name, gate_memory_json(memory_)};
+  return commit;
+}
+
+Result<ModelCommit> ModelTrack::recalibrate(const ModelChange& change) {
+  const std::int64_t started = io_.monotonic_us();
+  BatchErrors batch;
+  GateEvidence evidence;
+  evidence.batch = TRY(champion_errors(change.train, batch));
+  const Batch train = TRY(train_rows_with(change));
+  Lineage fresh = TRY(calibrated_lineage(train));
+  if (current_) TRY(fold(change.train));
+  const bool same = current_ && current_->definition.sha256 == fresh.definition.sha256;
+  if (current_ && champion_ && !same && champion_->definition == current_->definition.sha256) other_ = std::move(current_);
+  current_ = std::move(fresh);
+  TRY(rebuild_sample(&train));
+  ModelCommit commit;
+  commit.definition = DefinitionRecord{current_->definition.sha256, model_.name, current_->definition.json};
+  commit.version = TRY(solved_version(change, started));
+  commit.version->metrics = metrics_json(batch);
+  evidence.champion = metrics_of(champion_, nullptr);
+  if (last_solution_) evidence.challenger = current_->learner->evaluate(*last_solution_, current_->state, "test");
+  memory_.latched = memory_.latched && !change.release;
+  memory_.calibrated_rows = current_->state.counts.folded;
+  memory_.reference = commit.version->version;
+  TRY(judge_version(change, std::move(evidence), commit));
+  if (last_solution_) {
+    reference_ = Standing{commit.version->version, current_->definition.sha256, *last_solution_};
+    remember_start(memory_, sample_->mean_absolute_error(*last_solution_), sample_->row_count());
+  }
+  commit.memory = {model_.name, gate_memory_json(memory_)};
+  return commit;
+}
+
+Result<ModelVersionRecord> ModelTrack::solved_version(const ModelChange& change, std::int64_t started_us) {
+  ModelVersionRecord version;
+  version.model = model_.name;
+  version.version = next_version_++;
+  version.snapshot = change.snapshot;
+  version.definition = current_->definition.sha256;
+  version.kind = change.kind;
+  const FoldCounts& counts = current_->state.counts;
+  version.folded = counts.folded;
+  version.tested = counts.tested;
+  version.refused = counts.refused;
+  version.unlabelled = counts.unlabelled;
+  version.fingerprint = fingerprint_text(current_->state);
+  if (version.version > 1) version.parent = version.version - 1;
+  Result<Solution> solution = current_->learner->solve(current_->state);
+  if (solution.ok()) {
+    last_solution_ = std::move(solution).value();
+    version.weights = serialize_solution(*last_solution_);
+    version.weights_sha256 = sha256_hex(version.weights);
+  } else {
+    // The data commits all the same: it is right, whether or not this learner can make a model of it.
+    last_solution_.reset();
+    version.status = VersionStatus::kUnsolved;
+    version.reason = solution.error().message;
+  }
+  version.duration_us = io_.monotonic_us() - started_us;
+  memory_.pending_changes = 0;
+  memory_.last_version_us = io_.now_us();
+  return version;
+}
+
+Result<void> ModelTrack::judge_version(const ModelChange& change, GateEvidence evidence, ModelCommit& commit) {
+  memory_.pending = {};
+  if (commit.version->status == VersionStatus::kUnsolved) return {};
+  if (change.release) memory_.latched = false;
+  if (memory_.latched) {
+    commit.version->status = VersionStatus::kBlocked;
+    commit.version->reason = fmt::format("latched since version {}: {}", memory_.latched_at, memory_.why);
+    return {};
+  }
+  // What a revert puts back is no news: its rows were judged when they came.
+  if (change.kind == VersionKind::kRevert) evidence.batch = {};
+  const GateDecision decision = judge(model_.gate, memory_, evidence);
+  return decision.blocked ? block(decision.why, commit) : pass(change, evidence.batch, commit);
+}
+
+Result<void> ModelTrack::block(const std::string& why, ModelCommit& commit) {
+  memory_.latched = true;
+  memory_.latched_at = commit.version->version;
+  memory_.why = why;
+  commit.version->status = VersionStatus::kBlocked;
+  commit.version->reason = why;
+  const std::optional<AliasEvent> alias = TRY(hub_.alias(model_.name, "champion"));
+  if (alias && alias->follow && champion_) {
+    AliasEvent event;
+    event.model = model_.name;
+    event.alias = "champion";
+    event.version = champion_->version;
+    event.who = "gate";
+    event.why = fmt::format("version {} blocked: {}", commit.version->version, why);
+    commit.aliases.push_back(std::move(event));
+  }
+  return {};
+}
+
+Result<void> ModelTrack::pass(const ModelChange& change, const GateMemory::Errors& batch, ModelCommit& commit) {
+  remember(model_.gate, memory_, batch);
+  const std::optional<AliasEvent> alias = TRY(hub_.alias(model_.name, "champion"));
+  const bool held_by_gate = alias && !alias->follow && alias->who == "gate";
+  if (alias && !held_by_gate) return {};
+  AliasEvent event;
+  event.model = model_.name;
+  event.alias = "champion";
+  event.follow = true;
+  event.version = commit.version->version;
+  event.who = version_kind_name(change.kind);
+  event.why = alias ? "the block was lifted" : "first version";
+  commit.aliases.push_back(std::move(event));
+  return {};
+}
+
+ModelCommit ModelTrack::accept(const std::string& who, std::int64_t version) {
+  ModelCommit commit;
+  AliasEvent event;
+  event.model = model_.name;
+  event.alias = "champion";
+  event.follow = true;
+  event.version = version;
+  event.who = who;
+  event.why = memory_.latched ? fmt::format("accepted: {}", memory_.why) : "accepted";
+  commit.aliases.push_back(std::move(event));
+  memory_.latched = false;
+  memory_.why.clear();
+  if (last_solution_) remember_start(memory_, sample_->mean_absolute_error(*last_solution_), sample_->row_count());
+  commit.memory = {model_.name, gate_memory_json(memory_)};
+  return commit;
+}
+
+std::string ModelTrack::metrics_json(const BatchErrors& batch) const {
+  nlohmann::ordered_json out;
+  if (last_solution_) {
+    out["test"] = json_of(current_->learner->evaluate(*last_solution_, current_->state, "test"));
+    const std::vector<double> absolute = sample_->mean_absolute_error(*last_solution_);
+    for (std::size_t target = 0; target < absolute.size(); ++target) {
+      out["test"]["targets"][last_solution_->targets[target]]["mae"] = finite(absolute[target]);
+    }
+    out["train"] = json_of(current_->learner->evaluate(*last_solution_, current_->state, "train"));
+  }
+  if (batch.row_count > 0) {
+    const auto rows = static_cast<double>(batch.row_count);
+    out["progressive"] = {{"rows", batch.row_count}, {"targets", nlohmann::ordered_json::object()}};
+    for (std::size_t target = 0; target < batch.absolute_error_sum.size(); ++target) {
+      out["progressive"]["targets"][spec_.targets[target]] = {
+          {"mae", finite(batch.absolute_error_sum[target] / rows)},
+          {"rmse", finite(std::sqrt(batch.squared_error_sum[target] / rows))}};
+    }
+  }
+  return out.dump();
+}
+
+Result<void> ModelTrack::committed() {
+  TRY(reload_champion());
+  if (other_ && (!champion_ || champion_->definition != other_->definition.sha256)) other_.reset();
+  return {};
+}
+
+Result<void> ModelTrack::checkpoint(SnapshotId head) {
+  if (!current_) return {};
+  if (rows_since_checkpoint_ < kCheckpointRows && fold_us_since_checkpoint_ < kCheckpointFoldUs) return {};
+  const std::string bytes = serialize_state(current_->state);
+  CheckpointRecord record;
+  record.model = model_.name;
+  record.definition = current_->definition.sha256;
+  record.snapshot = head;
+  record.sha256 = sha256_hex(bytes);
+  record.size_bytes = static_cast<std::int64_t>(bytes.size());
+  TRY(hub_.write_checkpoint(record, bytes));
+  rows_since_checkpoint_ = 0;
+  fold_us_since_checkpoint_ = 0;
+  return {};
+}
+
+}  // namespace lockstep

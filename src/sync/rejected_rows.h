@@ -1,0 +1,48 @@
+// Rows of rejected.<dataset>: state, not a log. Keyed by source, record and stage; a correction takes the row away.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/result.h"
+#include "hub/hub.h"
+#include "table/batch.h"
+
+namespace lockstep {
+
+const Schema& rejected_schema();                  // _source _record _stage _reason _row
+const std::vector<std::string>& rejected_key();   // _source _record _stage
+
+struct RejectedRow {
+  std::string source;
+  std::string record;  // the key's text, or origin and place
+  std::string stage;   // "decode", "key", "clean[1] range"
+  std::string reason;
+  std::string row;     // the record as text
+};
+
+// Resource. Gathers what enters and what leaves, and nets it against what the hub has.
+class RejectedChange final {
+ public:
+  void put(RejectedRow row);
+  void remove(const std::string& source, const std::string& record, const std::string& stage);
+
+  bool empty() const { return wanted_.empty(); }
+
+  // Signed rows, in the order of their keys.
+  Result<Batch> delta(Hub& hub, const TableName& table) const;
+  // All that were put, +1: when the table is made anew.
+  Result<Batch> rows() const;
+
+ private:
+  // In key order; nullopt: gone.
+  std::map<std::tuple<std::string, std::string, std::string>, std::optional<RejectedRow>> wanted_;
+};
+
+// A row's cells as JSON, for people: {"age": 7, "sex": null}.
+std::string row_json(const Batch& batch, std::int64_t row, int first_column);
+
+}  // namespace lockstep

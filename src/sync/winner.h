@@ -1,0 +1,33 @@
+// Who is right: from a source's rows to raw's, and from raw's rows to the one that counts for each key.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "hub/hub.h"
+#include "sync/dataset_flow.h"
+#include "sync/rejected_rows.h"
+#include "table/batch.h"
+
+namespace lockstep {
+
+struct RawResolution {
+  Batch delta;  // signed raw rows, at most one -1 and one +1 a key
+  std::vector<RejectedRow> refused;
+  std::vector<OverrideRecord> remove_overrides;
+  std::int64_t skipped = 0;
+};
+
+// Finds the old rows and decides what each operation does. kRefused: a mirror would delete too much.
+Result<RawResolution> resolve_raw(Hub& hub, const DatasetFlow& flow, const IncomingBatch& incoming);
+
+// The change of the winning rows (raw's columns) that a change of raw brings.
+Result<Batch> winner_delta(Hub& hub, const DatasetFlow& flow, const Batch& raw_delta);
+// The winning row of each key, from all of raw.
+Result<Batch> winner_rows(const DatasetFlow& flow, const Batch& raw);
+
+// The hash under which a reverted row is remembered: of the dataset's own columns.
+std::string row_hash(const Batch& raw, std::int64_t row);
+
+}  // namespace lockstep
