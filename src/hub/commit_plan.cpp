@@ -52,19 +52,21 @@ void plan_leaving(const RowPlace& place, TablePlan& plan) {
   }
 }
 
-// Files that lose their last row end as a whole, as DuckDB does it.
+// A file that loses all its rows at once ends as a whole, as DuckDB does it. One that lost some
+// before does not: DuckDB's change feed would tell of those deletes a second time.
 void plan_ended_files(TablePlan& plan) {
   std::map<std::int64_t, std::int64_t> leaving;
   for (const auto& [file, position] : plan.deleted)
     ++leaving[file];
+  const auto ends = [&](std::int64_t file) {
+    const std::int64_t row_count = plan.table->files.at(file).row_count;
+    LOCKSTEP_ASSERT(leaving.at(file) <= row_count, "hub: more rows leave a file than it has");
+    return leaving.at(file) == row_count;
+  };
   for (const auto& [file, count] : leaving) {
-    const std::int64_t alive = plan.table->files.at(file).rows_alive;
-    LOCKSTEP_ASSERT(count <= alive, "hub: more rows leave a file than it has");
-    if (count == alive) plan.ended_files.push_back(file);
+    if (ends(file)) plan.ended_files.push_back(file);
   }
-  std::erase_if(plan.deleted, [&](const auto& deleted) {
-    return leaving.at(deleted.first) == plan.table->files.at(deleted.first).rows_alive;
-  });
+  std::erase_if(plan.deleted, [&](const auto& deleted) { return ends(deleted.first); });
 }
 
 // Row ids: an updated row keeps its own, a new one takes the next.
@@ -141,11 +143,9 @@ void publish(const TablePlan& plan, TableStatistics after, std::optional<DataFil
   table.has_inlined_deletes = table.has_inlined_deletes || !plan.deleted.empty();
   for (const std::string& key : plan.leaving_keys)
     table.index.erase(key);
-  for (const auto& [file_id, position] : plan.deleted)
-    --table.files.at(file_id).rows_alive;
   for (const std::int64_t file_id : plan.ended_files)
     table.files.erase(file_id);
-  if (file) table.files[file->id] = {*file, file->row_count};
+  if (file) table.files[file->id] = *file;
   const std::int64_t place_file = plan.file_id.value_or(RowPlace::kInlined);
   if (plan.entering.size() > 1000) {
     table.index.reserve(table.index.size() + static_cast<std::int64_t>(plan.entering.size()));

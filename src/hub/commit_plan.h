@@ -18,11 +18,6 @@
 
 namespace lockstep {
 
-struct FileState {
-  DataFile file;
-  std::int64_t rows_alive = 0;
-};
-
 // What the writer knows of a table, as of the newest snapshot. The second part is there once the
 // table is indexed.
 struct TableState {
@@ -32,7 +27,7 @@ struct TableState {
   bool has_inlined_deletes = false;
   TableStatistics statistics;
   KeyIndex index;
-  std::map<std::int64_t, FileState> files;
+  std::map<std::int64_t, DataFile> files;  // the valid ones
 };
 
 using TableStates = std::map<TableName, std::unique_ptr<TableState>>;
@@ -46,7 +41,7 @@ struct TablePlan {
   std::vector<std::string> leaving_keys;    // of rows that leave and do not come back
   std::vector<std::int64_t> ended_inlined;  // row ids
   std::vector<std::pair<std::int64_t, std::int64_t>> deleted;  // file, position
-  std::vector<std::int64_t> ended_files;                       // all their rows leave
+  std::vector<std::int64_t> ended_files;                       // all their rows leave at once
   std::optional<std::int64_t> file_id;  // the rows go to this new file; none: they are inlined
   bool explicit_row_ids = false;        // in the file, since they do not run on
   std::int64_t first_row_id = 0;        // the next row id before this commit

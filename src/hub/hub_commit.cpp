@@ -33,7 +33,7 @@ Result<void> HubOverDuckLake::build_index(TableState& state) {
   state.files.clear();
   std::int64_t row_count = 0;
   for (const DataFile& file : TRY(files_->at(table, latest_.id))) {
-    state.files[file.id] = {file, 0};
+    state.files[file.id] = file;
     row_count += file.row_count;
   }
   state.index.reserve(row_count);
@@ -54,7 +54,6 @@ Result<void> HubOverDuckLake::build_index(TableState& state) {
                                           key_text(placed.rows, key, row)));
           }
         }
-        if (!inlined) state.files.at(placed.file_id).rows_alive += placed.rows.row_count();
         return {};
       }));
   state.indexed = true;

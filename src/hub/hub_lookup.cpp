@@ -53,7 +53,7 @@ Result<Lookup> HubOverDuckLake::fetch_places(const TableState& state,
         TRY(read_inlined_row(*catalog_, state.lake, place.row_id, rows));
       } else {
         TRY(files_->fetch(
-            state.lake, state.files.at(place.file_id).file, {&place.position, 1}, {rows, 1}));
+            state.lake, state.files.at(place.file_id), {&place.position, 1}, {rows, 1}));
       }
     }
     last = &place;
