@@ -42,8 +42,12 @@ OpenedHub::~OpenedHub() = default;
 Result<OpenedHub> open_for_reading(Session& session) {
   Configuration configuration = TRY(load_configuration(session.io, session.configuration_path));
   const HubPlace place{configuration.hub.catalog, configuration.hub.data};
-  std::unique_ptr<Hub> hub = TRY(Hub::open(session.io, place, HubMode::kRead));
-  return OpenedHub(std::move(configuration), std::move(hub));
+  Result<std::unique_ptr<Hub>> hub = Hub::open(session.io, place, HubMode::kRead);
+  if (!hub.ok() && hub.error().code == Code::kNoHub) {
+    return make_error(Code::kNoHub, hub.error().message, "lockstep sync");  // which makes one
+  }
+  std::unique_ptr<Hub> opened = TRY(std::move(hub));
+  return OpenedHub(std::move(configuration), std::move(opened));
 }
 
 EngineOptions engine_options(Session& session, const WriteOptions& options) {

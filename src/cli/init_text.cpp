@@ -55,7 +55,7 @@ std::string source_text(const DataFacts& facts, const InitPlan& plan) {
       "sources:\n"
       "  {}_files:\n"
       "    type: files\n"
-      "    path: {}          # a pattern such as \"incoming/*.csv\" reads many files\n",
+      "    path: {}  # a pattern such as \"incoming/*.csv\" reads many files\n",
       plan.dataset,
       yaml_text(plan.data_path));
   if (!facts.key.empty()) {

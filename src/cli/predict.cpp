@@ -56,8 +56,7 @@ Result<int> run_predict(Session& session, const Arguments& arguments) {
   }
   options.sink = [&session](std::string_view text) { return session.print(text); };
   const OpenedHub opened = TRY(open_for_reading(session));
-  const Json report =
-      TRY(predict(session.io, *opened.hub, opened.configuration, arguments.word(0), options));
+  const Json report = TRY(predict(session.io, *opened.hub, arguments.word(0), options));
   if (session.json) {
     TRY(session.print(json_text(report)));
   } else {

@@ -92,6 +92,19 @@ std::string error_text(const View& view, const Json& metrics) {
   return text.empty() || !tested.empty() ? text : text + " (train)";
 }
 
+namespace {
+
+// A cell of somebody's row: as it is, but for a float whose digits would fill the screen.
+std::string data_text(const View& view, const Json& value) {
+  constexpr std::size_t kDigitsMax = 8;
+  if (value.is_number_integer()) return fmt::format("{}", value.get<std::int64_t>());
+  if (!value.is_number()) return cell_text(view, value);
+  const std::string whole = fmt::format("{}", value.get<double>());
+  return whole.size() <= kDigitsMax ? whole : cell_text(view, value);
+}
+
+}  // namespace
+
 std::string objects_text(const View& view, const Json& objects) {
   std::vector<TableColumn> columns;
   for (const Json& object : objects) {
@@ -106,10 +119,7 @@ std::string objects_text(const View& view, const Json& objects) {
   for (const Json& object : objects) {
     std::vector<TableCell> cells;
     for (const TableColumn& column : columns) {
-      const Json& value = field(object, column.name);
-      // Rows of data are shown as they are: a separator would change a patient's number.
-      cells.push_back(
-          {value.is_number_integer() ? id_text(object, column.name) : cell_text(view, value)});
+      cells.push_back({data_text(view, field(object, column.name))});
     }
     table.add(std::move(cells));
   }

@@ -17,9 +17,8 @@ Result<int> run_verify(Session& session, const Arguments& arguments) {
   ProgressLine line(session);
   VerifyOptions options;
   options.quick = arguments.has("--quick");
-  options.kernel = session.io.environment("LOCKSTEP_KERNEL").value_or("");
   options.progress = line.callback();
-  const Json report = TRY(verify(*opened.hub, opened.configuration, arguments.word(0), options));
+  const Json report = TRY(verify(*opened.hub, arguments.word(0), options));
   line.wipe();
   TRY(print_report(session, report, render_verify));
   if (report.empty()) session.say("no model has a version to verify yet\n");

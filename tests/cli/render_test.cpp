@@ -77,7 +77,7 @@ const Case kCases[] = {
      R"({"dataset":"vitals","source":"drop","raw":[{"patient":1001,"sbp":"120"}],"clean":[{"patient":1001,"sbp":120.5}],
          "train":[],"rejected":[],"model":"bp","prediction":[{"patient":1001,"next_sbp":118.25}]})",
      "raw from drop\npatient  sbp\n   1001  120\n\n"
-     "clean\npatient     sbp\n   1001  120.50\n\n"
+     "clean\npatient    sbp\n   1001  120.5\n\n"
      "prediction by bp\npatient  next_sbp\n   1001    118.25\n",
      "# raw from drop\n1001\t120\n\n# clean\n1001\t120.5\n\n# prediction by bp\n1001\t118.25\n"},
     {"status", render_status,
