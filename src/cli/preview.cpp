@@ -37,6 +37,8 @@ std::string render_preview(const View& view, const Json& report) {
     text += view.terminal ? paint(view, Tone::kStrong, title) + "\n" : "# " + title + "\n";
     text += objects_text(view, rows);
   }
+  if (const std::string note = text_of(report, "note"); !note.empty())
+    text += printable(note) + "\n";
   return text.empty() ? "no rows yet\n" : text;
 }
 

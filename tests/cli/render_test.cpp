@@ -80,6 +80,10 @@ const Case kCases[] = {
      "clean\npatient    sbp\n   1001  120.5\n\n"
      "prediction by bp\npatient  next_sbp\n   1001    118.25\n",
      "# raw from drop\n1001\t120\n\n# clean\n1001\t120.5\n\n# prediction by bp\n1001\t118.25\n"},
+    {"preview_without_a_model", render_preview,
+     R"({"source":"drop","raw":[{"a":1}],"clean":[],"train":[],"rejected":[],"model":null,"prediction":[],"note":"too few rows"})",
+     "raw from drop\na\n1\ntoo few rows\n",
+     "# raw from drop\n1\ntoo few rows\n"},
     {"status", render_status,
      R"({"in_lockstep":false,"reason":"bp is blocked","snapshot":12,"commit":14,"time":"2001-09-09T01:43:40Z",
          "hub":{"catalog_bytes":1500000,"data_bytes":20,"data_files":1,"inlined_rows":0},
