@@ -1,8 +1,12 @@
 #include "learn/plan.h"
 
 #include "learn/layout.h"
+#include "learn/units.h"
 
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
 
 namespace lockstep {
 namespace {
@@ -45,11 +49,9 @@ Json feature_json(const FeaturePlan& feature) {
   return json;
 }
 
+// A name that is no type becomes text, which check_plan() refuses where a number belongs.
 Type parse_type(const Json& json) {
-  const auto name = json.get<std::string>();
-  const std::optional<Type> type = type_of_name(name);
-  if (!type) throw Json::other_error::create(501, "no such type: " + name, &json);
-  return *type;
+  return type_of_name(json.get<std::string>()).value_or(Type::kText);
 }
 
 FeaturePlan parse_feature(const Json& json) {
@@ -111,6 +113,34 @@ Plan read_plan(const Json& json) {
   return plan;
 }
 
+bool holds(const Scale& scale, double value) {
+  constexpr int kExponentMax = 900;
+  if (scale.exponent < -kExponentMax || scale.exponent > kExponentMax) return false;
+  return std::fabs(value - scale.centre) < 7.9 * power_of_two(scale.exponent);
+}
+
+// Whatever passes here cannot take a row out of the fixed point's reach.
+bool check_plan(const Plan& plan) {
+  for (const FeaturePlan& feature : plan.features) {
+    if (feature.categorical) continue;
+    const bool fits = feature.type != Type::kText && feature.deviation > 0 &&
+                      feature.clip_low <= feature.clip_high &&
+                      holds(feature.scale, feature.clip_low) &&
+                      holds(feature.scale, feature.clip_high);
+    const auto inside = [&](double knot) { return holds(feature.scale, knot); };
+    if (!fits || !std::all_of(feature.knots.begin(), feature.knots.end(), inside)) return false;
+  }
+  for (const TargetPlan& target : plan.targets) {
+    if (target.type == Type::kText || !holds(target.scale, target.scale.low) ||
+        !holds(target.scale, target.scale.high)) {
+      return false;
+    }
+  }
+  const bool fourier = plan.fourier.feature_count >= 0 && plan.fourier.feature_count <= 4096 &&
+                       plan.fourier.gamma >= 0 && plan.fourier.gamma <= 1000;
+  return fourier && !plan.features.empty() && !plan.targets.empty() && plan.l2 >= 0;
+}
+
 Json parse_or_text(const std::string& text) {
   Json json = Json::parse(text, nullptr, false);
   return json.is_discarded() ? Json(text) : json;
@@ -166,7 +196,9 @@ Result<Plan> parse_plan(const std::string& json) {
       return make_error(
           Code::kTooNew, "the definition was written by a newer program", "update lockstep");
     }
-    return read_plan(parsed);
+    Plan plan = read_plan(parsed);
+    if (check_plan(plan)) return plan;
+    return make_error(Code::kCorrupt, "the definition pins what cannot be");
   } catch (const Json::exception& error) {
     return make_error(Code::kCorrupt,
                       std::string("the definition is not complete: ") + error.what());

@@ -1,13 +1,18 @@
-// Bytes of states and solutions: magic, version, little-endian values, and a checksum over all of
-// them.
+// Bytes of states and solutions, little-endian, counts of 4 bytes before every list and text:
+//   state     "LKSTATE1", fingerprint (2 x 8), folded, tested, refused, unlabelled (8 each), count
+//   of sums; each sum:
+//             name, columns (4), rows (8), and columns * (columns + 1) / 2 integers of 16 bytes, by
+//             rows
+//   solution  "LKSOLVE1", rows (8), targets, columns, weights, standard errors, fills, residual
+//   deviations, degrees of
+//             freedom
+// and at the end of both the first 32 hex digits of SHA-256 over all that stands before.
 #include "learn/learn.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
-#include <limits>
 #include <type_traits>
 #include <utility>
 

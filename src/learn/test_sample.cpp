@@ -25,7 +25,12 @@ class KeySample final : public TestSample {
       if (hash > limit_ || !may_be_test(batch, binding, row)) continue;
       expander_.expand(batch, binding, row, 1, expanded);
       if (expanded.fates[0] != RowFate::kTest) continue;
-      change(hash, row, batch, binding, used, expanded);
+      Place place{hash, {}};
+      append_row_bytes(used, row, place.second);
+      std::vector<double> targets;
+      for (const int column : binding.targets)
+        targets.push_back(batch.number_at(column, row));
+      change(std::move(place), std::move(targets), batch.sign(row), expanded);
     }
     return {};
   }
@@ -71,25 +76,17 @@ class KeySample final : public TestSample {
            batch.text_at(binding.split, row) == "test";
   }
 
-  void change(std::uint64_t hash,
-              std::int64_t row,
-              const Batch& batch,
-              const Binding& binding,
-              const Batch& used,
-              const ExpandedRows& expanded) {
-    Place place{hash, {}};
-    append_row_bytes(used, row, place.second);
+  void change(Place place, std::vector<double> targets, int sign, const ExpandedRows& expanded) {
     const auto [found, is_new] = entries_.try_emplace(std::move(place));
     Entry& entry = found->second;
-    entry.count += batch.sign(row);
+    entry.count += sign;
     if (entry.count == 0) {
       entries_.erase(found);
       return;
     }
     if (!is_new) return;
     entry.q = expanded.q;
-    for (const int column : binding.targets)
-      entry.targets.push_back(batch.number_at(column, row));
+    entry.targets = std::move(targets);
     // Whole keys go, so that what stays is a function of the keys below the limit.
     while (static_cast<std::int64_t>(entries_.size()) > row_count_max_) {
       const std::uint64_t largest = std::prev(entries_.end())->first.first;

@@ -1,5 +1,6 @@
 #include "learn/dense.h"
 
+#include "base/exact_math.h"
 #include "learn/kernels.h"
 #include "learn/quantile.h"
 #include "learn/sample.h"
@@ -101,8 +102,9 @@ TEST(Spectrum, OfAPathIsKnown) {
   auto values = symmetric_spectrum(matrix, none).value();
   std::sort(values.begin(), values.end());
   for (int k = 0; k < kSize; ++k) {
-    EXPECT_NEAR(
-        values[static_cast<std::size_t>(k)], 2 - 2 * std::cos((k + 1) * M_PI / (kSize + 1)), 1e-13);
+    EXPECT_NEAR(values[static_cast<std::size_t>(k)],
+                2 - 2 * exact_cos((k + 1) * 3.14159265358979323846 / (kSize + 1)),
+                1e-13);
   }
 }
 

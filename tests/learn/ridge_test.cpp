@@ -157,8 +157,8 @@ TEST(Ridge, AutoTakesTheL2ThatNoneNearbyBeats) {
                 batches,
                 "[]")
           .value();
-  const std::size_t at = definition.json.find("\"l2\":") + 5;
-  const double chosen = std::stod(definition.json.substr(at));
+  const Node json = node_from_json(definition.json).value();
+  const double chosen = json.find("l2")->number("l2").value();
   EXPECT_GT(chosen, 1e-6);
   EXPECT_LT(chosen, 1e6);
   const double best = gcv_by_solving(chosen, rows);

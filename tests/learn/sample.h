@@ -61,9 +61,7 @@ inline Batch sample_rows(std::int64_t count, std::uint64_t seed = 1) {
 
 inline ModelSpec sample_spec(const std::string& yaml, const Schema& schema = sample_schema()) {
   const Node node = parse_yaml(yaml, "lockstep.yaml").value();
-  auto spec = parse_model_spec(node, "bp", schema, {"id"});
-  if (!spec.ok()) throw std::runtime_error(spec.error().message);
-  return std::move(spec).value();
+  return parse_model_spec(node, "bp", schema, {"id"}).value();
 }
 
 inline Batch permuted(const Batch& rows, std::uint64_t seed) {
