@@ -10,6 +10,7 @@ import json
 import math
 import os
 import subprocess
+import time
 
 import pytest
 
@@ -37,10 +38,10 @@ def sorted_rows(rows):
 
 
 class Dump:
-    def __init__(self, folder):
+    def __init__(self, folder, expectation="expected.ndjson"):
         self.folder = str(folder)
         self.tables = {}
-        with open(f"{folder}/expected.ndjson", encoding="utf-8") as lines:
+        with open(f"{folder}/{expectation}", encoding="utf-8") as lines:
             for line in lines:
                 record = json.loads(line)
                 key = (record["schema"], record["table"])
@@ -62,13 +63,18 @@ def quoted(key):
     return "lake." + ".".join('"' + part.replace('"', '""') + '"' for part in key)
 
 
-@pytest.fixture(scope="module")
-def dumps(tmp_path_factory):
+def hub_binary():
     binary = os.environ.get("LOCKSTEP_TEST_HUB")
     if not binary:
         if os.environ.get("CI"):
             pytest.fail("LOCKSTEP_TEST_HUB does not name the hub's test binary")
         pytest.skip("LOCKSTEP_TEST_HUB does not name the hub's test binary")
+    return binary
+
+
+@pytest.fixture(scope="module")
+def dumps(tmp_path_factory):
+    binary = hub_binary()
     folder = tmp_path_factory.mktemp("hubs")
     environment = dict(os.environ, LOCKSTEP_HUB_DUMP=str(folder))
     subprocess.run(
@@ -193,3 +199,38 @@ def current(connection, key, snapshot):
         list(key),
     ).fetchall()
     return bool(rows) and rows[0][0] < snapshot
+
+
+def wait_for(path):
+    for _ in range(3000):
+        if os.path.exists(path):
+            return
+        time.sleep(0.01)
+    pytest.fail(f"{path} did not appear")
+
+
+def test_a_client_that_stays_attached_sees_each_commit(tmp_path):
+    folder = tmp_path / "follow"
+    writer = subprocess.Popen(
+        [hub_binary(), "--gtest_filter=HubHistory.CommitsWhileAnotherClientStaysAttached"],
+        env=dict(os.environ, LOCKSTEP_HUB_FOLLOW=str(folder)),
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        connection = None
+        for step in range(12):
+            wait_for(f"{folder}/expected.{step}")
+            dump = Dump(folder, f"expected.{step}")
+            connection = connection or dump.connect()
+            for key, snapshots in dump.tables.items():
+                rows = snapshots[max(snapshots)]
+                read = connection.execute(f"SELECT {SELECT} FROM {quoted(key)}").fetchall()
+                assert sorted_rows(read) == sorted_rows(rows), (step, key)
+                for row in rows:
+                    found = connection.execute(f"SELECT count(*) FROM {quoted(key)} WHERE id = {row[0]}").fetchone()
+                    assert found == (1,), (step, key, row[0])
+            (folder / f"go.{step}").touch()
+        assert writer.wait(timeout=60) == 0
+    finally:
+        if writer.poll() is None:
+            writer.kill()

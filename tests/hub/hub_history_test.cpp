@@ -166,5 +166,28 @@ TEST(HubHistory, IsWrittenOutForAnotherClient) {
   }
 }
 
+// A client that stays attached must see each commit: after one, the test waits until `go.<n>` lies
+// in the folder.
+TEST(HubHistory, CommitsWhileAnotherClientStaysAttached) {
+  const char* named = getenv("LOCKSTEP_HUB_FOLLOW");
+  const HubPlayground scratch;
+  const std::string folder = named != nullptr ? named : scratch.folder() + "/follow";
+  std::filesystem::create_directories(folder);
+  HubPlayground ground(folder);
+  auto hub = ground.open(kMixed);
+  RandomHistory history(*hub, 7);
+  for (int step = 0; step < 12; ++step) {
+    history.commit();
+    write_expectation(folder + "/expected.ndjson.part", history);
+    std::filesystem::rename(folder + "/expected.ndjson.part",
+                            fmt::format("{}/expected.{}", folder, step));
+    const std::string go = fmt::format("{}/go.{}", folder, step);
+    for (int tries = 0; named != nullptr && !std::filesystem::exists(go) && tries < 3000; ++tries) {
+      ground.io().sleep_us(10'000);
+    }
+  }
+  EXPECT_GT(history.snapshots().size(), 6U);
+}
+
 }  // namespace
 }  // namespace lockstep
