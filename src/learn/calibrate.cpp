@@ -266,7 +266,7 @@ void fit_features(const ModelSpec& spec,
                   const Expansions& wanted,
                   const Schema& schema,
                   const Sample& sample,
-                  Plan& plan) {
+                  LearnerPlan& plan) {
   for (std::size_t i = 0; i < spec.features.size(); ++i) {
     FeaturePlan feature;
     feature.name = spec.features[i];
@@ -287,7 +287,7 @@ void fit_features(const ModelSpec& spec,
 Result<void> fit_targets(const ModelSpec& spec,
                          const Schema& schema,
                          const Sample& sample,
-                         Plan& plan) {
+                         LearnerPlan& plan) {
   for (std::size_t t = 0; t < spec.targets.size(); ++t) {
     const std::string& name = spec.targets[t];
     const std::vector<double>& sorted = sample.targets[t];
@@ -305,7 +305,7 @@ Result<void> fit_targets(const ModelSpec& spec,
   return {};
 }
 
-void fit_fourier(const Expansions& wanted, Plan& plan) {
+void fit_fourier(const Expansions& wanted, LearnerPlan& plan) {
   if (!wanted.fourier) return;
   const auto in = [](const FeaturePlan& feature) { return feature.in_fourier; };
   const auto columns = std::count_if(plan.features.begin(), plan.features.end(), in);
@@ -316,7 +316,7 @@ void fit_fourier(const Expansions& wanted, Plan& plan) {
 }
 
 // l2 by generalised cross-validation over the sums of the same rows.
-Result<double> fit_l2(const Plan& plan, std::span<const Batch> rows) {
+Result<double> fit_l2(const LearnerPlan& plan, std::span<const Batch> rows) {
   const Expander expander(plan);
   const SumKernel* kernel = TRY(choose_sum_kernel());
   ModelState state = empty_state(expander);
@@ -336,7 +336,7 @@ Result<Definition> calibrate(const ModelSpec& spec,
   const std::optional<double> l2 = TRY(parse_l2(spec.learner));
   const Sample sample = TRY(sample_of(spec, wanted, rows));
   const Schema& schema = rows[0].schema();
-  Plan plan;
+  LearnerPlan plan;
   plan.key = spec.key;
   plan.split_column = spec.split_column;
   plan.impute = wanted.impute;

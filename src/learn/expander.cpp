@@ -16,7 +16,7 @@ constexpr std::int32_t kOne = 1 << kFixedPointBits;
 constexpr double kDeviationsMax =
     64;  // of a random feature's input: far beyond, the cosine is noise anyway
 
-int count_in_fourier(const Plan& plan) {
+int count_in_fourier(const LearnerPlan& plan) {
   const auto in = [](const FeaturePlan& feature) { return feature.in_fourier; };
   return static_cast<int>(std::count_if(plan.features.begin(), plan.features.end(), in));
 }
@@ -63,7 +63,7 @@ std::int32_t fixed_point(double value, const Scale& scale) {
   return rounded(scaled);
 }
 
-Expander::Expander(Plan plan)
+Expander::Expander(LearnerPlan plan)
     : plan_(std::move(plan)),
       layout_(layout_of(plan_)),
       fourier_(plan_.fourier, count_in_fourier(plan_)) {

@@ -35,9 +35,9 @@ struct ExpandedRows {
 
 class Expander final {
  public:
-  explicit Expander(Plan plan);
+  explicit Expander(LearnerPlan plan);
 
-  const Plan& plan() const { return plan_; }
+  const LearnerPlan& plan() const { return plan_; }
 
   const Layout& layout() const { return layout_; }
 
@@ -61,7 +61,7 @@ class Expander final {
   void expand_fourier(const Block& block) const;
   void expand_targets(const Block& block, const Binding& binding) const;
 
-  Plan plan_;
+  LearnerPlan plan_;
   Layout layout_;
   RandomFeatures fourier_;
   std::vector<std::map<std::string, int, std::less<>>>

@@ -24,7 +24,7 @@ void add_feature(const FeaturePlan& feature, int missing, std::vector<ExpandedCo
 
 }  // namespace
 
-Layout layout_of(const Plan& plan) {
+Layout layout_of(const LearnerPlan& plan) {
   Layout layout;
   std::vector<ExpandedColumn> missing_columns;
   std::vector<int> place;  // [feature]: among missing_columns, or -1

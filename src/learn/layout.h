@@ -28,7 +28,7 @@ struct Layout {
   int constant = 0;  // == columns.size()
 };
 
-Layout layout_of(const Plan& plan);
+Layout layout_of(const LearnerPlan& plan);
 // The names of the columns with a weight, and "1".
 std::vector<std::string> solution_columns(const Layout& layout);
 

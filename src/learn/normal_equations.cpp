@@ -87,7 +87,7 @@ Filled fill_of(const ExpandedColumn& column, int index, const Centred& c, double
   return filled;
 }
 
-void fill_columns(const Plan& plan,
+void fill_columns(const LearnerPlan& plan,
                   const Layout& layout,
                   const Centred& c,
                   const std::vector<Filled>& filled,
@@ -113,7 +113,7 @@ void fill_columns(const Plan& plan,
 
 }  // namespace
 
-Result<NormalEquations> normal_equations(const Plan& plan,
+Result<NormalEquations> normal_equations(const LearnerPlan& plan,
                                          const Layout& layout,
                                          const ExactSum& sum) {
   if (sum.row_count < 2) {

@@ -85,8 +85,8 @@ Expansions::Impute parse_impute(const std::string& name) {
   return name == "constant" ? Expansions::Impute::kConstant : Expansions::Impute::kNone;
 }
 
-Plan read_plan(const Json& json) {
-  Plan plan;
+LearnerPlan read_plan(const Json& json) {
+  LearnerPlan plan;
   for (const Json& feature : json.at("features"))
     plan.features.push_back(parse_feature(feature));
   for (const Json& target : json.at("targets")) {
@@ -120,7 +120,7 @@ bool holds(const Scale& scale, double value) {
 }
 
 // Whatever passes here cannot take a row out of the fixed point's reach.
-bool check_plan(const Plan& plan) {
+bool check_plan(const LearnerPlan& plan) {
   for (const FeaturePlan& feature : plan.features) {
     if (feature.categorical) continue;
     const bool fits = feature.type != Type::kText && feature.deviation > 0 &&
@@ -161,7 +161,7 @@ std::string spec_json(const ModelSpec& spec, const std::string& steps_json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string plan_json(const Plan& plan) {
+std::string plan_json(const LearnerPlan& plan) {
   Json json = {{"version", 1},
                {"algorithm", "ridge"},
                {"fixed_point_bits", kFixedPointBits},
@@ -188,7 +188,7 @@ std::string plan_json(const Plan& plan) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Result<Plan> parse_plan(const std::string& json) {
+Result<LearnerPlan> parse_plan(const std::string& json) {
   const Json parsed = Json::parse(json, nullptr, false);
   if (parsed.is_discarded()) return make_error(Code::kCorrupt, "the definition is not JSON");
   try {
@@ -196,7 +196,7 @@ Result<Plan> parse_plan(const std::string& json) {
       return make_error(
           Code::kTooNew, "the definition was written by a newer program", "update lockstep");
     }
-    Plan plan = read_plan(parsed);
+    LearnerPlan plan = read_plan(parsed);
     if (check_plan(plan)) return plan;
     return make_error(Code::kCorrupt, "the definition pins what cannot be");
   } catch (const Json::exception& error) {

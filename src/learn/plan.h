@@ -92,7 +92,7 @@ struct FourierPlan {
   std::uint64_t seed = 0;
 };
 
-struct Plan {
+struct LearnerPlan {
   std::vector<FeaturePlan> features;
   std::vector<TargetPlan> targets;
   FourierPlan fourier;  // feature_count 0: none
@@ -107,7 +107,7 @@ struct Plan {
   std::string spec;  // canonical JSON: spec_json()
 };
 
-std::string plan_json(const Plan& plan);
-Result<Plan> parse_plan(const std::string& json);
+std::string plan_json(const LearnerPlan& plan);
+Result<LearnerPlan> parse_plan(const std::string& json);
 
 }  // namespace lockstep

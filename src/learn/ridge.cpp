@@ -88,7 +88,7 @@ std::vector<double> real_factor(const Layout& layout,
 }
 
 // One target of a factored sum.
-Result<void> solve_target(const Plan& plan,
+Result<void> solve_target(const LearnerPlan& plan,
                           const Layout& layout,
                           const Factored& f,
                           std::size_t index,
@@ -140,7 +140,7 @@ Result<void> solve_target(const Plan& plan,
 
 // Residuals are a linear map of an expanded row: minus the weights for the columns, 1 for the
 // target.
-std::vector<double> residual_map(const Plan& plan,
+std::vector<double> residual_map(const LearnerPlan& plan,
                                  const Layout& layout,
                                  const Solution& solution,
                                  int target,
@@ -239,7 +239,7 @@ double gcv(const Spectrum& spectrum, double l2) {
 
 }  // namespace
 
-std::vector<SumPlan> sum_plans(const Plan& plan, std::string_view which) {
+std::vector<SumPlan> sum_plans(const LearnerPlan& plan, std::string_view which) {
   std::vector<SumPlan> plans;
   if (!plan.per_target) {
     plans.push_back({std::string(which), {}});
@@ -253,7 +253,9 @@ std::vector<SumPlan> sum_plans(const Plan& plan, std::string_view which) {
   return plans;
 }
 
-Result<Solution> solve_ridge(const Plan& plan, const Layout& layout, const ModelState& state) {
+Result<Solution> solve_ridge(const LearnerPlan& plan,
+                             const Layout& layout,
+                             const ModelState& state) {
   Solution solution;
   solution.columns = solution_columns(layout);
   for (const TargetPlan& target : plan.targets)
@@ -271,7 +273,7 @@ Result<Solution> solve_ridge(const Plan& plan, const Layout& layout, const Model
   return solution;
 }
 
-Result<double> choose_l2(const Plan& plan, const Layout& layout, const ModelState& state) {
+Result<double> choose_l2(const LearnerPlan& plan, const Layout& layout, const ModelState& state) {
   constexpr int kStepsDown = 40;  // from 2^-20 in steps of sqrt(2)
   constexpr int kStepsUp = 60;    // to 2^30
   std::vector<Spectrum> spectra;
@@ -296,7 +298,7 @@ Result<double> choose_l2(const Plan& plan, const Layout& layout, const ModelStat
   return best_l2;
 }
 
-Metrics evaluate_sums(const Plan& plan,
+Metrics evaluate_sums(const LearnerPlan& plan,
                       const Layout& layout,
                       const Solution& solution,
                       const ModelState& state,

@@ -19,7 +19,7 @@ struct SumPlan {
   std::vector<int> targets;  // of the plan
 };
 
-std::vector<SumPlan> sum_plans(const Plan& plan, std::string_view which);
+std::vector<SumPlan> sum_plans(const LearnerPlan& plan, std::string_view which);
 
 // Sums about the mean, with missing values filled: the normal equations in fixed-point units. From
 // integers exactly, and rounded once, so that a mean far from zero costs no digits.
@@ -37,17 +37,19 @@ struct NormalEquations {
 };
 
 // kInvalid: too few rows, or integers that no rows could sum to.
-Result<NormalEquations> normal_equations(const Plan& plan,
+Result<NormalEquations> normal_equations(const LearnerPlan& plan,
                                          const Layout& layout,
                                          const ExactSum& sum);
 
-Result<Solution> solve_ridge(const Plan& plan, const Layout& layout, const ModelState& state);
+Result<Solution> solve_ridge(const LearnerPlan& plan,
+                             const Layout& layout,
+                             const ModelState& state);
 
 // The l2 with the least generalised cross-validation error, summed over the targets (Golub, Heath,
 // Wahba 1979).
-Result<double> choose_l2(const Plan& plan, const Layout& layout, const ModelState& state);
+Result<double> choose_l2(const LearnerPlan& plan, const Layout& layout, const ModelState& state);
 
-Metrics evaluate_sums(const Plan& plan,
+Metrics evaluate_sums(const LearnerPlan& plan,
                       const Layout& layout,
                       const Solution& solution,
                       const ModelState& state,

@@ -14,7 +14,7 @@ namespace {
 
 class RidgeLearner final : public SumLearner {
  public:
-  RidgeLearner(Definition definition, Plan plan, const SumKernel& kernel)
+  RidgeLearner(Definition definition, LearnerPlan plan, const SumKernel& kernel)
       : definition_(std::move(definition)), expander_(std::move(plan)), kernel_(kernel) {}
 
   Result<void> check_schema(const Schema& train) const {
@@ -90,7 +90,7 @@ Result<std::unique_ptr<SumLearner>> make_sum_learner(const Definition& definitio
   if (sha256_hex(definition.json) != definition.sha256) {
     return make_error(Code::kCorrupt, "the definition does not fit its hash");
   }
-  Plan plan = TRY(parse_plan(definition.json));
+  LearnerPlan plan = TRY(parse_plan(definition.json));
   const SumKernel* kernel = TRY(choose_sum_kernel(kernel_name));
   auto learner = std::make_unique<RidgeLearner>(definition, std::move(plan), *kernel);
   TRY(learner->check_schema(train));

@@ -13,7 +13,7 @@ namespace {
 // does not rise again: a row that was let go could only be found by reading all rows.
 class KeySample final : public TestSample {
  public:
-  KeySample(Plan plan, std::int64_t row_count_max)
+  KeySample(LearnerPlan plan, std::int64_t row_count_max)
       : expander_(std::move(plan)), row_count_max_(row_count_max) {}
 
   Result<void> apply(const Batch& batch) override {
@@ -106,7 +106,7 @@ class KeySample final : public TestSample {
 Result<std::unique_ptr<TestSample>> make_test_sample(const SumLearner& learner,
                                                      std::int64_t row_count_max) {
   if (row_count_max < 1) return invalid("a test sample has at least 1 row");
-  Plan plan = TRY(parse_plan(learner.definition().json));
+  LearnerPlan plan = TRY(parse_plan(learner.definition().json));
   return std::unique_ptr<TestSample>(std::make_unique<KeySample>(std::move(plan), row_count_max));
 }
 
