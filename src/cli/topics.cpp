@@ -13,6 +13,8 @@ constexpr std::string_view kEnvironment =
 LOCKSTEP_KERNEL   the kernel of the exact sums, by name; all give the same bits
 NO_COLOR          set and not empty: no colour
 USER              who is written into the history of aliases
+LOCKSTEP_CRASH_AT a testing aid: N ends the program just before its N-th change to the disk, as a
+                  power cut would; 0 tells on standard error how many there were
 
 In lockstep.yaml ${NAME} stands for the environment variable NAME and ${file:PATH} for the content
 of a file. Secrets belong there, never on the command line.
