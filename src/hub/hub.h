@@ -1,20 +1,25 @@
 // The hub layer: the versioned store of data and model versions, in the public DuckLake 1.0 form.
 //
-// A hub is one SQL catalog and a folder of Parquet files. Each dataset has up to four tables, one a layer, as the
-// DuckLake tables raw.<dataset>, clean.<dataset>, train.<dataset>, rejected.<dataset>; any DuckDB reads them at any
-// snapshot while Lockstep writes. Beside them stand the lockstep_* tables (hub/records.h).
+// A hub is one SQL catalog and a folder of Parquet files. Each dataset has up to four tables, one a
+// layer, as the DuckLake tables raw.<dataset>, clean.<dataset>, train.<dataset>,
+// rejected.<dataset>; any DuckDB reads them at any snapshot while Lockstep writes. Beside them
+// stand the lockstep_* tables (hub/records.h).
 //
 // What it promises:
-//   hub-1  commit() writes rows, positions, model versions, alias events and definitions in one catalog transaction:
-//          all of it is there after any crash, or none. Parquet files are durable before the transaction begins.
-//   hub-2  A snapshot never changes. Its rows are those that were committed up to it, each key at most once.
-//   hub-3  A key of a table names at most one current row. A commit whose -1 has no such row, or whose +1 meets one,
-//          fails whole and changes nothing.
+//   hub-1  commit() writes rows, positions, model versions, alias events and definitions in one
+//          catalog transaction: all of it is there after any crash, or none. Parquet files are
+//          durable before the transaction begins.
+//   hub-2  A snapshot never changes. Its rows are those that were committed up to it, each key at
+//          most once.
+//   hub-3  A key of a table names at most one current row. A commit whose -1 has no such row, or
+//          whose +1 meets one, fails whole and changes nothing.
 //   hub-4  Statistics are exact or absent (NULL), never too narrow: DuckDB prunes by them.
-//   hub-5  One writer: the lock file, and the epoch that every commit checks. A writer that lost its epoch commits
-//          nothing more (kLocked). A snapshot made by somebody else stops the writer with kRefused (foreign commit).
+//   hub-5  One writer: the lock file, and the epoch that every commit checks. A writer that lost
+//          its epoch commits nothing more (kLocked). A snapshot made by somebody else stops the
+//          writer with kRefused (foreign commit).
 //   hub-6  snapshot_time and commit times rise strictly, whatever the clock does.
-//   hub-7  Indexes and decoded files in memory are caches: they are rebuilt from the catalog on open.
+//   hub-7  Indexes and decoded files in memory are caches: they are rebuilt from the catalog on
+//          open.
 //
 // What it does not do: know what a row means, where it came from, or how a model is made.
 //
@@ -25,6 +30,11 @@
 //   Batch all = TRY(hub->read({Layer::kRaw, "vitals"}, *done.snapshot));
 #pragma once
 
+#include "base/io.h"
+#include "base/result.h"
+#include "hub/records.h"
+#include "table/batch.h"
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -33,11 +43,6 @@
 #include <span>
 #include <string>
 #include <vector>
-
-#include "base/io.h"
-#include "base/result.h"
-#include "hub/records.h"
-#include "table/batch.h"
 
 namespace lockstep {
 
@@ -78,14 +83,15 @@ struct CommitRequest {
   CommitKind kind = CommitKind::kChanges;
   std::string message;
   std::optional<Timestamp> source_time;
-  std::vector<TableName> drop;             // before create
-  std::vector<TableDefinition> create;     // before changes
-  std::vector<TableChange> changes;        // none, and nothing created or dropped: a commit without a snapshot
+  std::vector<TableName> drop;          // before create
+  std::vector<TableDefinition> create;  // before changes
+  std::vector<TableChange>
+      changes;  // none, and nothing created or dropped: a commit without a snapshot
   std::map<std::string, std::string> positions;  // source -> position; what is not here stays
   std::vector<DefinitionRecord> definitions;     // known ones are ignored
   std::vector<ModelVersionRecord> versions;
-  std::vector<AliasEvent> aliases;               // id and time are filled in
-  std::vector<ModelStateRecord> model_states;    // replace the older
+  std::vector<AliasEvent> aliases;             // id and time are filled in
+  std::vector<ModelStateRecord> model_states;  // replace the older
   std::vector<OverrideRecord> add_overrides;
   std::vector<OverrideRecord> remove_overrides;  // by dataset and key
   std::optional<std::string> configuration;      // becomes the one in force
@@ -102,7 +108,8 @@ struct ScanOptions {
   std::int64_t batch_rows_max = 65'536;
 };
 
-// Resource. Rows of one table at one snapshot, all +1; files first, in order of their ids, then inlined rows by row id.
+// Resource. Rows of one table at one snapshot, all +1; files first, in order of their ids, then
+// inlined rows by row id.
 class Scan {
  public:
   virtual ~Scan() = default;
@@ -110,8 +117,8 @@ class Scan {
 };
 
 struct Lookup {
-  Batch rows;                             // those found
-  std::vector<std::int64_t> row_of_key;   // index into rows, or -1, for each key asked
+  Batch rows;                            // those found
+  std::vector<std::int64_t> row_of_key;  // index into rows, or -1, for each key asked
 };
 
 struct DiskUse {
@@ -137,9 +144,11 @@ class Hub {
   virtual Result<void> refresh() = 0;              // readers: see what was committed since
   virtual Result<std::vector<TableDefinition>> tables(SnapshotId at) = 0;
   virtual Result<std::optional<TableDefinition>> table(const TableName& name, SnapshotId at) = 0;
-  virtual Result<std::unique_ptr<Scan>> scan(const TableName& table, SnapshotId at, const ScanOptions& options) = 0;
-  // Signed rows: +1 for those of `to` that are not in `from`, -1 the other way; an update is one of each. Rows that
-  // came and went in between do not show. In key order.
+  virtual Result<std::unique_ptr<Scan>> scan(const TableName& table,
+                                             SnapshotId at,
+                                             const ScanOptions& options) = 0;
+  // Signed rows: +1 for those of `to` that are not in `from`, -1 the other way; an update is one of
+  // each. Rows that came and went in between do not show. In key order.
   virtual Result<Batch> changes(const TableName& table, SnapshotId from, SnapshotId to) = 0;
   // Current rows by key: `keys` has the key columns, by name. Writers only (readers have no index).
   virtual Result<Lookup> lookup(const TableName& table, const Batch& keys) = 0;
@@ -148,25 +157,33 @@ class Hub {
 
   // ---- records
   virtual Result<std::string> configuration() = 0;
-  virtual Result<std::string> hub_id() = 0;          // a UUID; never changes
-  virtual Result<std::string> fingerprint_key() = 0; // 32 random bytes of this hub's lineage, for KeyedHash
+  virtual Result<std::string> hub_id() = 0;  // a UUID; never changes
+  virtual Result<std::string>
+  fingerprint_key() = 0;  // 32 random bytes of this hub's lineage, for KeyedHash
   virtual Result<std::map<std::string, PositionRecord>> positions() = 0;
   virtual Result<std::vector<CommitRecord>> commits(std::int64_t newest_count) = 0;  // newest first
   virtual Result<std::optional<CommitRecord>> commit_of_snapshot(SnapshotId snapshot) = 0;
   virtual Result<std::optional<DefinitionRecord>> definition(const std::string& sha256) = 0;
   // Newest first; without weights, which version() has.
-  virtual Result<std::vector<ModelVersionRecord>> versions(const std::string& model, std::int64_t newest_count) = 0;
-  virtual Result<std::vector<ModelVersionRecord>> versions_of_snapshot(SnapshotId snapshot) = 0;  // without weights
-  virtual Result<std::optional<ModelVersionRecord>> version(const std::string& model, std::int64_t version) = 0;
-  virtual Result<std::optional<ModelVersionRecord>> newest_version(const std::string& model,
-                                                                  std::optional<VersionStatus> status) = 0;
+  virtual Result<std::vector<ModelVersionRecord>> versions(const std::string& model,
+                                                           std::int64_t newest_count) = 0;
+  virtual Result<std::vector<ModelVersionRecord>> versions_of_snapshot(
+      SnapshotId snapshot) = 0;  // without weights
+  virtual Result<std::optional<ModelVersionRecord>> version(const std::string& model,
+                                                            std::int64_t version) = 0;
+  virtual Result<std::optional<ModelVersionRecord>> newest_version(
+      const std::string& model, std::optional<VersionStatus> status) = 0;
   virtual Result<std::vector<std::string>> models() = 0;  // those with versions, by name
-  virtual Result<std::vector<AliasEvent>> alias_history(const std::string& model) = 0;  // oldest first; "" = all
-  virtual Result<std::optional<AliasEvent>> alias(const std::string& model, const std::string& alias) = 0;  // in force
+  virtual Result<std::vector<AliasEvent>> alias_history(
+      const std::string& model) = 0;  // oldest first; "" = all
+  virtual Result<std::optional<AliasEvent>> alias(const std::string& model,
+                                                  const std::string& alias) = 0;  // in force
   virtual Result<std::optional<std::string>> model_state(const std::string& model) = 0;
-  virtual Result<std::map<std::string, std::string>> overrides(const std::string& dataset) = 0;  // key -> row hash
+  virtual Result<std::map<std::string, std::string>> overrides(
+      const std::string& dataset) = 0;  // key -> row hash
 
-  // ---- checkpoints of learner states: files beside the data, pointers in the catalog; the last two a model are kept
+  // ---- checkpoints of learner states: files beside the data, pointers in the catalog; the last
+  // two a model are kept
   virtual Result<void> write_checkpoint(const CheckpointRecord& record, std::string_view bytes) = 0;
   // The newest at or before `at` whose file is there and has its hash; a broken one is passed over.
   virtual Result<std::optional<std::pair<CheckpointRecord, std::string>>> read_checkpoint(
