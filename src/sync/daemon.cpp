@@ -2,6 +2,7 @@
 // commit never meet.
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -22,12 +23,13 @@ std::string socket_path(const Configuration& configuration) {
   return join_path(parent_path(configuration.hub.catalog.substr(7)), "lockstep.sock");
 }
 
-// One message is one line of JSON.
+// One message is one line of JSON. Empty: the other side closed without one.
 Result<std::string> read_line(Connection& connection, std::int64_t timeout_us) {
   std::string line;
   std::array<std::byte, 65'536> buffer;
   while (line.size() < kMessageBytesMax) {
     const std::size_t count = TRY(connection.read(buffer, timeout_us));
+    if (count == 0 && line.empty()) return std::string();
     if (count == 0) return make_error(Code::kIo, "the other side closed the connection");
     line.append(reinterpret_cast<const char*>(buffer.data()), count);
     if (line.back() == '\n') {
@@ -61,6 +63,7 @@ Error error_of(const Json& json) {
 
 Result<void> answer(Connection& connection, Engine& engine) {
   const std::string line = TRY(read_line(connection, kRequestUs));
+  if (line.empty()) return {};  // somebody looked whether a daemon is here
   const Json command = Json::parse(line, nullptr, false);
   if (command.is_discarded()) return write_line(connection, error_json(invalid("the command is no JSON")));
   Result<Json> result = engine.execute(command);
@@ -141,10 +144,25 @@ Result<std::optional<Json>> ask_daemon(Io& io, const Configuration& configuratio
   if (!connection.ok()) return std::optional<Json>();
   TRY(write_line(*connection.value(), command));
   const std::string line = TRY_IN(read_line(*connection.value(), kAnswerUs), "asking the daemon");
+  if (line.empty()) {
+    return make_error(Code::kIo, "the daemon ended before it answered", "lockstep log shows whether the command was done");
+  }
   const Json answer = Json::parse(line, nullptr, false);
   if (answer.is_discarded() || !answer.is_object()) return make_error(Code::kCorrupt, "the daemon's answer is no JSON");
   if (answer.contains("error")) return error_of(answer.at("error"));
   return std::optional<Json>(answer.at("result"));
+}
+
+std::optional<std::int64_t> daemon_process(Io& io, const Configuration& configuration) {
+  if (!io.connect_local(socket_path(configuration)).ok()) return std::nullopt;
+  // The hub writes down who holds it: "process 1234".
+  constexpr std::uint64_t kOwnerBytesMax = 1024;
+  const Result<std::string> owner = read_file(io, configuration.hub.catalog.substr(7) + ".writer", kOwnerBytesMax);
+  if (!owner.ok()) return std::nullopt;
+  const std::string digits = owner.value().substr(owner.value().find(' ') + 1);
+  std::int64_t process = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), process);
+  return error == std::errc() ? std::optional(process) : std::nullopt;
 }
 
 }  // namespace lockstep

@@ -58,7 +58,9 @@ struct ModelStanding {
   std::string why;
 };
 
-Result<ModelStanding> standing_of(Hub& hub, const ModelConfiguration& model, SnapshotId data_snapshot) {
+// `with_data`: the newest first.
+Result<ModelStanding> standing_of(Hub& hub, const ModelConfiguration& model, const std::vector<CommitRecord>& with_data) {
+  const SnapshotId data_snapshot = with_data.empty() ? SnapshotId{0} : *with_data.front().snapshot;
   ModelStanding out;
   out.json["name"] = model.name;
   const auto newest = TRY(hub.newest_version(model.name, std::nullopt));
@@ -69,8 +71,15 @@ Result<ModelStanding> standing_of(Hub& hub, const ModelConfiguration& model, Sna
   out.json["newest"] = newest ? Json(newest->version) : Json(nullptr);
   out.json["status"] = newest ? version_status_name(newest->status) : "warming";
   out.json["latched"] = memory.latched;
-  out.json["why"] = newest ? newest->reason : fmt::format("waiting for {} rows", model.calibrate_after_rows);
+  out.json["why"] = newest               ? newest->reason
+                    : memory.why.empty() ? fmt::format("waiting for {} rows", model.calibrate_after_rows)
+                                         : memory.why;
   out.json["snapshot"] = newest ? Json(number(newest->snapshot)) : Json(nullptr);
+  // Commits of other datasets leave it where it is.
+  const bool behind = !newest || memory.pending_changes > 0;
+  out.json["behind_commits"] = std::count_if(with_data.begin(), with_data.end(), [&](const CommitRecord& commit) {
+    return behind && (!newest || *commit.snapshot > newest->snapshot);
+  });
   out.json["pending_changes"] = memory.pending_changes;
   out.json["metrics"] = newest ? parsed_or_null(newest->metrics) : Json(nullptr);
   if (!newest) {
@@ -144,12 +153,11 @@ Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration)
   Json out;
   const std::vector<CommitRecord> commits = TRY(hub.commits(1));
   const std::vector<CommitRecord> with_data = TRY(data_commits(hub));
-  const SnapshotId data_snapshot = with_data.empty() ? SnapshotId{0} : *with_data.front().snapshot;
   std::vector<std::string> reasons;
   bool in_step = true;
   Json models = Json::array();
   for (const ModelConfiguration& model : configuration.models) {
-    ModelStanding standing = TRY(standing_of(hub, model, data_snapshot));
+    ModelStanding standing = TRY(standing_of(hub, model, with_data));
     in_step = in_step && standing.in_step;
     if (!standing.why.empty()) reasons.push_back(standing.why);
     models.push_back(std::move(standing.json));
@@ -174,6 +182,8 @@ Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration)
                               {"type", source.type},
                               {"position", position == positions.end() ? "" : describe_position(io, configuration, source, position->second.position)}});
   }
+  const std::optional<std::int64_t> daemon = daemon_process(io, configuration);
+  out["writer"] = {{"running", daemon.has_value()}, {"pid", daemon ? Json(*daemon) : Json(nullptr)}};
   return out;
 }
 

@@ -105,7 +105,7 @@ Result<ModelVersionRecord> referred_version(Hub& hub, const ModelReference& refe
 Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration);
 // [{commit, snapshot, kind, time, inserted, updated, deleted, rejected, message, versions: [{model, version, status}]}]
 Result<Json> report_log(Hub& hub, std::int64_t newest_count);
-// One commit in full: the same fields, and tables: [{table, inserted, updated, deleted}], positions, versions with metrics.
+// One commit in full: the same fields, and tables: [{table, inserted, updated, deleted}], versions in full.
 Result<Json> report_show(Hub& hub, const std::string& snapshot);
 // {from, to, tables: [{table, added, removed, changed, columns: {name: changed}}], rows: [{table, key, change, before, after}]}
 Result<Json> report_diff(Hub& hub, const std::string& from, const std::string& to, std::int64_t rows_max);
@@ -172,5 +172,8 @@ Result<void> run_daemon(Io& io, Log& log, const Configuration& configuration, co
 
 // Sends a command to the daemon of this hub; nullopt: none is running.
 Result<std::optional<Json>> ask_daemon(Io& io, const Configuration& configuration, const Json& command);
+
+// The process of this hub's daemon; nullopt: none is running. Asks it nothing, so it answers amid a long commit too.
+std::optional<std::int64_t> daemon_process(Io& io, const Configuration& configuration);
 
 }  // namespace lockstep
