@@ -127,18 +127,25 @@ class [[nodiscard]] Result<void> : public Result<Nothing> {
 }  // namespace lockstep
 
 // `auto x = TRY(f());` gives the value, or returns the error from the enclosing function.
-// `TRY(g());` does so for a Result<void>.
-#define TRY(expression)                                           \
-  __extension__({                                                 \
-    auto try_result_ = (expression);                              \
-    if (!try_result_.ok()) return std::move(try_result_).error(); \
-    std::move(try_result_).value();                               \
-  })
+// `TRY(g());` does so for a Result<void>. One may stand inside another.
+#define TRY(expression) LOCKSTEP_TRY_AS(LOCKSTEP_JOIN(try_result_, __COUNTER__), expression)
 
 // The same, with context in front of the error: TRY_IN(parse(text), "reading " + path).
-#define TRY_IN(expression, context)                                                       \
-  __extension__({                                                                         \
-    auto try_result_ = (expression);                                                      \
-    if (!try_result_.ok()) return std::move(try_result_).error().with_context((context)); \
-    std::move(try_result_).value();                                                       \
+#define TRY_IN(expression, context) \
+  LOCKSTEP_TRY_IN_AS(LOCKSTEP_JOIN(try_result_, __COUNTER__), expression, context)
+
+// A name for each use, so that a nested TRY shadows nothing.
+#define LOCKSTEP_JOIN(a, b) LOCKSTEP_JOIN_EXPANDED(a, b)
+#define LOCKSTEP_JOIN_EXPANDED(a, b) a##b
+#define LOCKSTEP_TRY_AS(name, expression)           \
+  __extension__({                                   \
+    auto name = (expression);                       \
+    if (!name.ok()) return std::move(name).error(); \
+    std::move(name).value();                        \
+  })
+#define LOCKSTEP_TRY_IN_AS(name, expression, context)                       \
+  __extension__({                                                           \
+    auto name = (expression);                                               \
+    if (!name.ok()) return std::move(name).error().with_context((context)); \
+    std::move(name).value();                                                \
   })
