@@ -163,16 +163,16 @@ void add_refusals(const IncomingBatch& incoming, const std::vector<std::string>&
   }
 }
 
-// A good row clears the refusals that its key had at the source's stages.
-Result<void> clear_refusals(Hub& hub, const TableName& table, const Batch& raw_delta, std::span<const int> key,
-                            RejectedChange& rejected) {
+// A good row clears the refusals that its key had at the source's stages, whether or not it changes anything.
+Result<void> clear_refusals(Hub& hub, const TableName& table, const IncomingBatch& incoming,
+                            const std::vector<std::string>& key_names, RejectedChange& rejected) {
   if (!TRY(hub.table(table, hub.latest_snapshot()))) return {};
   if (TRY(hub.row_count(table, hub.latest_snapshot())) == 0) return {};
-  for (std::int64_t row = 0; row < raw_delta.row_count(); ++row) {
-    if (raw_delta.sign(row) < 0) continue;
-    const std::string source(raw_delta.text_at(0, row));
-    const std::string record = key_text(raw_delta, key, row);
-    for (const char* stage : {"decode", "operation"}) rejected.remove(source, record, stage);
+  const Batch& rows = incoming.batch.rows;
+  const std::vector<int> key = TRY(rows.schema().require_all(key_names));
+  for (std::int64_t row = 0; row < rows.row_count(); ++row) {
+    const std::string record = key_text(rows, key, row);
+    for (const char* stage : {"decode", "operation"}) rejected.remove(incoming.source, record, stage);
   }
   return {};
 }
@@ -181,9 +181,8 @@ Result<void> clear_refusals(Hub& hub, const TableName& table, const Batch& raw_d
 
 Result<DatasetChange> DatasetFlow::take(Hub& hub, const IncomingBatch& incoming) const {
   RawResolution resolved = TRY(resolve_raw(hub, *this, incoming));
-  const std::vector<int> key = TRY(raw_schema_.require_all(key_));
   RejectedChange rejected;
-  TRY(clear_refusals(hub, table(Layer::kRejected), resolved.delta, key, rejected));
+  TRY(clear_refusals(hub, table(Layer::kRejected), incoming, key_, rejected));
   add_refusals(incoming, key_, rejected);
   for (RejectedRow& row : resolved.refused) rejected.put(std::move(row));
   DatasetChange out = TRY(spread(hub, resolved.delta, rejected));

@@ -78,12 +78,16 @@ Result<Json> HubEngine::revert(const Json& command) {
   request.message = fmt::format("revert {}", wanted);
   ChangeCounts counts;
   std::size_t kept = 0;
+  // All conflicts are looked for before the first model folds anything: a refusal changes nothing.
+  std::map<std::string, RevertDelta> deltas;
   for (const auto& [name, flow] : flows_) {
     RevertDelta delta = TRY(revert_delta(*hub_, *flow, snapshot, policy));
     if (!delta.conflicts.empty() && policy == RevertConflicts::kRefuse) return conflict_error(snapshot, delta.conflicts);
     kept += policy == RevertConflicts::kKeepLater ? delta.conflicts.size() : 0;
-    if (delta.raw.row_count() == 0) continue;
-    DatasetChange change = TRY(flow->change(*hub_, delta.raw));
+    if (delta.raw.row_count() > 0) deltas.emplace(name, std::move(delta));
+  }
+  for (const auto& [name, delta] : deltas) {
+    DatasetChange change = TRY(flows_.at(name)->change(*hub_, delta.raw));
     counts.inserted += change.counts.inserted;
     counts.updated += change.counts.updated;
     counts.deleted += change.counts.deleted;
@@ -143,8 +147,14 @@ Result<Json> HubEngine::recalibrate(const Json& command) {
   request.message = fmt::format("recalibrate {}", model->model().name);
   if (same) {
     // The same rows fit the same definition, and the version of it at this snapshot is there already.
-    made = model->accept("recalibration", before->version);
+    // The track is opened again: it counted a version that is not made.
+    TRY(open_tracks());
+    model = TRY(track(before->model));
     out["unchanged"] = true;
+    out["versions"] = Json::array();
+    out["version"] = before->version;
+    if (!model->memory().latched) return out;
+    made = model->accept("recalibration", before->version);
   } else {
     request.versions.push_back(*made.version);
     request.definitions.push_back(*made.definition);
@@ -153,7 +163,6 @@ Result<Json> HubEngine::recalibrate(const Json& command) {
   request.aliases = made.aliases;
   request.model_states.push_back(made.memory);
   TRY(commit(request));
-  if (same) TRY(open_tracks());  // the track counted a version that was not made
   out["versions"] = versions_json(request.versions);
   out["version"] = same ? before->version : made.version->version;
   return out;

@@ -53,6 +53,20 @@ Result<void> HubEngine::take_configuration() {
   return {};
 }
 
+namespace {
+
+// The sources that a dataset had in the configuration that the hub has in force.
+Result<std::vector<std::string>> sources_before(Hub& hub, const std::string& dataset) {
+  const Node before = TRY(node_from_json(TRY(hub.configuration())));
+  const Node* datasets = before.find("datasets");
+  const Node* found = datasets == nullptr ? nullptr : datasets->find(dataset);
+  const Node* from = found == nullptr ? nullptr : found->find("from");
+  if (from == nullptr) return std::vector<std::string>();
+  return from->texts("from");
+}
+
+}  // namespace
+
 // Everything that the plan asks for in one snapshot: readers see the old layers and versions, or the new ones.
 Result<void> HubEngine::apply_plan(const Plan& plan) {
   TRY(open_flows());
@@ -66,6 +80,8 @@ Result<void> HubEngine::apply_plan(const Plan& plan) {
       for (const Layer layer : {Layer::kRaw, Layer::kClean, Layer::kTrain, Layer::kRejected}) {
         request.drop.push_back({layer, item.name});
       }
+      // Should they be read again some day, then from the beginning: their rows are gone.
+      for (const std::string& source : TRY(sources_before(*hub_, item.name))) request.positions[source] = "";
     }
   }
   for (const PlanItem& item : plan.items) {
@@ -117,7 +133,10 @@ Result<void> HubEngine::rebuild_dataset(const std::string& dataset, CommitReques
     change.snapshot = hub_->next_snapshot();
     change.release = true;
     change.replaces_train = true;
-    ModelCommit made = TRY(track->advance(change));
+    // A model that had versions gets one of the new layers, few rows or many: its old ones say nothing about them.
+    const bool known = (TRY(hub_->newest_version(model.name, std::nullopt))).has_value();
+    change.kind = known ? VersionKind::kRecalibration : VersionKind::kCalibration;
+    ModelCommit made = known ? TRY(track->recalibrate(change)) : TRY(track->advance(change));
     if (made.version) request.versions.push_back(std::move(*made.version));
     if (made.definition) request.definitions.push_back(std::move(*made.definition));
     for (AliasEvent& event : made.aliases) request.aliases.push_back(std::move(event));

@@ -46,11 +46,11 @@ nlohmann::ordered_json json_of(const Metrics& metrics) {
 
 Result<std::string> steps_of_definition(const std::string& definition_json) {
   const auto definition = nlohmann::ordered_json::parse(definition_json, nullptr, false);
-  if (!definition.is_object() || !definition.contains("steps")) {
-    return make_error(Code::kCorrupt, "a definition holds no steps", "lockstep doctor");
+  const auto spec = definition.is_object() ? definition.find("spec") : definition.end();
+  if (!definition.is_object() || spec == definition.end() || !spec->contains("steps") || !spec->at("steps").is_string()) {
+    return make_error(Code::kCorrupt, "a definition holds no steps");
   }
-  const auto& steps = definition.at("steps");
-  return steps.is_string() ? steps.get<std::string>() : steps.dump();
+  return spec->at("steps").get<std::string>();
 }
 
 Result<KeyedHash> fingerprint_hash(Hub& hub) { return KeyedHash(TRY(hub.fingerprint_key())); }
@@ -105,6 +105,9 @@ Result<std::unique_ptr<ModelTrack>> ModelTrack::open(
 
 Result<void> ModelTrack::restore() {
   const auto newest = TRY(hub_.newest_version(model_.name, std::nullopt));
+  const auto newest_definition = TRY(hub_.definition(newest->definition));
+  // What was learned through other steps cannot be added to: it waits for its recalibration.
+  if (newest_definition && TRY(steps_of_definition(newest_definition->json)) != flow_.steps_json()) return {};
   current_ = TRY(restore_lineage(newest->definition));
   TRY(reload_champion());
   if (champion_ && champion_->definition != current_->definition.sha256) {
@@ -238,7 +241,8 @@ std::optional<Metrics> ModelTrack::metrics_of(const std::optional<Standing>& sta
 }
 
 Result<ModelCommit> ModelTrack::advance(const ModelChange& change) {
-  if (!current_ || TRY(calibration_due(change))) return warm_up(change);
+  if (std::optional<ModelCommit> calibrated = TRY(calibrate_if_due(change))) return std::move(*calibrated);
+  if (!current_) return ModelCommit{{}, {}, {}, {model_.name, gate_memory_json(memory_)}};
   const std::int64_t started = io_.monotonic_us();
   GateEvidence evidence;
   BatchErrors batch;
@@ -265,24 +269,36 @@ Result<ModelCommit> ModelTrack::advance(const ModelChange& change) {
   return commit;
 }
 
-Result<ModelCommit> ModelTrack::warm_up(const ModelChange& change) {
-  if (TRY(calibration_due(change))) {
-    ModelChange calibration = change;
-    calibration.kind = current_ ? VersionKind::kRecalibration : VersionKind::kCalibration;
-    return recalibrate(calibration);
+// nullopt: it is not due, or the rows cannot be calibrated on.
+Result<std::optional<ModelCommit>> ModelTrack::calibrate_if_due(const ModelChange& change) {
+  if (!TRY(calibration_due(change))) return std::optional<ModelCommit>();
+  const std::int64_t started = io_.monotonic_us();
+  const Batch train = TRY(train_rows_with(change));
+  Result<Lineage> fresh = calibrated_lineage(train);
+  if (!fresh.ok()) {
+    if (fresh.error().code != Code::kInvalid) return std::move(fresh).error();
+    // Rows that no model can be made of (a target without two values) hold up no commit: the model goes on as it was,
+    // and tries again with the next rows.
+    if (!current_) memory_.why = fresh.error().message;
+    return std::optional<ModelCommit>();
   }
-  ModelCommit commit;
-  commit.memory = {model_.name, gate_memory_json(memory_)};
-  return commit;
+  ModelChange calibration = change;
+  calibration.kind = current_ ? VersionKind::kRecalibration : VersionKind::kCalibration;
+  return std::optional<ModelCommit>(TRY(adopt(calibration, train, std::move(fresh).value(), started)));
 }
 
 Result<ModelCommit> ModelTrack::recalibrate(const ModelChange& change) {
   const std::int64_t started = io_.monotonic_us();
+  const Batch train = TRY(train_rows_with(change));
+  return adopt(change, train, TRY(calibrated_lineage(train)), started);
+}
+
+// `train`: all rows, with `change` applied; `fresh`: made of them.
+Result<ModelCommit> ModelTrack::adopt(const ModelChange& change, const Batch& train, Lineage fresh,
+                                      std::int64_t started_us) {
   BatchErrors batch;
   GateEvidence evidence;
   evidence.batch = TRY(champion_errors(change.train, batch));
-  const Batch train = TRY(train_rows_with(change));
-  Lineage fresh = TRY(calibrated_lineage(train));
   if (current_) TRY(fold(change.train));
   const bool same = current_ && current_->definition.sha256 == fresh.definition.sha256;
   if (current_ && champion_ && !same && champion_->definition == current_->definition.sha256) other_ = std::move(current_);
@@ -290,7 +306,7 @@ Result<ModelCommit> ModelTrack::recalibrate(const ModelChange& change) {
   TRY(rebuild_sample(&train));
   ModelCommit commit;
   commit.definition = DefinitionRecord{current_->definition.sha256, model_.name, current_->definition.json};
-  commit.version = TRY(solved_version(change, started));
+  commit.version = TRY(solved_version(change, started_us));
   commit.version->metrics = metrics_json(batch);
   evidence.champion = metrics_of(champion_, nullptr);
   if (last_solution_) evidence.challenger = current_->learner->evaluate(*last_solution_, current_->state, "test");

@@ -100,7 +100,8 @@ class ModelTrack final {
   Result<Lineage> calibrated_lineage(const Batch& train);
   Result<void> fold(const Batch& train);
   bool due() const;
-  Result<ModelCommit> warm_up(const ModelChange& change);
+  Result<std::optional<ModelCommit>> calibrate_if_due(const ModelChange& change);
+  Result<ModelCommit> adopt(const ModelChange& change, const Batch& train, Lineage fresh, std::int64_t started_us);
   Result<bool> calibration_due(const ModelChange& change);
 
   Lineage* lineage_of(const Standing& standing);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "learn/learn.h"
+#include "sync/model_track.h"
 
 namespace lockstep {
 namespace {
@@ -85,6 +86,18 @@ Result<bool> definition_changed(Hub& hub, const ModelConfiguration& model, const
   return TRY(spec_of_definition(record->json)) != spec_json(spec, flow->steps_json());
 }
 
+Result<void> refuse_other_dataset(Hub& hub, const ModelConfiguration& model, const std::string& definition) {
+  const auto record = TRY(hub.definition(definition));
+  if (!record) return make_error(Code::kCorrupt, "definition " + definition + " is not in the catalog");
+  const Node steps = TRY(node_from_json(TRY(steps_of_definition(record->json))));
+  const Node* dataset = steps.find("dataset");
+  if (dataset == nullptr || dataset->scalar == model.dataset) return {};
+  return make_error(Code::kUnsupported,
+                    fmt::format("model '{}' learned from dataset '{}' and cannot move to '{}'", model.name,
+                                dataset->scalar, model.dataset),
+                    "give the model another name");
+}
+
 Result<void> plan_model(Hub& hub, const Configuration& configuration, const ModelConfiguration& model, Plan& plan) {
   const auto newest = TRY(hub.newest_version(model.name, std::nullopt));
   if (!newest) {
@@ -92,6 +105,7 @@ Result<void> plan_model(Hub& hub, const Configuration& configuration, const Mode
     return {};
   }
   const DatasetConfiguration& dataset = *configuration.dataset(model.dataset);
+  TRY(refuse_other_dataset(hub, model, newest->definition));
   if (TRY(definition_changed(hub, model, dataset, newest->definition))) {
     plan.items.push_back({kRecalibrateModel, model.name,
                           fmt::format("recalibrate model {}: its definition changes", model.name), true});

@@ -169,8 +169,8 @@ class Resolver final {
     const auto limit = incoming_.max_delete * static_cast<double>(of_source);
     if (!incoming_.accept_deletes && static_cast<double>(gone.size()) > limit) {
       return make_error(Code::kRefused,
-                        fmt::format("source '{}': {} would delete {} of {} rows, above max_delete",
-                                    incoming_.source, incoming_.batch.origin, gone.size(), of_source),
+                        fmt::format("{} would delete {} of {} rows, above max_delete",
+                                    incoming_.batch.origin, gone.size(), of_source),
                         "if that is right: lockstep sync --accept-deletes");
     }
     for (const std::int64_t row : gone) delta.append_row_from(raw, row, -1);
