@@ -44,7 +44,7 @@ class Demo:
         return self.run("status")["models"][0]["champion"]
 
     def version(self, number):
-        return next(line for line in self.run("models", "bp", "--limit", "1000000") if line["version"] == number)
+        return next(line for line in self.run("models", "bp", "--number", "1000000") if line["version"] == number)
 
 
 def errors_text(version):

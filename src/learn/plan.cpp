@@ -157,7 +157,8 @@ std::string spec_json(const ModelSpec& spec, const std::string& steps_json) {
                      {"learner", parse_or_text(spec.learner.json())},
                      {"outside", spec.reject_outside ? "reject" : "clip"},
                      {"per_target", spec.per_target},
-                     {"steps", parse_or_text(steps_json)}};
+                     // As text: the order of a step's columns has a meaning, and objects are sorted here.
+                     {"steps", steps_json}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
