@@ -38,7 +38,7 @@ READING = [
     ("preview", "dataset source raw clean train rejected model prediction"),
     ("status", "in_lockstep reason snapshot commit time hub datasets models sources writer"),
     ("log", "commit snapshot kind time inserted updated deleted rejected message versions"),
-    ("show", "commit snapshot kind time inserted updated deleted rejected message versions tables positions"),
+    ("show", "commit snapshot kind time inserted updated deleted rejected message versions tables"),
     ("diff", "from to tables rows"),
     ("diff bp@1 bp", "from to same_definition rows metrics weights"),
     ("models", "model version snapshot kind status reason folded tested refused unlabelled fingerprint "
@@ -201,7 +201,6 @@ MISTAKES = [
     ("log -n zero", 2, "whole number"),
     ("log -n 0", 2, "at least 1"),
     ("export --layer cleen", 2, "clean"),
-    ("export --json", 2, "--output"),
     ("predict bp", 2, "needs FILE"),
     ("predict bp nowhere.csv", 1, "nowhere.csv"),
     ("predict bq incoming/000001-changes.csv", 1, "bq"),
@@ -229,12 +228,16 @@ def test_a_mistake_has_its_exit_code_and_a_next_step(small, line, code, text):
     done = small.run(*line.split(), codes=(code,))
     assert done.out == ""
     assert done.err.startswith("error: ") and text in done.err, done
-    shown = small.run(*line.split(), "--json", codes=(code,)).err.strip().splitlines()
-    if "--json" in line:
-        return
+    output = ["--output", "unwritten.csv"] if line.split()[0] in ("export", "predict") else []
+    shown = small.run(*line.split(), "--json", *output, codes=(code,)).err.strip().splitlines()
     error = json.loads(shown[-1])["error"]
     has(error, "code message hint")
     assert text in error["message"] + error["hint"]
+
+
+def test_json_and_rows_do_not_share_an_output(small):
+    for line in ("export --json", "predict bp incoming/000001-changes.csv --json"):
+        assert "--output" in json.loads(small.run(*line.split(), codes=(2,)).err)["error"]["hint"]
 
 
 def test_exit_codes_that_need_their_own_hub(tmp_path):
