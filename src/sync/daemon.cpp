@@ -102,9 +102,9 @@ Result<void> serve(Log& log, Engine& engine, Listener& listener, const DaemonOpt
       if (caller) {
         Result<void> answered = answer(*caller, engine);
         if (!answered.ok()) log.warning(fmt::format("a caller was not answered: {}", answered.error().message));
-        continue;
       }
-      changed = TRY(engine.wait(kWaitUs));
+      // However many callers there are, the sources are looked at between two of them.
+      changed = TRY(engine.wait(caller ? 0 : kWaitUs));
     }
   }
   return {};
