@@ -156,6 +156,16 @@ Result<Schema> parse_columns(const Node* node, const std::string& dataset) {
   return schema;
 }
 
+// Rows without a key of their own are named by file and number, which the source fills in.
+Schema with_made_key(const Schema& columns) {
+  std::vector<Field> fields;
+  for (const Field& made : {Field{"_file", Type::kText}, Field{"_row", Type::kInt}}) {
+    if (!columns.index_of(made.name)) fields.push_back(made);
+  }
+  fields.insert(fields.end(), columns.fields().begin(), columns.fields().end());
+  return Schema(std::move(fields));
+}
+
 Result<DatasetConfiguration> parse_dataset(const std::string& name, const Node& node) {
   const Settings settings = TRY(Settings::parse(node, kDatasetSettings, fmt::format("dataset '{}'", name)));
   DatasetConfiguration dataset;
@@ -168,6 +178,7 @@ Result<DatasetConfiguration> parse_dataset(const std::string& name, const Node& 
   if (const Node* train = settings.given("train")) dataset.train = *train;
   dataset.mark = node.mark;
   if (dataset.columns.size() > 0) {
+    if (dataset.key.empty()) dataset.columns = with_made_key(dataset.columns);
     std::vector<std::string> used = dataset.key;
     if (!dataset.latest.empty()) used.push_back(dataset.latest);
     if (Result<std::vector<int>> found = dataset.columns.require_all(used); !found.ok()) {

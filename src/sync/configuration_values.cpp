@@ -1,6 +1,7 @@
 #include "sync/configuration_values.h"
 
 #include <charconv>
+#include <cmath>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -40,7 +41,8 @@ Result<std::string> filled(Io& io, const Node& node, const std::string& director
     if (open == std::string_view::npos) return out.append(rest);
     const std::size_t close = rest.find('}', open);
     if (close == std::string_view::npos) {
-      return invalid_at(node.mark, fmt::format("'{}' opens ${{ and does not close it", node.scalar));
+      return invalid_at(node.mark, fmt::format("'{}' opens ${{ and does not close it", node.scalar),
+                        "write ${NAME}, or ${file:PATH}");
     }
     out.append(rest.substr(0, open));
     const std::string name(rest.substr(open + 2, close - open - 2));
@@ -71,7 +73,8 @@ Result<double> share_of(const Node& node, const std::string& what) {
   }
   if (percent) number /= 100;
   if (!(number >= 0 && number <= 1)) {
-    return invalid_at(node.mark, fmt::format("{} is {}, outside 0% to 100%", what, node.scalar));
+    return invalid_at(node.mark, fmt::format("{} is {}, outside 0% to 100%", what, node.scalar),
+                      "write 20% or 0.2");
   }
   return number;
 }
@@ -79,7 +82,7 @@ Result<double> share_of(const Node& node, const std::string& what) {
 Result<double> factor_of(const Node& node, const std::string& what) {
   double number = 0;
   bool times = false;
-  if (!node.is_scalar() || !number_with_unit(node.scalar, "x", number, times) || !(number > 1)) {
+  if (!node.is_scalar() || !number_with_unit(node.scalar, "x", number, times) || !(number > 1) || std::isinf(number)) {
     return invalid_at(
         node.mark, fmt::format("{} is '{}', not a factor above 1", what, node.scalar), "write 2x");
   }
@@ -90,7 +93,7 @@ Result<std::int64_t> rows_of(const Node& node, const std::string& what) {
   double number = 0;
   bool rows = false;
   const bool read = node.is_scalar() && number_with_unit(node.scalar, "rows", number, rows);
-  if (!read || !(number >= 1 && number <= 1e12)) {
+  if (!read || !(number >= 1 && number <= 1e12) || number != std::floor(number)) {
     return invalid_at(
         node.mark, fmt::format("{} is '{}', not a number of rows", what, node.scalar), "write 1000 rows");
   }

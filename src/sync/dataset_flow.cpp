@@ -90,11 +90,11 @@ Result<std::unique_ptr<DatasetFlow>> DatasetFlow::make(const DatasetConfiguratio
   flow->dataset_ = dataset;
   flow->columns_ = columns;
   flow->key_ = effective_key(dataset);
-  TRY(check_column_names(columns));
   std::vector<std::string> used = flow->key_;
   if (!dataset.latest.empty()) used.push_back(dataset.latest);
   TRY_IN(columns.require_all(used), fmt::format("dataset '{}'", dataset.name));
   flow->raw_schema_ = Schema(raw_fields(columns));
+  TRY_IN(check_column_names(flow->raw_schema_), fmt::format("dataset '{}'", dataset.name));
   flow->pipeline_ =
       std::make_shared<const Pipeline>(TRY(Pipeline::make(dataset.clean, dataset.train, columns, flow->key_)));
   return flow;

@@ -110,15 +110,25 @@ Result<void> ModelTrack::restore() {
   if (newest_definition && TRY(steps_of_definition(newest_definition->json)) != flow_.steps_json()) return {};
   current_ = TRY(restore_lineage(newest->definition));
   TRY(reload_champion());
-  if (champion_ && champion_->definition != current_->definition.sha256) {
-    // Its steps may be others than today's; then its sums cannot be kept, and it is judged on incoming rows alone.
-    const auto record = TRY(hub_.definition(champion_->definition));
-    if (record && TRY(steps_of_definition(record->json)) == flow_.steps_json()) {
-      other_ = TRY(restore_lineage(champion_->definition));
-    }
-  }
+  TRY(keep_lineage_of_champion());
   if (memory_.reference > 0) reference_ = TRY(load_standing(memory_.reference));
   return rebuild_sample(nullptr);
+}
+
+// The sums of the champion's definition, when it is another than the newest's. After a rollback these are not at hand.
+Result<void> ModelTrack::keep_lineage_of_champion() {
+  if (!current_ || !champion_ || champion_->definition == current_->definition.sha256) {
+    other_.reset();
+    return {};
+  }
+  if (other_ && other_->definition.sha256 == champion_->definition) return {};
+  other_.reset();
+  // Its steps may be others than today's; then its sums cannot be kept, and it is not judged against.
+  const auto record = TRY(hub_.definition(champion_->definition));
+  if (record && TRY(steps_of_definition(record->json)) == flow_.steps_json()) {
+    other_ = TRY(restore_lineage(champion_->definition));
+  }
+  return {};
 }
 
 Result<Lineage> ModelTrack::restore_lineage(const std::string& definition_sha256) {
@@ -444,8 +454,7 @@ std::string ModelTrack::metrics_json(const BatchErrors& batch) const {
 
 Result<void> ModelTrack::committed() {
   TRY(reload_champion());
-  if (other_ && (!champion_ || champion_->definition != other_->definition.sha256)) other_.reset();
-  return {};
+  return keep_lineage_of_champion();
 }
 
 Result<void> ModelTrack::checkpoint(SnapshotId head) {

@@ -94,6 +94,7 @@ class ModelTrack final {
   Result<void> restore();
   Result<Lineage> restore_lineage(const std::string& definition_sha256);
   Result<void> reload_champion();
+  Result<void> keep_lineage_of_champion();
   Result<std::optional<Standing>> load_standing(std::int64_t version);
   Result<void> rebuild_sample(const Batch* all_train);
   Result<Batch> train_rows_with(const ModelChange& change);
