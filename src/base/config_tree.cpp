@@ -71,11 +71,14 @@ Result<void> TreeBuilder::scalar(std::string text, bool quoted, Mark mark) {
 
 Result<void> TreeBuilder::null(Mark mark) {
   TRY(count(mark));
-  if (wants_name()) {
-    return invalid_at(mark, "a field has no name", "write 'name: value'");
-  }
   Node node;
   node.mark = std::move(mark);
+  if (wants_name()) {
+    // As a name, `null` is a word: the files source has a setting of that name.
+    node.kind = Node::Kind::kScalar;
+    node.scalar = "null";
+    return name(node);
+  }
   return put(std::move(node));
 }
 

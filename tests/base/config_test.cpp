@@ -11,6 +11,14 @@ std::string json_of(std::string_view yaml) {
   return node.ok() ? node.value().json() : node.error().message;
 }
 
+TEST(Config, TakesNullForAName) {
+  const Result<Node> node = parse_yaml("null: [NA, '-']\nother: null", "f");
+  ASSERT_TRUE(node.ok());
+  ASSERT_NE(node.value().find("null"), nullptr);
+  EXPECT_EQ(node.value().find("null")->items.size(), 2U);
+  EXPECT_TRUE(node.value().find("other")->is_null());
+}
+
 TEST(Config, WritesYamlAsCanonicalJson) {
   struct Case {
     const char* yaml;
@@ -68,7 +76,6 @@ TEST(Config, RefusesWithThePlace) {
       {"a: !!int 1", "f:1:4: the tag 'tag:yaml.org,2002:int' is not allowed"},
       {"a: !x {b: 1}", "f:1:4: the tag '!x' is not allowed"},
       {"? [a, b]\n: 1", "f:1:3: the name of a field is a list or a map"},
-      {"~: 1", "f:1:1: a field has no name"},
       {"a: 1\n---\nb: 2", "f:1:1: the text holds more than one document"},
       {std::string("a: \0b", 5), "f:1:4: control character 0x00"},
       {"a: \x07", "f:1:4: control character 0x07"},
