@@ -33,6 +33,7 @@ check: build ## Format, build and the fast tests
 	@scripts/test --fast $(BUILD)
 
 bench: program ## Measures, side by side with peers; prints tables and writes bench/results
+	@.venv/bin/pip install -q --disable-pip-version-check -r bench/requirements.txt
 	@$(PYTHON) bench/run.py --lockstep $(BUILD)/lockstep
 
 lint: build ## clang-format and clang-tidy on what changed
