@@ -2,7 +2,6 @@
 BUILD ?= build/release
 JOBS ?= $(shell nproc)
 PYTHON := .venv/bin/python
-export CCACHE_SLOPPINESS := pch_defines,time_macros
 
 .PHONY: help setup build program demo test check bench lint format docs install clean
 
@@ -40,7 +39,7 @@ lint: build ## clang-format and clang-tidy on what changed
 	@scripts/lint
 
 format: setup ## Formats the C++ sources
-	@git ls-files '*.cpp' '*.h' | xargs .venv/bin/clang-format -i
+	@git ls-files "*.cpp" "*.h" "*.inc" | xargs .venv/bin/clang-format -i
 
 docs: program ## Writes the generated pages of docs/reference
 	@scripts/docs $(BUILD)/lockstep
