@@ -57,15 +57,13 @@ def errors_text(version):
 class Table:
     """What happened, a line each; printed as it happens."""
 
-    WIDTHS = (44, 8, 16, 10, 15, 0)
-
     def __init__(self):
         self.line("step", "commits", "rows +new ~upd -del", "champion", "test MAE s/d", "")
-        self.line("-" * 42, "-" * 7, "-" * 19, "-" * 8, "-" * 12, "")
+        self.line("-" * 56, "-" * 7, "-" * 19, "-" * 8, "-" * 12, "")
 
     def line(self, *cells):
         step, commits, rows, champion, error, note = cells
-        print(f"{step:<44}{commits:>8}  {rows:<21}{champion:<10}{error:<14}{note}".rstrip(), flush=True)
+        print(f"{step:<57}{commits:>8}  {rows:<21}{champion:<10}{error:<15}{note}".rstrip(), flush=True)
 
     def sync(self, step, report, champion, version, note=""):
         changes = report["changes"]
