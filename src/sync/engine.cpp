@@ -7,6 +7,11 @@
 #include "sync/report_values.h"
 
 namespace lockstep {
+namespace {
+
+constexpr std::int64_t kProgressUs = 200'000;
+
+}  // namespace
 
 // What one sync did, added up over its commits.
 struct SyncTotals {
@@ -162,7 +167,9 @@ Result<Committed> HubEngine::commit(CommitRequest& request) {
 }
 
 void HubEngine::report_progress(Feed& feed, const SyncTotals& totals) {
-  if (!options_.progress) return;
+  // To know what is left a source may have to look at its folders: not at every commit.
+  if (!options_.progress || io_.monotonic_us() < next_progress_us_) return;
+  next_progress_us_ = io_.monotonic_us() + kProgressUs;
   Progress progress;
   progress.what = feed.dataset;
   const std::optional<std::uint64_t> remaining = feed.source->remaining_bytes();

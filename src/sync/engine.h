@@ -48,6 +48,7 @@ class HubEngine final : public Engine {
   Result<void> rebuild_dataset(const std::string& dataset, CommitRequest& request);
   Result<void> open_flows();
   Result<void> open_tracks();
+  Result<void> calibrate_new_models();
   Result<void> open_feeds();
   Result<bool> open_feed(Feed& feed);
   Result<DatasetFlow*> flow_for(Feed& feed);
@@ -80,6 +81,7 @@ class HubEngine final : public Engine {
   std::vector<std::unique_ptr<ModelTrack>> tracks_;
   std::vector<Feed> feeds_;
   bool failed_ = false;
+  std::int64_t next_progress_us_ = 0;
 };
 
 Json versions_json(const std::vector<ModelVersionRecord>& versions);
