@@ -45,6 +45,26 @@ Result<void> fill_catalog(Catalog& catalog,
   return transaction->commit();
 }
 
+// The catalog is closed when it returns, and its log is in it.
+Result<void> fill_file(Io& io, const HubPaths& paths, const std::string& configuration) {
+  const auto catalog = TRY(open_sqlite(io, paths.catalog, CatalogMode::kCreate));
+  if (catalog->table_exists("ducklake_metadata")) {
+    return make_error(Code::kRefused,
+                      fmt::format("there is a hub at {} already", paths.catalog),
+                      "use it, or name another place in the configuration");
+  }
+  return fill_catalog(*catalog, io, paths, configuration);
+}
+
+// What a process left that died while it made the hub.
+Result<void> remove_unfinished(Io& io, const std::string& catalog) {
+  for (const char* ending : {"", "-journal", "-wal", "-shm"}) {
+    const Result<void> removed = io.remove(catalog + ending);
+    if (!removed.ok() && removed.error().code != Code::kNotFound) return removed.error();
+  }
+  return {};
+}
+
 Error another_writer(Io& io, const HubPaths& paths) {
   const auto owner = read_file(io, owner_path(paths.catalog), 1024);
   return make_error(Code::kLocked,
@@ -77,13 +97,13 @@ Result<void> Hub::create(Io& io, const HubPlace& place, const std::string& confi
   if (!lock.ok()) {
     return lock.error().code == Code::kLocked ? another_writer(io, paths) : std::move(lock).error();
   }
-  const auto catalog = TRY(open_sqlite(io, paths.catalog, CatalogMode::kCreate));
-  if (catalog->table_exists("ducklake_metadata")) {
-    return make_error(Code::kRefused,
-                      fmt::format("there is a hub at {} already", paths.catalog),
-                      "use it, or name another place in the configuration");
-  }
-  return fill_catalog(*catalog, io, paths, configuration);
+  if (io.info(paths.catalog).ok()) return fill_file(io, paths, configuration);
+  // Under another name until it is whole: a reader finds a hub or none, whenever this process dies.
+  HubPaths unfinished = paths;
+  unfinished.catalog += ".new";
+  TRY(remove_unfinished(io, unfinished.catalog));
+  TRY(fill_file(io, unfinished, configuration));
+  return io.rename(unfinished.catalog, paths.catalog);
 }
 
 Result<std::unique_ptr<Hub>> open_hub(Io& io,
