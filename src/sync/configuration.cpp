@@ -153,6 +153,11 @@ Result<Schema> parse_columns(const Node* node, const std::string& dataset) {
   if (Result<void> checked = check_column_names(schema); !checked.ok()) {
     return invalid_at(node->mark, checked.error().message, checked.error().hint);
   }
+  for (const char* own : {"_source", "_sequence", "_source_time", "_origin"}) {
+    if (!schema.index_of(own)) continue;
+    return invalid_at(node->mark, fmt::format("column '{}' has the name of a column that raw adds", own),
+                      "leave it out, or rename it in the source");
+  }
   return schema;
 }
 
