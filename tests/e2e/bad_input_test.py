@@ -62,6 +62,7 @@ class Bad:
     rejected: int = 1
     rows: int = 0  # that are taken all the same
     file: str = "bad.csv"
+    packed: bool = False  # by gzip: the file is whole, and cannot grow
 
 
 def cut_gzip():
@@ -91,13 +92,14 @@ FILES = [
     Bad("a key that is missing", HEADER + "I,,50,east,70,120,2026-01-01\n" + GOOD, "id", rows=1),
     Bad("an unknown operation", HEADER + "X,500,50,east,70,120,2026-01-01\n" + GOOD, "X", rows=1),
     Bad("a deletion of nothing", HEADER + "D,500,,,,,\n" + GOOD, "500", rows=1),
+    Bad("a key that is inserted twice", HEADER + GOOD + GOOD.replace("120", "130"), "there already", rows=1),
     Bad("latin-1 that is called UTF-8", (HEADER + "I,500,50,").encode() + b"\xdcbersee,70,120,2026-01-01\n"
-        + GOOD.encode(), "UTF-8", rows=1),
+        + GOOD.encode(), "this is not utf-8 text"),
     Bad("UTF-16 that is called UTF-8", (HEADER + GOOD).encode("utf-16"), "bad.csv"),
     Bad("a column that is missing", "_op,id,age,ward,weight,sbp\nI,500,50,east,70,120\n", "seen"),
     Bad("no column that is known", "a,b\n1,2\n", "bad.csv"),
     Bad("two columns of one name", "_op,id,age,ward,weight,sbp,seen,age\nI,500,50,east,70,120,2026-01-01,51\n", "age"),
-    Bad("an open quote", HEADER + 'I,500,50,"east,70,120,2026-01-01\n' + GOOD, "quote"),
+    Bad("an open quote", HEADER + 'I,500,50,"east,70,120,2026-01-01\n' + GOOD, "quote", file="bad.csv.gz", packed=True),
     Bad("a value beyond its limits", HEADER + "I,500,50,east,70,999,2026-01-01\n" + GOOD, "sbp", rows=2),
     Bad("not a Parquet file", HEADER + GOOD, "arquet", file="bad.parquet"),
 ]
@@ -109,7 +111,7 @@ def test_a_bad_file_is_rejected_with_its_reason(place, bad):
     if bad.file.endswith(".gz") or not bad.file.endswith(".csv"):
         place.configure(CONFIGURATION.replace('"incoming/*.csv"', '["incoming/*.csv", "incoming/bad.*"]'))
     known = {json.dumps(line, sort_keys=True) for line in place.json("rejected")}
-    place.drop_text(bad.data, bad.file)
+    place.drop_text(gzip.compress(bad.data.encode()) if bad.packed else bad.data, bad.file)
     done = place.run("sync", "--json", codes=(bad.code,))
     report = done.json
     new = [line for line in place.json("rejected") if json.dumps(line, sort_keys=True) not in known]
@@ -130,8 +132,8 @@ TAKEN = [
     ("a header without rows", HEADER, 0),
     ("an empty file", "", 0),
     ("only an empty line", "\n", 0),
+    ("a quoted field that may still grow", HEADER + 'I,500,50,"east,70,120,2026-01-01\n', 0),
     ("a last line that may still grow", HEADER + GOOD + "I,502,50,ea", 1),
-    ("a key twice: the later row counts", HEADER + GOOD + GOOD.replace("120", "130"), 1),
     ("NaN and infinities", HEADER + "I,500,50,east,NaN,120,2026-01-01\nI,502,50,east,inf,120,2026-01-01\n"
      "I,503,50,east,-Infinity,120,2026-01-01\nI,504,50,east,70,NaN,2026-01-01\n", None),
 ]
@@ -149,8 +151,8 @@ def test_an_unusual_file_is_taken(place, name, data, rows):
 
 
 def test_the_later_of_two_rows_of_a_key_counts(place):
-    place.drop_text(HEADER + GOOD + GOOD.replace("120", "130"), "twice.csv")
-    place.json("sync")
+    place.drop_text(HEADER + GOOD + GOOD.replace("I,", "U,").replace("120", "130"), "twice.csv")
+    assert place.json("sync")["changes"]["inserted"] == 1
     (row,) = [line for line in raw_rows(place) if ",501," in f",{line},"]
     assert "130" in row
 
@@ -174,7 +176,8 @@ YAML = [
     ("an unknown column type", "age: int", "age: integr", "int"),
     ("a key that is no column", "key: [id]", "key: [ids]", "ids"),
     ("names that clash", "{id: int,", "{id: int, ID: int,", "ID"),
-    ("a name that DuckDB needs", "{id: int,", "{id: int, _row_id: int,", "_"),
+    ("a name that the hub needs", "{id: int,", "{id: int, _source: text,", "_source"),
+    ("other columns than the hub has", "{id: int,", "{id: int, height: float,", "another"),
     ("an unknown step", "- filter:", "- filtre:", "filter"),
     ("an expression that is none", "age >= 18", "age >=", "age"),
     ("an expression over an unknown column", "age >= 18", "aeg >= 18", "age"),
@@ -189,8 +192,8 @@ YAML = [
     ("a share beyond one", "test: 0.2", "test: 2", "test"),
     ("rows that are none", "60 rows", "sixty rows", "rows"),
     ("another catalog", "sqlite:hub", "postgresql:hub", "sqlite"),
-    ("a variable that is not set", "data: hub/data", "data: ${LOCKSTEP_TEST_UNSET}", "LOCKSTEP_TEST_UNSET"),
-    ("a secret's file that is missing", "data: hub/data", "data: ${file:nowhere}", "nowhere"),
+    ("a variable that is not set", "data: hub/data", "data: \"${LOCKSTEP_TEST_UNSET}\"", "LOCKSTEP_TEST_UNSET"),
+    ("a secret's file that is missing", "data: hub/data", "data: \"${file:nowhere}\"", "nowhere"),
 ]
 
 
@@ -204,7 +207,6 @@ def test_a_mistake_in_the_configuration_is_explained(place, name, old, new, mess
         done = place.run(command, codes=(1, 4) if command == "check" else (1,))
         assert message in done.out + done.err, done
         assert "error: " in done.err or "fail" in done.out, done
-        assert "try: " in done.err or command == "check", done
     check_that_nothing_is_lost(place, before)
 
 
