@@ -21,6 +21,7 @@ Result<void> HubEngine::start() {
   TRY(take_configuration());
   TRY(open_flows());
   TRY(open_tracks());
+  TRY(calibrate_new_models());
   return open_feeds();
 }
 
@@ -177,6 +178,29 @@ Result<void> HubEngine::open_tracks() {
     const auto flow = flows_.find(model.dataset);
     if (flow != flows_.end()) tracks_.push_back(TRY(ModelTrack::open(io_, *hub_, model, *flow->second)));
   }
+  return {};
+}
+
+// A model that is new over a dataset with rows enough is owed its first version now, not with the next change.
+Result<void> HubEngine::calibrate_new_models() {
+  CommitRequest request;
+  request.kind = CommitKind::kRecalibration;
+  request.message = "calibrate";
+  for (const std::unique_ptr<ModelTrack>& track : tracks_) {
+    if (!track->warming()) continue;
+    ModelChange change;
+    change.train = Batch::empty(flows_.at(track->model().dataset)->pipeline().train_schema());
+    change.snapshot = hub_->latest_snapshot();
+    ModelCommit made = TRY_IN(track->advance(change), fmt::format("model '{}'", track->model().name));
+    if (!made.version) continue;
+    request.message += " " + track->model().name;
+    request.versions.push_back(std::move(*made.version));
+    if (made.definition) request.definitions.push_back(std::move(*made.definition));
+    for (AliasEvent& event : made.aliases) request.aliases.push_back(std::move(event));
+    request.model_states.push_back(std::move(made.memory));
+  }
+  if (request.versions.empty()) return {};
+  TRY(commit(request));
   return {};
 }
 

@@ -109,6 +109,7 @@ Result<void> ModelTrack::restore() {
   // What was learned through other steps cannot be added to: it waits for its recalibration.
   if (newest_definition && TRY(steps_of_definition(newest_definition->json)) != flow_.steps_json()) return {};
   current_ = TRY(restore_lineage(newest->definition));
+  if (auto standing = TRY(load_standing(newest->version))) last_solution_ = std::move(standing->solution);
   TRY(reload_champion());
   TRY(keep_lineage_of_champion());
   if (memory_.reference > 0) reference_ = TRY(load_standing(memory_.reference));

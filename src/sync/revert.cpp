@@ -52,11 +52,11 @@ Result<RevertDelta> revert_delta(Hub& hub, const DatasetFlow& flow, SnapshotId s
   std::size_t index = 0;
   for (const auto& [bytes, side] : sides) {
     const std::int64_t now = current.row_of_key[index++];
+    if (same(current.rows, now, change, side.before)) continue;
     if (!same(current.rows, now, change, side.after)) {
       out.conflicts.push_back(key_text(change, key, side.after >= 0 ? side.after : side.before));
       if (conflicts != RevertConflicts::kOverwrite) continue;
     }
-    if (same(current.rows, now, change, side.before)) continue;
     if (now >= 0) delta.append_row_from(current.rows, now, -1);
     if (side.before >= 0) delta.append_row_from(change, side.before, 1);
     const std::string hash = side.after >= 0 ? row_hash(change, side.after) : std::string();

@@ -97,7 +97,8 @@ TEST_F(Flow, CommitsNoSnapshotForRowsThatChangeNothing) {
 TEST_F(Flow, MirrorsAFileUpToMaxDelete) {
   start(yaml_of(", mode: mirror, max_delete: 30%"));
   std::string all = "id,x\n";
-  for (int id = 0; id < 10; ++id) all += fmt::format("{},{}\n", id, id);
+  for (int id = 0; id < 10; ++id)
+    all += fmt::format("{},{}\n", id, id);
   deliver("a/1.csv", all);
   EXPECT_EQ(raw().size(), 10U);
   deliver("a/1.csv", all.substr(0, all.find("7,7")));  // three of ten
@@ -143,8 +144,7 @@ TEST_F(Flow, ClearsARefusalWithALaterGoodRow) {
   const Lines refused = rejected();
   ASSERT_EQ(refused.size(), 2U);
   EXPECT_EQ(refused[0].substr(0, 14), "decode: id=1: ");
-  EXPECT_EQ(refused[1],
-            "operation: id=2: column '_op': 'X' is not an operation; write I, U or D");
+  EXPECT_EQ(refused[1], "operation: id=2: column '_op': 'X' is not an operation; write I, U or D");
   EXPECT_EQ(raw(), Lines{"a|1|10"});
   // As it was: it changes nothing, and yet the key is in order again.
   deliver("a/3.csv", "_op,id,x\nU,1,10\n");
@@ -294,6 +294,7 @@ TEST_F(Flow, AsksWhatToDoWithRowsThatChangedAgain) {
       {"keep-later", {"a|1|12", "a|2|20"}},
       {"overwrite", {"a|1|10", "a|2|20"}},
   };
+
   for (const auto& wanted : cases) {
     World world;
     world.configure(yaml_of(", mode: upsert, operation: _op"));
@@ -301,8 +302,7 @@ TEST_F(Flow, AsksWhatToDoWithRowsThatChangedAgain) {
     ASSERT_TRUE(world.is_open());
     int file = 0;
     for (const char* text : {"I,1,10\nI,2,20", "U,1,11\nU,2,21", "U,1,12"}) {
-      world.put(fmt::format("a/{}.csv", ++file),
-                fmt::format("_op,id,x\n{}\n", text));
+      world.put(fmt::format("a/{}.csv", ++file), fmt::format("_op,id,x\n{}\n", text));
       world.sync();
     }
     const std::string snapshot = std::to_string(number(world.hub().latest_snapshot()) - 1);
@@ -319,11 +319,13 @@ TEST_F(Flow, AsksWhatToDoWithRowsThatChangedAgain) {
 TEST_F(Flow, RefusesToRevertWhatHoldsNoRows) {
   start(yaml_of(""));
   deliver("a/1.csv", "id,x\n1,10\n");
+
   struct {
     const char* snapshot;
     Code code;
   } const cases[] = {
       {"0", Code::kRefused}, {"1", Code::kRefused}, {"99", Code::kNotFound}, {"x", Code::kUsage}};
+
   for (const auto& wanted : cases) {
     const Result<Json> done =
         world_.try_run({{"command", "revert"}, {"snapshot", wanted.snapshot}});

@@ -104,9 +104,11 @@ TEST(Gate, JudgesSmallBatchesTogetherWithThoseBefore) {
 TEST(Gate, ForgetsOldErrorsSoThatTheUsualFollowsTheSeason) {
   const GateConfiguration gate;
   GateMemory memory;
-  for (int batch = 0; batch < 100; ++batch) remember(gate, memory, {100, {100}});
+  for (int batch = 0; batch < 100; ++batch)
+    remember(gate, memory, {100, {100}});
   EXPECT_LE(memory.usual.rows, 2'000);
-  for (int batch = 0; batch < 100; ++batch) remember(gate, memory, {100, {150}});
+  for (int batch = 0; batch < 100; ++batch)
+    remember(gate, memory, {100, {150}});
   EXPECT_NEAR(memory.usual.absolute[0] / memory.usual.rows, 1.5, 0.02);
   EXPECT_EQ(memory.recent.size(), 20U);
 }
@@ -271,6 +273,14 @@ TEST_F(GateInAHub, LetsGoWhenTheUserAccepts) {
   deliver(30);
   EXPECT_EQ(newest().status, VersionStatus::kReady) << newest().reason;
   EXPECT_EQ(champion_version(), newest().version);
+}
+
+TEST_F(GateInAHub, TakesTheErrorsOfAnAcceptedVersionAsUsualInANewProcessToo) {
+  deliver(100, 40);
+  world_.open();
+  world_.run({{"command", "accept"}, {"model", "m"}});
+  const GateMemory memory = parse_gate_memory(*world_.hub().model_state("m").value()).value();
+  EXPECT_GT(memory.usual.absolute.at(0) / memory.usual.rows, 3);
 }
 
 TEST_F(GateInAHub, LetsGoWithARecalibration) {

@@ -117,8 +117,8 @@ class History final {
     std::string yaml = "hub: {commit_rows_max: " + std::string(chunked_ ? "9" : "5000") + "}\n";
     yaml += "sources:\n";
     for (const std::string& source : sources()) {
-      yaml += fmt::format("  {0}: {{type: files, path: \"{0}/*.csv\", mode: upsert, operation: _op}}\n",
-                          source);
+      yaml += fmt::format(
+          "  {0}: {{type: files, path: \"{0}/*.csv\", mode: upsert, operation: _op}}\n", source);
     }
     yaml += "datasets:\n  d:\n";
     yaml += two_sources_ ? "    from: [a, b]\n    latest: at\n" : "    from: [a]\n";
@@ -187,7 +187,8 @@ class History final {
     if (!dice_.one_in(10)) row.w = kTexts[text];
     if (!dice_.one_in(20)) {
       const auto noise = static_cast<std::int64_t>(dice_.below(40));
-      row.y_quarters = 2 * x + 10 * static_cast<std::int64_t>(text) + noise + (poisoned ? 2'000 : 0);
+      row.y_quarters =
+          2 * x + 10 * static_cast<std::int64_t>(text) + noise + (poisoned ? 2'000 : 0);
       if (dice_.one_in(25)) row.y_quarters = 20'000;
     }
     return row;
@@ -221,7 +222,8 @@ class History final {
     HistoryRow row = make_row(poisoned);
     // What was there before comes again: a correction that corrects nothing, or a reverted row.
     const auto reverted = overrides_.find(key);
-    if (dice_.one_in(3) && reverted != overrides_.end() && reverted->second) row = *reverted->second;
+    if (dice_.one_in(3) && reverted != overrides_.end() && reverted->second)
+      row = *reverted->second;
     if (present && dice_.one_in(12)) row = old->second.row;
     take(now, key, *operation, row);
     return line_of(operation, key.second, row);
@@ -271,17 +273,17 @@ class History final {
     std::map<HistoryKey, std::optional<HistoryRow>> overrides;
     std::set<HistoryKey> keys;
     for (const HistoryState* side : {&before, &after}) {
-      for (const auto& [key, stored] : *side) keys.insert(key);
+      for (const auto& [key, stored] : *side)
+        keys.insert(key);
     }
     bool refused = false;
     for (const HistoryKey& key : keys) {
       const auto old = at(before, key);
       const auto made = at(after, key);
       const auto current = at(state_, key);
-      if (old == made) continue;
+      if (old == made || current == old) continue;
       if (current != made && policy == "refuse") refused = true;
       if (current != made && policy != "overwrite") continue;
-      if (current == old) continue;
       overrides[key] = made ? std::optional(made->row) : std::nullopt;
       if (old) {
         now[key] = *old;
@@ -300,10 +302,8 @@ class History final {
     const auto commit = world_.hub().commit_of_snapshot(SnapshotId{snapshot}).value();
     if (commit->kind != CommitKind::kChanges && commit->kind != CommitKind::kRevert) refused = true;
     const bool newest = snapshot == number(world_.hub().latest_snapshot());
-    const Result<Json> done =
-        world_.try_run({{"command", "revert"},
-                        {"snapshot", std::to_string(snapshot)},
-                        {"conflicts", policy}});
+    const Result<Json> done = world_.try_run(
+        {{"command", "revert"}, {"snapshot", std::to_string(snapshot)}, {"conflicts", policy}});
     ASSERT_EQ(done.ok(), !refused) << "revert " << snapshot << " " << policy << ": "
                                    << (done.ok() ? "done" : done.error().message);
     if (refused) return;
@@ -347,7 +347,7 @@ class History final {
   std::string yaml_;
   World world_;
   HistoryState state_;
-  std::map<std::int64_t, HistoryState> states_;  // by snapshot
+  std::map<std::int64_t, HistoryState> states_;                // by snapshot
   std::map<HistoryKey, std::optional<HistoryRow>> overrides_;  // nullopt: a reverted delete
   std::int64_t at_ = 0;
   int file_ = 0;

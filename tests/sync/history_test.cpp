@@ -1,9 +1,10 @@
 // What the product promises, over random histories: the incremental model is the full retrain, a
 // revert gives the bits back, and nothing depends on when the program was started.
+#include "sync/history.h"
+
 #include "base/hash.h"
 #include "learn/learn.h"
 #include "sync/dataset_flow.h"
-#include "sync/history.h"
 #include "sync/model_track.h"
 
 #include <gtest/gtest.h>
@@ -118,7 +119,8 @@ std::string story_of(const ModelVersionRecord& version) {
 
 std::vector<std::string> stories(World& world) {
   std::vector<std::string> out;
-  for (const ModelVersionRecord& version : world.versions("m")) out.push_back(story_of(version));
+  for (const ModelVersionRecord& version : world.versions("m"))
+    out.push_back(story_of(version));
   const Result<std::vector<AliasEvent>> events = world.hub().alias_history("m");
   EXPECT_TRUE(events.ok());
   for (const AliasEvent& event : events.value()) {
@@ -143,8 +145,7 @@ TEST(History, EveryVersionIsTheFullRetrainOfItsRows) {
   const std::unique_ptr<Io> io = make_system_io();
   const std::uint64_t first = number_of_environment(*io, "LOCKSTEP_SEED", 0);
   const bool replay = io->environment("LOCKSTEP_SEED").has_value();
-  const std::uint64_t count =
-      replay ? 1 : number_of_environment(*io, "LOCKSTEP_HISTORIES", 1'000);
+  const std::uint64_t count = replay ? 1 : number_of_environment(*io, "LOCKSTEP_HISTORIES", 1'000);
   const std::int64_t started = io->monotonic_us();
   std::size_t versions = 0;
   int reverts = 0;
@@ -165,12 +166,13 @@ TEST(History, EveryVersionIsTheFullRetrainOfItsRows) {
   const double seconds = static_cast<double>(io->monotonic_us() - started) / 1e6;
   RecordProperty("histories_per_second", std::to_string(static_cast<double>(count) / seconds));
   RecordProperty("versions", std::to_string(versions));
-  fmt::print("{} histories in {:.1f} s, {:.1f} a second; {} versions, {} reverts of the newest snapshot\n",
-             count,
-             seconds,
-             static_cast<double>(count) / seconds,
-             versions,
-             reverts);
+  fmt::print(
+      "{} histories in {:.1f} s, {:.1f} a second; {} versions, {} reverts of the newest snapshot\n",
+      count,
+      seconds,
+      static_cast<double>(count) / seconds,
+      versions,
+      reverts);
   // A run that proves nothing must not pass.
   if (replay || count < 100) return;
   EXPECT_GT(versions, 2 * count);

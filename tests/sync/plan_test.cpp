@@ -44,7 +44,8 @@ std::string rows(int first_id, int count) {
   std::string text = "id,x,w,y\n";
   for (int id = first_id; id < first_id + count; ++id) {
     const double x = static_cast<double>(dice.below(400)) / 4;
-    text += fmt::format("{},{},{},{}\n", id, x, kWards[dice.below(4)], 2 * x + static_cast<double>(dice.below(20)));
+    text += fmt::format(
+        "{},{},{},{}\n", id, x, kWards[dice.below(4)], 2 * x + static_cast<double>(dice.below(20)));
   }
   return text;
 }
@@ -137,6 +138,7 @@ TEST_F(Plans, SayThatAModelStops) {
 
 TEST_F(Plans, RefuseWhatAHubCannotTake) {
   const char* const kOther = "give the changed dataset another name, or another hub";
+
   struct {
     std::string yaml;
     const char* message;
@@ -155,6 +157,7 @@ TEST_F(Plans, RefuseWhatAHubCannotTake) {
        "model 'm' learned from dataset 'd' and cannot move to 'e'",
        "give the model another name"},
   };
+
   for (const auto& wanted : cases) {
     const Result<Plan> plan = plan_of(wanted.yaml);
     ASSERT_FALSE(plan.ok()) << wanted.message;
@@ -181,7 +184,8 @@ TEST_F(Plans, AreRefusedUntilTheUserAppliesThem) {
 
 TEST_F(Plans, RebuildTheLayersAndTheModelInOneSnapshot) {
   const std::size_t rejected = world_.lines(Layer::kRejected, "d").size();
-  for (const auto& [from, to] : {std::pair("max: 90", "max: 40"), std::pair("test: 0.2", "test: 0.4")}) {
+  for (const auto& [from, to] :
+       {std::pair("max: 90", "max: 40"), std::pair("test: 0.2", "test: 0.4")}) {
     const SnapshotId before = world_.hub().latest_snapshot();
     const std::string yaml = changed(kYaml, from, to);
     world_.configure(yaml);
@@ -275,7 +279,8 @@ TEST_F(Plans, DropADatasetAndReadItAnewWhenItComesBack) {
 
 TEST_F(Plans, TakeASecondSource) {
   std::string yaml = changed(kYaml, "from: [a]", "from: [a, b]");
-  yaml = changed(yaml, "\ndatasets:", "\n  b: {type: files, path: \"b/*.csv\", mode: upsert}\ndatasets:");
+  yaml = changed(
+      yaml, "\ndatasets:", "\n  b: {type: files, path: \"b/*.csv\", mode: upsert}\ndatasets:");
   world_.configure(yaml);
   world_.open(applying());
   ASSERT_TRUE(world_.is_open());
