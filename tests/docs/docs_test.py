@@ -25,7 +25,7 @@ def page_name(page):
     return str(page.relative_to(ROOT))
 
 
-def tested_blocks(page):
+def blocks_to_run(page):
     blocks = [body for _, body in FENCE.findall(page.read_text(encoding="utf-8"))]
     return [body for body in blocks if body.startswith("# tested\n")]
 
@@ -65,10 +65,10 @@ def fixture_world(tmp_path):
     return work, environment
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if tested_blocks(page)], ids=page_name)
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks_to_run(page)], ids=page_name)
 def test_blocks_of_a_page_run_to_their_end(page, world):
     work, environment = world
-    script = "set -euo pipefail\n" + "\n".join(tested_blocks(page))
+    script = "set -euo pipefail\n" + "\n".join(blocks_to_run(page))
     done = subprocess.run(["bash", "-c", script], cwd=work, env=environment, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS_MAX, check=False)
     assert done.returncode == 0, f"{page_name(page)} ended with {done.returncode}:\n{done.stdout}"
@@ -76,11 +76,11 @@ def test_blocks_of_a_page_run_to_their_end(page, world):
 
 def test_the_pages_for_newcomers_are_tested():
     for name in ("README.md", "README.zh-CN.md", "docs/quickstart.md"):
-        assert tested_blocks(ROOT / name), f"{name} has no block that begins with `# tested`"
+        assert blocks_to_run(ROOT / name), f"{name} has no block that begins with `# tested`"
 
 
 def test_both_readmes_show_the_same_commands():
-    english, chinese = (tested_blocks(ROOT / name) for name in ("README.md", "README.zh-CN.md"))
+    english, chinese = (blocks_to_run(ROOT / name) for name in ("README.md", "README.zh-CN.md"))
     assert english == chinese
 
 
