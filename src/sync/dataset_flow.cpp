@@ -163,6 +163,17 @@ void add_refusals(const IncomingBatch& incoming, const std::vector<std::string>&
   }
 }
 
+// A file that is told anew as a whole tells its refusals anew, too.
+Result<void> clear_origin(Hub& hub, const TableName& table, const IncomingBatch& incoming, RejectedChange& rejected) {
+  const Batch there = TRY(hub.read(table, hub.latest_snapshot()));
+  for (std::int64_t row = 0; row < there.row_count(); ++row) {
+    const bool of_origin = there.text_at(0, row) == incoming.source &&
+                           there.text_at(1, row).starts_with(incoming.batch.origin + " ");
+    if (of_origin) rejected.remove(incoming.source, std::string(there.text_at(1, row)), std::string(there.text_at(2, row)));
+  }
+  return {};
+}
+
 // A good row clears the refusals that its key had at the source's stages, whether or not it changes anything.
 Result<void> clear_refusals(Hub& hub, const TableName& table, const IncomingBatch& incoming,
                             const std::vector<std::string>& key_names, RejectedChange& rejected) {
@@ -170,6 +181,9 @@ Result<void> clear_refusals(Hub& hub, const TableName& table, const IncomingBatc
   if (TRY(hub.row_count(table, hub.latest_snapshot())) == 0) return {};
   const Batch& rows = incoming.batch.rows;
   const std::vector<int> key = TRY(rows.schema().require_all(key_names));
+  // The file could not be read, and now it was.
+  if (rows.row_count() > 0) rejected.remove(incoming.source, incoming.batch.origin + " file", "decode");
+  if (incoming.batch.replaces_origin) TRY(clear_origin(hub, table, incoming, rejected));
   for (std::int64_t row = 0; row < rows.row_count(); ++row) {
     const std::string record = key_text(rows, key, row);
     for (const char* stage : {"decode", "operation"}) rejected.remove(incoming.source, record, stage);

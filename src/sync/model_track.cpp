@@ -243,12 +243,10 @@ Result<GateMemory::Errors> ModelTrack::champion_errors(const Batch& train, Batch
   return errors_of_batch(raw);
 }
 
-std::optional<Metrics> ModelTrack::metrics_of(const std::optional<Standing>& standing,
-                                              const ModelState* current_before) {
+std::optional<Metrics> ModelTrack::metrics_of(const std::optional<Standing>& standing) {
   Lineage* lineage = standing ? lineage_of(*standing) : nullptr;
   if (lineage == nullptr) return std::nullopt;
-  const ModelState& state = lineage == &*current_ && current_before != nullptr ? *current_before : lineage->state;
-  return lineage->learner->evaluate(standing->solution, state, "test");
+  return lineage->learner->evaluate(standing->solution, lineage->state, "test");
 }
 
 Result<ModelCommit> ModelTrack::advance(const ModelChange& change) {
@@ -258,14 +256,19 @@ Result<ModelCommit> ModelTrack::advance(const ModelChange& change) {
   GateEvidence evidence;
   BatchErrors batch;
   evidence.batch = TRY(champion_errors(change.train, batch));
-  ModelState before;  // the test sums alone: what the gate compares on
-  before.counts = current_->state.counts;
-  for (const auto& [name, sum] : current_->state.sums) {
-    if (name.starts_with("test")) before.sums.emplace(name, sum);
+  // The gate compares on the test rows from before the batch: the batch's own may be the poison. What a revert puts
+  // back is no poison, and what it takes away may be: there the rows after it count.
+  const bool undoes = change.kind == VersionKind::kRevert;
+  ModelState before = current_->learner->make_state();
+  for (auto& [name, sum] : before.sums) {
+    if (name.starts_with("test")) sum = current_->state.sums.at(name);
   }
-  evidence.champion = metrics_of(champion_, &before);
-  evidence.reference = metrics_of(reference_, &before);
+  before.counts = current_->state.counts;
+  if (!undoes) evidence.champion = metrics_of(champion_);
+  if (!undoes) evidence.reference = metrics_of(reference_);
   TRY(fold(change.train));
+  if (undoes) evidence.champion = metrics_of(champion_);
+  if (undoes) evidence.reference = metrics_of(reference_);
   memory_.pending_changes += change.train.row_count();
   add_errors(memory_.pending, evidence.batch);
   ModelCommit commit;
@@ -273,7 +276,8 @@ Result<ModelCommit> ModelTrack::advance(const ModelChange& change) {
     evidence.batch = memory_.pending;
     commit.version = TRY(solved_version(change, started));
     commit.version->metrics = metrics_json(batch);
-    if (last_solution_) evidence.challenger = current_->learner->evaluate(*last_solution_, before, "test");
+    const ModelState& rows = undoes ? current_->state : before;
+    if (last_solution_) evidence.challenger = current_->learner->evaluate(*last_solution_, rows, "test");
     TRY(judge_version(change, std::move(evidence), commit));
   }
   commit.memory = {model_.name, gate_memory_json(memory_)};
@@ -319,7 +323,7 @@ Result<ModelCommit> ModelTrack::adopt(const ModelChange& change, const Batch& tr
   commit.definition = DefinitionRecord{current_->definition.sha256, model_.name, current_->definition.json};
   commit.version = TRY(solved_version(change, started_us));
   commit.version->metrics = metrics_json(batch);
-  evidence.champion = metrics_of(champion_, nullptr);
+  evidence.champion = metrics_of(champion_);
   if (last_solution_) evidence.challenger = current_->learner->evaluate(*last_solution_, current_->state, "test");
   memory_.latched = memory_.latched && !change.release;
   memory_.calibrated_rows = current_->state.counts.folded;

@@ -107,7 +107,7 @@ class ModelTrack final {
 
   Lineage* lineage_of(const Standing& standing);
   Result<GateMemory::Errors> champion_errors(const Batch& train, BatchErrors& raw);
-  std::optional<Metrics> metrics_of(const std::optional<Standing>& standing, const ModelState* current_before);
+  std::optional<Metrics> metrics_of(const std::optional<Standing>& standing);
   Result<ModelVersionRecord> solved_version(const ModelChange& change, std::int64_t started_us);
   Result<void> judge_version(const ModelChange& change, GateEvidence evidence, ModelCommit& commit);
   Result<void> block(const std::string& why, ModelCommit& commit);

@@ -87,6 +87,8 @@ Result<ModelStanding> standing_of(Hub& hub, const ModelConfiguration& model, con
   } else if (newest->snapshot < data_snapshot && memory.pending_changes > 0) {
     out.in_step = false;
     out.why = fmt::format("{} has {} changes to learn", model.name, memory.pending_changes);
+  } else if (champion && *champion == newest->version) {
+    out.why.clear();  // ready, or accepted by hand
   } else if (newest->status != VersionStatus::kReady) {
     out.in_step = false;
     out.why = fmt::format("{} v{} is {}: {}", model.name, newest->version, version_status_name(newest->status), newest->reason);

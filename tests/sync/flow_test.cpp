@@ -153,6 +153,33 @@ TEST_F(Flow, ClearsARefusalWithALaterGoodRow) {
   EXPECT_EQ(rejected(), Lines{});
 }
 
+TEST_F(Flow, ClearsTheRefusalOfAFileOnceItCanBeRead) {
+  for (const char* mode : {"upsert", "mirror"}) {
+    World world;
+    world.configure(yaml_of(fmt::format(", mode: {}", mode)));
+    world.open();
+    ASSERT_TRUE(world.is_open());
+    world.put("a/1.csv", "id,id\n1,10\n");  // two columns of one name
+    world.sync();
+    EXPECT_EQ(world.lines(Layer::kRejected, "d").size(), 1U) << mode;
+    world.put("a/1.csv", "id,x\n1,10\n");
+    world.sync();
+    EXPECT_EQ(world.lines(Layer::kRejected, "d"), Lines{}) << mode;
+    EXPECT_EQ(world.lines(Layer::kRaw, "d"), Lines{"a|1|10"}) << mode;
+  }
+}
+
+TEST_F(Flow, TellsTheRefusalsOfAMirroredFileAnewWithIt) {
+  start(yaml_of(", mode: mirror, max_delete: 100%"));
+  deliver("a/1.csv", "id,x\n1,10\nbad,20\nworse,30\n");
+  EXPECT_EQ(rejected().size(), 2U);
+  deliver("a/1.csv", "id,x\n1,10\n2,20\nworse,30\n");
+  ASSERT_EQ(rejected().size(), 1U);
+  EXPECT_NE(rejected()[0].find("a/1.csv line 4"), std::string::npos) << rejected()[0];
+  deliver("a/1.csv", "id,x\n1,10\n");
+  EXPECT_EQ(rejected(), Lines{});
+}
+
 TEST_F(Flow, RejectsByStepAndTakesTheRejectBackWithACorrection) {
   start(yaml_of(", mode: upsert",
                 "    clean:\n"
@@ -196,7 +223,8 @@ TEST_F(Flow, RefusesAColumnWithANameOfItsOwn) {
       "datasets:\n  d: {from: [a], key: [id], columns: {id: int, _source: text}}\n");
   const Result<void> opened = world_.try_open();
   ASSERT_FALSE(opened.ok());
-  EXPECT_EQ(opened.error().message, "dataset 'd': two columns have the name '_source'");
+  EXPECT_EQ(opened.error().message,
+            "lockstep.yaml:4:38: column '_source' has the name of a column that raw adds");
 }
 
 // ---- two sources
