@@ -31,7 +31,7 @@ check: build ## Format, build and the fast tests
 	@scripts/lint --format-only
 	@scripts/test --fast $(BUILD)
 
-bench: program ## Measures, side by side with peers; prints tables and writes bench/results
+bench: program ## Measures, side by side with peers; prints tables and JSON
 	@.venv/bin/pip install -q --disable-pip-version-check -r bench/requirements.txt
 	@$(PYTHON) bench/run.py --lockstep $(BUILD)/lockstep
 

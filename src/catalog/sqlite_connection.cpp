@@ -71,7 +71,7 @@ Result<void> SqliteConnection::open() {
     if (!info.ok() && info.error().code == Code::kNotFound) {
       return make_error(Code::kNoHub,
                         fmt::format("catalog {} does not exist", path_),
-                        "make the hub first: lockstep init");
+                        "make the hub first: lockstep sync");
     }
     TRY(info);
   }

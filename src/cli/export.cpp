@@ -20,7 +20,9 @@ Result<int> run_export(Session& session, const Arguments& arguments) {
   }
   options.sink = [&session](std::string_view text) { return session.print(text); };
   const OpenedHub opened = TRY(open_for_reading(session));
-  const std::string dataset = TRY(dataset_or_only(opened.configuration, arguments.word(0)));
+  // One that the configuration dropped is still there in the snapshots from before.
+  const std::string dataset =
+      arguments.words.empty() ? TRY(dataset_or_only(opened.configuration, "")) : arguments.word(0);
   const Json report = TRY(export_dataset(session.io, *opened.hub, dataset, options));
   if (session.json) {
     TRY(session.print(json_text(report)));

@@ -74,8 +74,12 @@ std::string render_sync(const View& view, const Json& report) {
   const std::string changes = changes_text(view, field(report, "changes"));
   const std::int64_t rejected = integer_of(report, "rejected");
   const std::string versions = versions_text(view, field(report, "versions"));
+  std::string applied;
+  for (const Json& item : field(report, "applied")) {
+    if (item.is_string()) applied += fmt::format("applied: {}\n", printable(item.get<std::string>()));
+  }
   const bool nothing = changes == "no rows changed" && rejected == 0 && versions.empty();
-  std::string text = nothing ? "nothing new" : changes;
+  std::string text = nothing ? (applied.empty() ? "nothing new" : "no new rows") : changes;
   if (!snapshot.empty()) text = fmt::format("snapshot {}: {}", snapshot, text);
   if (rejected > 0)
     text += ", " + paint(view, Tone::kWarning, count_text(view, rejected) + " rejected");
@@ -86,6 +90,7 @@ std::string render_sync(const View& view, const Json& report) {
     text += fmt::format("; {} changed later, and were kept", plural(view, kept, "row"));
   }
   text += "\n" + versions;
+  text = applied + text;
   if (rejected > 0 && view.terminal) text += "try: lockstep rejected\n";
   return text;
 }

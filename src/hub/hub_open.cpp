@@ -125,7 +125,7 @@ Result<void> HubOverDuckLake::start() {
   if (!missing.ok() && missing.error().code == Code::kNotFound) {
     return make_error(Code::kNoHub,
                       fmt::format("there is no hub at {}", paths_.catalog),
-                      "make one: lockstep init");
+                      "make one: lockstep sync");
   }
   if (writes) TRY(take_lock());
   catalog_ =

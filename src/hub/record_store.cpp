@@ -110,7 +110,7 @@ Result<void> RecordStore::check_format() {
   if (!catalog_.table_exists("lockstep_meta")) {
     return make_error(Code::kNoHub,
                       "the catalog is no hub: it has no table lockstep_meta",
-                      "make the hub first: lockstep init");
+                      "make the hub first: lockstep sync");
   }
   const std::string format = TRY(required_meta("format"));
   if (format == kFormat) return {};

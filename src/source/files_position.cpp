@@ -35,7 +35,7 @@ Json json_of(const std::string& name, const FileState& state) {
 Error corrupt(std::string_view why) {
   return make_error(Code::kCorrupt,
                     fmt::format("the position of the files is unreadable: {}", why),
-                    "run 'lockstep doctor'");
+                    "restore the hub from a back-up, or read into a new one");
 }
 
 Result<std::uint64_t> count_in(const Json& file, const char* name) {

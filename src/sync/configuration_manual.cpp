@@ -89,7 +89,7 @@ void add_section(std::string& out, const SettingsSection& section) {
 
 std::string configuration_manual() {
   std::string out =
-      "# lockstep.yaml\n\nMade by `lockstep manual --configuration` from the table of settings that the parser itself "
+      "# lockstep.yaml\n\nMade by `lockstep manual configuration` from the table of settings that the parser itself "
       "uses.\n\n`${NAME}` is taken from the environment, `${file:PATH}` from a file; neither is ever stored.\n";
   for (const SettingsSection& section : settings_sections()) add_section(out, section);
   out += "\n## Steps\n\nOf `clean` and `train`, in the order in which they are written.\n\n| step | meaning | example |\n|---|---|---|\n";

@@ -115,7 +115,8 @@ std::string DatasetFlow::steps_json() const {
 Result<std::unique_ptr<DatasetFlow>> DatasetFlow::from_steps(const std::string& steps_json) {
   const nlohmann::ordered_json in = nlohmann::ordered_json::parse(steps_json, nullptr, false);
   if (in.is_discarded() || !in.is_object() || !in.contains("columns")) {
-    return make_error(Code::kCorrupt, "a definition's steps are no JSON of steps", "lockstep doctor");
+    return make_error(Code::kCorrupt, "a definition's steps are no JSON of steps",
+                      "restore the hub from a back-up");
   }
   DatasetConfiguration dataset;
   std::vector<Field> fields;

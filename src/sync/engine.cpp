@@ -1,6 +1,7 @@
 #include "sync/engine.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -49,6 +50,9 @@ Json versions_json(const std::vector<ModelVersionRecord>& versions) {
 Result<Json> HubEngine::sync() {
   const std::int64_t started = io_.monotonic_us();
   SyncTotals totals;
+  TRY(make_owed_versions(false));
+  totals.add(owed_versions_);
+  owed_versions_.clear();
   Json errors = Json::array();
   std::vector<bool> stopped(feeds_.size(), false);
   for (bool more = true; more;) {
@@ -88,6 +92,7 @@ Result<Json> HubEngine::sync() {
   }
   out["duration_s"] = static_cast<double>(io_.monotonic_us() - started) / 1e6;
   out["errors"] = std::move(errors);
+  out["applied"] = std::exchange(applied_, {});
   return out;
 }
 
@@ -186,6 +191,8 @@ void HubEngine::report_progress(Feed& feed, const SyncTotals& totals) {
 }
 
 Result<bool> HubEngine::wait(std::int64_t timeout_us) {
+  const auto owes = [](const std::unique_ptr<ModelTrack>& track) { return track->owes_version(); };
+  if (std::any_of(tracks_.begin(), tracks_.end(), owes)) return true;
   if (feeds_.empty()) {
     io_.sleep_us(timeout_us);
     return false;

@@ -48,7 +48,7 @@ class HubEngine final : public Engine {
   Result<void> rebuild_dataset(const std::string& dataset, CommitRequest& request);
   Result<void> open_flows();
   Result<void> open_tracks();
-  Result<void> calibrate_new_models();
+  Result<void> make_owed_versions(bool new_models_too);
   Result<void> open_feeds();
   Result<bool> open_feed(Feed& feed);
   Result<DatasetFlow*> flow_for(Feed& feed);
@@ -80,7 +80,9 @@ class HubEngine final : public Engine {
   std::map<std::string, std::unique_ptr<DatasetFlow>> flows_;  // of datasets whose columns are known
   std::vector<std::unique_ptr<ModelTrack>> tracks_;
   std::vector<Feed> feeds_;
+  std::vector<ModelVersionRecord> owed_versions_;  // made without a source, and not reported yet
   bool failed_ = false;
+  std::vector<std::string> applied_;  // the plan that opening carried out, for the first report
   std::int64_t next_progress_us_ = 0;
 };
 

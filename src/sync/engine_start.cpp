@@ -21,7 +21,7 @@ Result<void> HubEngine::start() {
   TRY(take_configuration());
   TRY(open_flows());
   TRY(open_tracks());
-  TRY(calibrate_new_models());
+  TRY(make_owed_versions(true));
   return open_feeds();
 }
 
@@ -103,6 +103,7 @@ Result<void> HubEngine::apply_plan(const Plan& plan) {
     request.model_states.push_back(std::move(made.memory));
   }
   TRY_IN(commit(request), "applying the plan");
+  for (const PlanItem& item : plan.items) applied_.push_back(item.text);
   log_.info(plan.text());
   return {};
 }
@@ -181,17 +182,23 @@ Result<void> HubEngine::open_tracks() {
   return {};
 }
 
-// A model that is new over a dataset with rows enough is owed its first version now, not with the next change.
-Result<void> HubEngine::calibrate_new_models() {
+// A model is owed a version without a change of its rows when it is new over rows enough, when it was away while they
+// changed, and when the time of its trigger has come.
+Result<void> HubEngine::make_owed_versions(bool new_models_too) {
   CommitRequest request;
   request.kind = CommitKind::kRecalibration;
-  request.message = "calibrate";
+  request.message = "train";
   for (const std::unique_ptr<ModelTrack>& track : tracks_) {
-    if (!track->warming()) continue;
+    if (track->warming() ? !new_models_too : !track->owes_version()) continue;
     ModelChange change;
     change.train = Batch::empty(flows_.at(track->model().dataset)->pipeline().train_schema());
     change.snapshot = hub_->latest_snapshot();
-    ModelCommit made = TRY_IN(track->advance(change), fmt::format("model '{}'", track->model().name));
+    Result<ModelCommit> advanced = track->advance(change);
+    if (!advanced.ok()) {
+      failed_ = true;
+      return std::move(advanced).error().with_context(fmt::format("model '{}'", track->model().name));
+    }
+    ModelCommit made = std::move(advanced).value();
     if (!made.version) continue;
     request.message += " " + track->model().name;
     request.versions.push_back(std::move(*made.version));
@@ -201,6 +208,7 @@ Result<void> HubEngine::calibrate_new_models() {
   }
   if (request.versions.empty()) return {};
   TRY(commit(request));
+  owed_versions_.insert(owed_versions_.end(), request.versions.begin(), request.versions.end());
   return {};
 }
 

@@ -113,6 +113,9 @@ Result<void> ModelTrack::restore() {
   TRY(reload_champion());
   TRY(keep_lineage_of_champion());
   if (memory_.reference > 0) reference_ = TRY(load_standing(memory_.reference));
+  // What changed while the configuration did not have the model was counted by nobody.
+  const Batch since = TRY(hub_.changes(flow_.table(Layer::kTrain), newest->snapshot, hub_.latest_snapshot()));
+  memory_.pending_changes = std::max(memory_.pending_changes, since.row_count());
   return rebuild_sample(nullptr);
 }
 

@@ -80,6 +80,9 @@ class ModelTrack final {
 
   bool warming() const { return !current_.has_value(); }
 
+  // Whether its rows changed since its newest version, and its trigger says that they are to be learned now.
+  bool owes_version() const { return current_ && memory_.pending_changes > 0 && due(); }
+
   const ModelConfiguration& model() const { return model_; }
 
   const GateMemory& memory() const { return memory_; }

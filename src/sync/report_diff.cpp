@@ -65,6 +65,19 @@ void add_rows(const TableName& table, const Batch& change, std::span<const int> 
   }
 }
 
+Result<void> add_table(const TableDefinition& table, const Batch& change, std::int64_t rows_max, Json& out) {
+  if (change.row_count() == 0) return {};
+  const std::vector<int> key = TRY(change.schema().require_all(table.key));
+  const KeyChanges keys = by_key(change, key);
+  const Json counts = count_changes(change, keys);
+  Json line;
+  line["table"] = table_text(table.name);
+  for (const auto& [name, value] : counts.items()) line[name] = value;
+  out["tables"].push_back(std::move(line));
+  add_rows(table.name, change, key, keys, rows_max, out["rows"]);
+  return {};
+}
+
 void add_metrics(const std::string& path, const Json& from, const Json& to, Json& out) {
   if (to.is_object()) {
     for (const auto& [name, value] : to.items()) {
@@ -150,15 +163,11 @@ Result<Json> report_diff(Hub& hub, const std::string& from_text, const std::stri
     const auto before = TRY(hub.table(table.name, from));
     const bool same_table = before && before->schema == table.schema;
     const Batch change = same_table ? TRY(hub.changes(table.name, from, to)) : TRY(hub.read(table.name, to));
-    if (change.row_count() == 0) continue;
-    const std::vector<int> key = TRY(change.schema().require_all(table.key));
-    const KeyChanges keys = by_key(change, key);
-    Json counts = count_changes(change, keys);
-    Json line;
-    line["table"] = table_text(table.name);
-    for (const auto& [name, value] : counts.items()) line[name] = value;
-    out["tables"].push_back(std::move(line));
-    add_rows(table.name, change, key, keys, rows_max, out["rows"]);
+    TRY(add_table(table, change, rows_max, out));
+  }
+  for (const TableDefinition& table : TRY(hub.tables(from))) {
+    if (TRY(hub.table(table.name, to))) continue;
+    TRY(add_table(table, TRY(hub.read(table.name, from)).with_all_signs(-1), rows_max, out));
   }
   return out;
 }

@@ -70,7 +70,8 @@ class Engine {
 
   // Reads all sources until nothing is left. {snapshot, changes: {inserted, updated, deleted}, rejected, commits,
   // versions: [{model, version, status, reason, metrics, made, blocked}], duration_s,
-  // errors: [{source, code, message, hint}]}: a source that failed stops no other.
+  // errors: [{source, code, message, hint}], applied}: a source that failed stops no other. applied: [text],
+  // the plan that opening carried out.
   virtual Result<Json> sync() = 0;
   // Waits for sources up to timeout_us; true: there may be something.
   virtual Result<bool> wait(std::int64_t timeout_us) = 0;
