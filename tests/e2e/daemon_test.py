@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -135,3 +136,35 @@ def test_nonsense_on_the_socket_ends_nothing(daemon):
                 assert b'"error"' in caller.recv(65_536), message
     assert daemon.json("sync")["errors"] == []
     assert daemon.process.poll() is None
+
+
+def test_readers_amid_commits_see_whole_snapshots(daemon):
+    stop_at = time.monotonic() + 4
+    codes = []
+
+    def read(line):
+        while time.monotonic() < stop_at:
+            done = daemon.run(*line.split(), codes=None)
+            codes.append((line, done.code, done.err))
+
+    with ThreadPoolExecutor(4) as threads:
+        for line in ("status --json", "export --layer raw", "verify --quick", "models"):
+            threads.submit(read, line)
+        for number in range(30):
+            daemon.drop(inserts(visits(5, seed=number, start=5_000 + 10 * number)))
+            time.sleep(0.1)
+    assert len(codes) > 20
+    assert [line for line in codes if line[1] != 0] == []
+    conftest.wait_until(lambda: raw_rows(daemon) == 250, what="the last commit")
+
+
+def test_many_writers_at_once_do_the_work_once(tmp_path):
+    place = Place(tmp_path)
+    for number in range(10):
+        place.drop(inserts(visits(20, seed=number, start=100 * number)))
+    writers = [place.start("sync", "--json") for _ in range(6)]
+    codes = [conftest.stop(writer, 0, seconds=60)[0] for writer in writers]
+    assert set(codes) <= {0, 11} and 0 in codes, codes
+    place.json("sync")
+    assert raw_rows(place) == 200
+    assert all(line["exact"] for line in place.json("verify"))
