@@ -56,8 +56,7 @@ Result<void> TextReader::read_piece(std::size_t count) {
 
 Error TextReader::not_text() const {
   constexpr std::string_view kNames[] = {"utf-8", "latin1", "windows-1252", "utf-16le", "utf-16be"};
-  return invalid(fmt::format("{}: line {}, at byte {}: this is not {} text",
-                             path_,
+  return invalid(fmt::format("line {}, at byte {}: this is not {} text",
                              line_ + count_lines(window()),
                              offset_ + bytes_in(encoding_, window()),
                              kNames[static_cast<std::size_t>(encoding_)]),
@@ -75,8 +74,8 @@ void TextReader::consume(std::size_t count) {
 Result<void> TextReader::skip_to(std::uint64_t offset) {
   while (offset_ < offset) {
     if (window().empty() && !TRY(more())) {
-      return invalid(fmt::format(
-          "{} is {} bytes long, shorter than the {} read before", path_, offset_, offset));
+      return invalid(
+          fmt::format("it is {} bytes long, shorter than the {} read before", offset_, offset));
     }
     // No character is shorter in the file than one byte, nor longer in UTF-8 than three times that.
     const std::size_t most = (offset - offset_ + 2) / 3;
