@@ -162,8 +162,11 @@ Result<void> apply_records(RecordStore& records,
                            const CommitRequest& request,
                            const CommitRecord& commit) {
   TRY(records.insert_commit(commit));
-  for (const auto& [source, position] : request.positions) {
-    TRY(records.put_position({.source = source, .position = position, .commit = commit.id}));
+  for (const std::string& source : request.forget_positions)
+    TRY(records.forget_positions(source));
+  for (const auto& [source, parts] : request.positions) {
+    for (const auto& [part, position] : parts)
+      TRY(records.put_position({source, part, position, commit.id}));
   }
   TRY(apply_models(records, request, commit.time));
   for (const OverrideRecord& added : request.add_overrides)

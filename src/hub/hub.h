@@ -87,7 +87,8 @@ struct CommitRequest {
   std::vector<TableDefinition> create;  // before changes
   std::vector<TableChange>
       changes;  // none, and nothing created or dropped: a commit without a snapshot
-  std::map<std::string, std::string> positions;  // source -> position; what is not here stays
+  std::map<std::string, PositionParts> positions;  // by source; parts that are not here stay
+  std::vector<std::string> forget_positions;       // sources, before `positions`
   std::vector<DefinitionRecord> definitions;     // known ones are ignored
   std::vector<ModelVersionRecord> versions;
   std::vector<AliasEvent> aliases;             // id and time are filled in
@@ -160,7 +161,7 @@ class Hub {
   virtual Result<std::string> hub_id() = 0;  // a UUID; never changes
   virtual Result<std::string>
   fingerprint_key() = 0;  // 32 random bytes of this hub's lineage, for KeyedHash
-  virtual Result<std::map<std::string, PositionRecord>> positions() = 0;
+  virtual Result<std::map<std::string, PositionParts>> positions() = 0;  // by source
   virtual Result<std::vector<CommitRecord>> commits(std::int64_t newest_count) = 0;  // newest first
   virtual Result<std::optional<CommitRecord>> commit_of_snapshot(SnapshotId snapshot) = 0;
   virtual Result<std::optional<DefinitionRecord>> definition(const std::string& sha256) = 0;

@@ -63,7 +63,7 @@ class HubOverDuckLake final : public Hub {
 
   Result<std::string> fingerprint_key() override { return records_->fingerprint_key(); }
 
-  Result<std::map<std::string, PositionRecord>> positions() override {
+  Result<std::map<std::string, PositionParts>> positions() override {
     return records_->positions();
   }
 

@@ -234,23 +234,32 @@ Result<std::optional<CommitRecord>> RecordStore::commit_of_snapshot(SnapshotId s
 }
 
 Result<void> RecordStore::put_position(const PositionRecord& record) {
+  if (record.position.empty()) {
+    return write_row(catalog_,
+                     "DELETE FROM lockstep_position WHERE source = ? AND part = ?",
+                     {record.source, record.part});
+  }
   return write_row(catalog_,
-                   "INSERT INTO lockstep_position(source, position, commit_id) VALUES (?, ?, ?) "
-                   "ON CONFLICT(source) DO UPDATE SET position = excluded.position, "
-                   "commit_id = excluded.commit_id",
-                   {record.source, record.position, number(record.commit)});
+                   "INSERT INTO lockstep_position(source, part, position, commit_id) "
+                   "VALUES (?, ?, ?, ?) ON CONFLICT(source, part) DO UPDATE SET "
+                   "position = excluded.position, commit_id = excluded.commit_id",
+                   {record.source, record.part, record.position, number(record.commit)});
 }
 
-Result<std::map<std::string, PositionRecord>> RecordStore::positions() {
+Result<void> RecordStore::forget_positions(const std::string& source) {
+  return write_row(catalog_, "DELETE FROM lockstep_position WHERE source = ?", {source});
+}
+
+Result<std::map<std::string, PositionParts>> RecordStore::positions() {
   const auto read = [](const Statement& row) -> Result<PositionRecord> {
     return PositionRecord{
-        std::string(row.text(0)), std::string(row.text(1)), CommitId{row.integer(2)}};
+        std::string(row.text(0)), std::string(row.text(1)), std::string(row.text(2)), CommitId{}};
   };
-  const auto records = TRY(
-      read_rows(catalog_, "SELECT source, position, commit_id FROM lockstep_position", {}, read));
-  std::map<std::string, PositionRecord> by_source;
+  const auto records =
+      TRY(read_rows(catalog_, "SELECT source, part, position FROM lockstep_position", {}, read));
+  std::map<std::string, PositionParts> by_source;
   for (const PositionRecord& record : records)
-    by_source.emplace(record.source, record);
+    by_source[record.source][record.part] = record.position;
   return by_source;
 }
 

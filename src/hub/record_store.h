@@ -80,8 +80,9 @@ class RecordStore final {
   Result<std::optional<CommitRecord>> newest_commit();
   Result<std::vector<CommitRecord>> commits(std::int64_t newest_count);  // newest first
   Result<std::optional<CommitRecord>> commit_of_snapshot(SnapshotId snapshot);
-  Result<void> put_position(const PositionRecord& record);  // write; replaces
-  Result<std::map<std::string, PositionRecord>> positions();
+  Result<void> put_position(const PositionRecord& record);  // write; replaces, or takes away
+  Result<void> forget_positions(const std::string& source);  // write
+  Result<std::map<std::string, PositionParts>> positions();
 
   // ---- models
   Result<void> add_definition(

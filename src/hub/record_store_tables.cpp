@@ -33,9 +33,11 @@ CREATE TABLE lockstep_commit(  -- one row a commit, with or without a snapshot
 );
 CREATE UNIQUE INDEX lockstep_commit_by_snapshot ON lockstep_commit(snapshot_id);
 CREATE TABLE lockstep_position(  -- how far each source has been read
-  source VARCHAR NOT NULL PRIMARY KEY,
+  source VARCHAR NOT NULL,
+  part VARCHAR NOT NULL,  -- a file, a partition, a table; the source's own word
   position VARCHAR NOT NULL,  -- opaque to all but the source
-  commit_id BIGINT NOT NULL  -- the commit that moved it here
+  commit_id BIGINT NOT NULL,  -- the commit that moved it here
+  PRIMARY KEY (source, part)
 );
 CREATE TABLE lockstep_override(  -- reverted changes that their source must not bring back
   dataset VARCHAR NOT NULL,

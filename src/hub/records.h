@@ -1,24 +1,36 @@
 // Lockstep's own tables in the catalog, as values. What each holds: docs/reference/tables.md.
 #pragma once
 
+#include "table/types.h"
+
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "table/types.h"
-
 namespace lockstep {
 
 enum class SnapshotId : std::int64_t {};
 enum class CommitId : std::int64_t {};
 
-inline std::int64_t number(SnapshotId id) { return static_cast<std::int64_t>(id); }
+inline std::int64_t number(SnapshotId id) {
+  return static_cast<std::int64_t>(id);
+}
 
-inline std::int64_t number(CommitId id) { return static_cast<std::int64_t>(id); }
+inline std::int64_t number(CommitId id) {
+  return static_cast<std::int64_t>(id);
+}
 
-enum class CommitKind { kInit, kChanges, kRevert, kRecalibration, kAlias, kConfiguration, kMaintenance };
+enum class CommitKind {
+  kInit,
+  kChanges,
+  kRevert,
+  kRecalibration,
+  kAlias,
+  kConfiguration,
+  kMaintenance
+};
 
 const char* commit_kind_name(CommitKind kind);
 
@@ -55,15 +67,15 @@ struct ModelVersionRecord {
   std::string definition;  // sha256
   VersionKind kind = VersionKind::kIncrement;
   VersionStatus status = VersionStatus::kReady;
-  std::string reason;            // why blocked or unsolved; else empty
-  std::int64_t folded = 0;       // rows in the training sums
-  std::int64_t tested = 0;       // rows in the test sums
-  std::int64_t refused = 0;      // rows outside the pinned ranges, under `outside: reject`
-  std::int64_t unlabelled = 0;   // rows without a target
-  std::string fingerprint;       // 32 hex digits of the row multiset, train and test
-  std::string weights;           // bytes, as learn writes them; empty when unsolved
+  std::string reason;           // why blocked or unsolved; else empty
+  std::int64_t folded = 0;      // rows in the training sums
+  std::int64_t tested = 0;      // rows in the test sums
+  std::int64_t refused = 0;     // rows outside the pinned ranges, under `outside: reject`
+  std::int64_t unlabelled = 0;  // rows without a target
+  std::string fingerprint;      // 32 hex digits of the row multiset, train and test
+  std::string weights;          // bytes, as learn writes them; empty when unsolved
   std::string weights_sha256;
-  std::string metrics;           // JSON object
+  std::string metrics;                 // JSON object
   std::optional<std::int64_t> parent;  // the version that this one follows
   std::int64_t duration_us = 0;        // fold and solve
 };
@@ -80,17 +92,23 @@ struct AliasEvent {
   std::string why;
 };
 
-// The gate's latch and rolling errors of a model, and whatever else sync keeps between commits: one JSON a model.
+// The gate's latch and rolling errors of a model, and whatever else sync keeps between commits: one
+// JSON a model.
 struct ModelStateRecord {
   std::string model;
   std::string json;
 };
 
+// One part of how far a source has been read: a file, a partition, a table.
 struct PositionRecord {
   std::string source;
-  std::string position;  // opaque to all but the source
+  std::string part;
+  std::string position;  // opaque to all but the source; empty: the part is gone
   CommitId commit{};
 };
+
+// part -> position
+using PositionParts = std::map<std::string, std::string>;
 
 // A learner's state in a file under the data path, named by its SHA-256: a cache.
 struct CheckpointRecord {

@@ -54,9 +54,10 @@ class FilesSource final : public Source {
     return finish_schema(read);
   }
 
-  Result<void> open(const std::string& position) override {
+  Result<void> open(const Position& position) override {
     position_ = TRY(parse_position(position));
     reader_.reset();
+    moved_.clear();
     queue_.clear();
     vanished_.clear();
     held_.clear();
@@ -87,7 +88,7 @@ class FilesSource final : public Source {
     }
   }
 
-  Result<void> committed(const std::string&) override { return {}; }  // files stay where they are
+  Result<void> committed(const Position&) override { return {}; }  // files stay where they are
 
   Result<bool> wait(std::int64_t timeout_us) override {
     if (reader_ || !queue_.empty() || !vanished_.empty()) return true;
@@ -104,7 +105,7 @@ class FilesSource final : public Source {
     return poll(timeout_us);
   }
 
-  std::string describe(const std::string& position) const override {
+  std::string describe(const Position& position) const override {
     const Result<FilesPosition> parsed = parse_position(position);
     return parsed.ok() ? describe_position(parsed.value()) : parsed.error().message;
   }
@@ -241,7 +242,7 @@ class FilesSource final : public Source {
       return std::optional<SourceBatch>();
     }
     if (looked.content == Content::kSame) {
-      position_.files[name] = looked.state;
+      state_to_move(name) = looked.state;
       return std::optional<SourceBatch>();
     }
     if (!is_mirror()) {
@@ -260,7 +261,7 @@ class FilesSource final : public Source {
       reader_.reset();
       return fail(task.name, task.info, batch.error());
     }
-    position_.files[task.name] = reader_->state();
+    state_to_move(task.name) = reader_->state();
     if (reader_->state().done) reader_.reset();
     if (!batch.value()) return std::optional<SourceBatch>();
     position_.last = task.name;
@@ -286,17 +287,33 @@ class FilesSource final : public Source {
     }
     whole.rows = TRY(concatenate(plan_->rows, rows));
     whole.replaces_origin = true;
-    position_.files[task.name] = reader->state();
+    state_to_move(task.name) = reader->state();
     position_.last = task.name;
     return finish_batch(std::move(whole), task.info);
   }
 
-  std::optional<SourceBatch> finish_batch(SourceBatch batch, const FileInfo& info) const {
+  std::optional<SourceBatch> finish_batch(SourceBatch batch, const FileInfo& info) {
     LOCKSTEP_ASSERT(batch.operations.size() == static_cast<std::size_t>(batch.rows.row_count()),
                     "source-2: a row without its operation");
     batch.source_time = Timestamp{info.modified_us};
-    batch.position = position_text(position_);
+    batch.position_changes = take_moves();
     return batch;
+  }
+
+  // The state of a file that is about to change: the next batch carries it.
+  FileState& state_to_move(const std::string& name) {
+    moved_.insert(name);
+    return position_.files[name];
+  }
+
+  Position take_moves() {
+    Position moves = {{"", head_text(position_.last)}};
+    for (const std::string& name : moved_) {
+      const FileState* state = known(name);
+      moves[name] = state == nullptr ? std::string() : part_text(*state);
+    }
+    moved_.clear();
+    return moves;
   }
 
   std::optional<SourceBatch> remove_origin() {
@@ -307,7 +324,8 @@ class FilesSource final : public Source {
     batch.replaces_origin = true;
     batch.origin_removed = true;
     position_.files.erase(batch.origin);
-    batch.position = position_text(position_);
+    moved_.insert(batch.origin);
+    batch.position_changes = take_moves();
     return batch;
   }
 
@@ -322,7 +340,7 @@ class FilesSource final : public Source {
       held_[name].info = info;
       if (may_mend) held_[name].retry_at_us = io_.monotonic_us() + kRetryUs;
     } else {
-      FileState& state = position_.files[name];
+      FileState& state = state_to_move(name);
       state.size_bytes = info.size_bytes;
       state.modified_us = info.modified_us;
       state.failed = true;
@@ -379,7 +397,8 @@ class FilesSource final : public Source {
   const SourceRequest request_;
   const FilesSettings settings_;
   std::optional<RowPlan> plan_;
-  FilesPosition position_;  // after the last batch given
+  FilesPosition position_;       // after the last batch given
+  std::set<std::string> moved_;  // files whose part the next batch carries
   std::unique_ptr<FileReader> reader_;
   std::deque<GlobMatch> queue_;  // to be looked at, in order
   std::deque<std::string> vanished_;

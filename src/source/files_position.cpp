@@ -14,9 +14,8 @@ using Json = nlohmann::ordered_json;
 constexpr std::int64_t kVersion = 1;
 constexpr std::size_t kSha256Digits = 64;
 
-Json json_of(const std::string& name, const FileState& state) {
-  Json file = {{"name", name},
-               {"size", state.size_bytes},
+Json json_of(const FileState& state) {
+  Json file = {{"size", state.size_bytes},
                {"modified_us", state.modified_us},
                {"offset", state.offset_bytes},
                {"records", state.record_count},
@@ -86,36 +85,33 @@ Result<FileState> state_of(const Json& file) {
 
 }  // namespace
 
-std::string position_text(const FilesPosition& position) {
-  Json files = Json::array();
-  for (const auto& [name, state] : position.files)
-    files.push_back(json_of(name, state));
-  const Json json = {{"version", kVersion}, {"last", position.last}, {"files", std::move(files)}};
-  // A file's name may be any bytes; what is not UTF-8 in it could not be read back, and is
-  // replaced.
+std::string part_text(const FileState& state) {
+  return json_of(state).dump();
+}
+
+std::string head_text(const std::string& last) {
+  const Json json = {{"version", kVersion}, {"last", last}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Result<FilesPosition> parse_position(const std::string& text) {
+Result<FilesPosition> parse_position(const Position& parts) {
   FilesPosition position;
-  if (text.empty()) return position;
-  const Json json = Json::parse(text, nullptr, false);
-  if (!json.is_object()) return corrupt("it is not a JSON object");
-  if (TRY(count_in(json, "version")) > static_cast<std::uint64_t>(kVersion)) {
-    return make_error(Code::kTooNew,
-                      "the position of the files was written by a newer lockstep",
-                      "install the newer version");
-  }
-  position.last = TRY(text_in(json, "last"));
-  const auto files = json.find("files");
-  if (files == json.end() || !files->is_array()) return corrupt("'files' is not a list");
-  for (const Json& file : *files) {
-    if (!file.is_object()) return corrupt("'files' holds what is not a file");
-    std::string name = TRY(text_in(file, "name"));
-    const FileState state = TRY(state_of(file));
-    if (!position.files.emplace(std::move(name), state).second) {
-      return corrupt("a file is in it twice");
+  if (parts.empty()) return position;
+  const auto head = parts.find("");
+  if (head == parts.end()) return corrupt("it has no head");
+  for (const auto& [name, text] : parts) {
+    const Json json = Json::parse(text, nullptr, false);
+    if (!json.is_object()) return corrupt(fmt::format("the part '{}' is not a JSON object", name));
+    if (!name.empty()) {
+      position.files.emplace(name, TRY(state_of(json)));
+      continue;
     }
+    if (TRY(count_in(json, "version")) > static_cast<std::uint64_t>(kVersion)) {
+      return make_error(Code::kTooNew,
+                        "the position of the files was written by a newer lockstep",
+                        "install the newer version");
+    }
+    position.last = TRY(text_in(json, "last"));
   }
   return position;
 }

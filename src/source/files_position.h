@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "source/source.h"
 
 #include <cstdint>
 #include <map>
@@ -44,14 +45,14 @@ struct FilesPosition {
   bool operator==(const FilesPosition&) const = default;
 };
 
-// JSON:
-// {"version":1,"last":name,"files":[{"name":..,"size":..,"modified_us":..,"offset":..,"records":..,"lines":..,
-// "hashed":..,"sha256":..,"done":..}, ..]}, by name. `failed`, `waiting` and `open_end` are left
-// out when false.
-std::string position_text(const FilesPosition& position);
-// The empty text is the beginning. kCorrupt: not a position of this source; kTooNew: of a newer
-// version.
-Result<FilesPosition> parse_position(const std::string& text);
+// A part a file, by its name, as JSON:
+// {"size":..,"modified_us":..,"offset":..,"records":..,"lines":..,"hashed":..,"sha256":..,"done":..};
+// `failed`, `waiting` and `open_end` are left out when false. The part without a name is
+// {"version":1,"last":name}.
+std::string part_text(const FileState& state);
+std::string head_text(const std::string& last);
+// No parts are the beginning. kCorrupt: not a position of this source; kTooNew: of a newer version.
+Result<FilesPosition> parse_position(const Position& parts);
 
 // "3 files, vitals.csv at line 4012".
 std::string describe_position(const FilesPosition& position);

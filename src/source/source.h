@@ -17,7 +17,7 @@
 //
 //   auto source = TRY(make_source(io, spec));
 //   TRY(source->open(position));
-//   while (auto batch = TRY(source->next(limits))) { ... commit rows and batch->position in one
+//   while (auto batch = TRY(source->next(limits))) { ... commit rows and position changes in one
 //   transaction ... }
 #pragma once
 
@@ -27,6 +27,7 @@
 #include "table/batch.h"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -41,6 +42,14 @@ enum class Operation : std::uint8_t {
   kUpsert,  // becomes the row of its key, whatever was there
   kDelete,  // takes the row of its key away; only the key's cells are looked at
 };
+
+// Value. How far a source has been read, in parts (a file, a partition, a table), each a text that
+// only the source understands. A commit stores the parts that it moves, so that its cost does not
+// grow with their number.
+using Position = std::map<std::string, std::string>;
+
+// `changes` over `position`; an empty text takes a part away.
+void move_position(Position& position, const Position& changes);
 
 // A record that did not become a row.
 struct Refusal {
@@ -59,7 +68,7 @@ struct SourceBatch {
   std::vector<std::string> positions;  // one a row: "line 17", for refusals further up
   std::string origin;                  // all rows' file, table or topic
   std::vector<Refusal> refusals;
-  std::string position;  // after this batch
+  Position position_changes;  // the parts that this batch moves; empty: the part is gone
   std::optional<Timestamp> source_time;
   // Set: this batch is all that `origin` holds now; what the hub has of this source and origin, and
   // is not here, goes.
@@ -97,13 +106,13 @@ class Source {
   // kNotFound: nothing yet.
   virtual Result<Schema> infer_schema() = 0;
   // `position`: as committed, or empty for the beginning.
-  virtual Result<void> open(const std::string& position) = 0;
+  virtual Result<void> open(const Position& position) = 0;
   virtual Result<std::optional<SourceBatch>> next(
       const SourceLimits& limits) = 0;                              // nullopt: nothing now
-  virtual Result<void> committed(const std::string& position) = 0;  // durable: may be acknowledged
+  virtual Result<void> committed(const Position& changes) = 0;  // durable: may be acknowledged
   virtual Result<bool> wait(std::int64_t timeout_us) = 0;           // true: there may be something
   // How far, in the source's own words, for `status`: "3 files, vitals.csv at line 4012".
-  virtual std::string describe(const std::string& position) const = 0;
+  virtual std::string describe(const Position& position) const = 0;
   // What is left to read now, in bytes, when that is known: for progress bars.
   virtual std::optional<std::uint64_t> remaining_bytes() = 0;
 };

@@ -11,6 +11,16 @@
 
 namespace lockstep {
 
+void move_position(Position& position, const Position& changes) {
+  for (const auto& [part, text] : changes) {
+    if (text.empty()) {
+      position.erase(part);
+    } else {
+      position[part] = text;
+    }
+  }
+}
+
 std::span<const SourceInfo> source_types() {
   static const std::array types = {
       SourceInfo{.type = "files",

@@ -123,7 +123,7 @@ Result<void> HubEngine::commit_batch(Feed& feed, const SourceBatch& batch, SyncT
   request.kind = CommitKind::kChanges;
   request.message = batch.origin;
   request.source_time = batch.source_time;
-  request.positions[feed.configuration->name] = batch.position;
+  request.positions[feed.configuration->name] = batch.position_changes;
   request.remove_overrides = std::move(change.remove_overrides);
   request.changes = std::move(change.tables);
   if (!request.changes.empty()) {
@@ -133,11 +133,11 @@ Result<void> HubEngine::commit_batch(Feed& feed, const SourceBatch& batch, SyncT
     TRY(add_models(feed.dataset, for_models, request));
   }
   TRY(commit(request));
-  feed.position = batch.position;
+  move_position(feed.position, batch.position_changes);
   totals.add(change.counts);
   totals.add(request.versions);
   totals.commits += request.changes.empty() ? 0 : 1;
-  return feed.source->committed(batch.position);
+  return feed.source->committed(batch.position_changes);
 }
 
 Result<void> HubEngine::add_models(const std::string& dataset, const ModelChange& change, CommitRequest& request) {

@@ -37,7 +37,7 @@ class HubEngine final : public Engine {
     const SourceConfiguration* configuration = nullptr;
     std::string dataset;
     std::unique_ptr<Source> source;
-    std::string position;
+    Position position;
     std::uint64_t bytes_total = 0;  // the most that was ever left to read: the progress bar's end
   };
 

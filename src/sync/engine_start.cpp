@@ -82,7 +82,7 @@ Result<void> HubEngine::apply_plan(const Plan& plan) {
         request.drop.push_back({layer, item.name});
       }
       // Should they be read again some day, then from the beginning: their rows are gone.
-      for (const std::string& source : TRY(sources_before(*hub_, item.name))) request.positions[source] = "";
+      for (const std::string& source : TRY(sources_before(*hub_, item.name))) request.forget_positions.push_back(source);
     }
   }
   for (const PlanItem& item : plan.items) {
@@ -213,14 +213,14 @@ Result<void> HubEngine::make_owed_versions(bool new_models_too) {
 }
 
 Result<void> HubEngine::open_feeds() {
-  const std::map<std::string, PositionRecord> positions = TRY(hub_->positions());
+  const std::map<std::string, PositionParts> positions = TRY(hub_->positions());
   for (const DatasetConfiguration& dataset : configuration_.datasets) {
     for (const std::string& name : dataset.from) {
       Feed feed;
       feed.configuration = configuration_.source(name);
       feed.dataset = dataset.name;
       if (const auto position = positions.find(name); position != positions.end()) {
-        feed.position = position->second.position;
+        feed.position = position->second;
       }
       feeds_.push_back(std::move(feed));
     }

@@ -50,7 +50,7 @@ Result<Sample> sample_of(Io& io, const Configuration& configuration, const Datas
     }
     Sample out{name, TRY(DatasetFlow::make(dataset, request.schema)), {}};
     const std::unique_ptr<Source> source = TRY(make_source(io, request));
-    TRY(source->open(""));
+    TRY(source->open({}));
     const std::optional<SourceBatch> batch = TRY(source->next({row_count}));
     if (!batch) continue;
     out.rows = batch->rows;

@@ -182,7 +182,7 @@ Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration)
     const auto position = positions.find(source.name);
     out["sources"].push_back({{"name", source.name},
                               {"type", source.type},
-                              {"position", position == positions.end() ? "" : describe_position(io, configuration, source, position->second.position)}});
+                              {"position", position == positions.end() ? "" : describe_position(io, configuration, source, position->second)}});
   }
   const std::optional<std::int64_t> daemon = daemon_process(io, configuration);
   out["writer"] = {{"running", daemon.has_value()}, {"pid", daemon ? Json(*daemon) : Json(nullptr)}};

@@ -36,13 +36,13 @@ Json parsed_or_null(const std::string& json) {
 }
 
 std::string describe_position(Io& io, const Configuration& configuration, const SourceConfiguration& source,
-                              const std::string& position) {
+                              const Position& position) {
   SourceRequest request;
   request.name = source.name;
   request.settings = source.settings;
   request.directory = configuration.directory;
   const Result<std::unique_ptr<Source>> made = make_source(io, request);
-  return made.ok() ? made.value()->describe(position) : position;
+  return made.ok() ? made.value()->describe(position) : made.error().message;
 }
 
 Json version_summary(const ModelVersionRecord& version) {

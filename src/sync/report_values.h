@@ -5,6 +5,7 @@
 #include <string>
 
 #include "hub/records.h"
+#include "source/source.h"
 #include "sync/sync.h"
 #include "table/batch.h"
 
@@ -16,8 +17,8 @@ Json json_of_row(const Batch& batch, std::int64_t row);       // an object by co
 Json parsed_or_null(const std::string& json);                 // stored JSON; null when empty
 Json version_summary(const ModelVersionRecord& version);      // model, version, snapshot, status, reason, metrics
 
-// A position in its source's own words; the position itself when the source cannot be made.
+// A position in its source's own words; why not when the source cannot be made.
 std::string describe_position(Io& io, const Configuration& configuration, const SourceConfiguration& source,
-                              const std::string& position);
+                              const Position& position);
 
 }  // namespace lockstep

@@ -117,10 +117,10 @@ TEST(HubPromises, ACommitWithoutRowsMakesNoSnapshot) {
   auto hub = ground.open();
   const SnapshotId before = hub->latest_snapshot();
   CommitRequest request;
-  request.positions["clinic"] = "0/16B3748";
+  request.positions["clinic"] = {{"", "0/16B3748"}};
   EXPECT_FALSE(must(hub->commit(request)).snapshot.has_value());
   EXPECT_EQ(hub->latest_snapshot(), before);
-  EXPECT_EQ(must(hub->positions()).at("clinic").position, "0/16B3748");
+  EXPECT_EQ(must(hub->positions()).at("clinic").at(""), "0/16B3748");
 }
 
 TEST(HubPromises, ThereIsNoHubWhereNoneWasMadeAndNoSecondOne) {
@@ -154,7 +154,7 @@ TEST(HubPromises, ACommitThatFailsAtAnyOperationIsThereWholeOrNotAtAll) {
   for (int fail_at = 1;; ++fail_at) {
     const SnapshotId before = hub->latest_snapshot();
     CommitRequest request = change_of(numbered_rows(rows, rows + 8));
-    request.positions["source"] = std::to_string(fail_at);
+    request.positions["source"] = {{"", std::to_string(fail_at)}};
     int seen = 0;
     ground.io().observe([&](IoOperation, std::string_view) -> Result<void> {
       if (++seen == fail_at) return make_error(Code::kIo, "the test's disk failed");
@@ -167,7 +167,7 @@ TEST(HubPromises, ACommitThatFailsAtAnyOperationIsThereWholeOrNotAtAll) {
     const bool stored = hub->latest_snapshot() != before;
     EXPECT_TRUE(stored || !done.ok());
     if (stored) rows += 8;
-    EXPECT_EQ(must(hub->positions())["source"].position == std::to_string(fail_at), stored);
+    EXPECT_EQ(must(hub->positions())["source"][""] == std::to_string(fail_at), stored);
     EXPECT_TRUE(must(hub->read(small_table().name, hub->latest_snapshot())).row_count() == rows)
         << fail_at;
     if (seen < fail_at) {

@@ -221,16 +221,24 @@ TEST_F(RecordStoreTest, KeepsTheKeyOfEachTable) {
   }
 }
 
-TEST_F(RecordStoreTest, MovesAPositionAndLeavesTheOthers) {
-  must_do(store_->put_position({"clinic", "0/16B3748", CommitId{1}}));
-  must_do(store_->put_position({"files", "{\"a.csv\":[120,\"ab\"]}", CommitId{1}}));
-  must_do(store_->put_position({"clinic", "0/16B3800", CommitId{2}}));
+TEST_F(RecordStoreTest, MovesAPartOfAPositionAndLeavesTheOthers) {
+  must_do(store_->put_position({"clinic", "", "0/16B3748", CommitId{1}}));
+  must_do(store_->put_position({"files", "a.csv", "120", CommitId{1}}));
+  must_do(store_->put_position({"files", "b.csv", "7", CommitId{1}}));
+  must_do(store_->put_position({"clinic", "", "0/16B3800", CommitId{2}}));
+  must_do(store_->put_position({"files", "b.csv", "", CommitId{2}}));
   open();
-  const auto positions = must(store_->positions());
-  ASSERT_EQ(positions.size(), 2U);
-  EXPECT_EQ(positions.at("clinic").position, "0/16B3800");
-  EXPECT_EQ(positions.at("clinic").commit, CommitId{2});
-  EXPECT_EQ(positions.at("files").position, "{\"a.csv\":[120,\"ab\"]}");
+  const std::map<std::string, PositionParts> expected = {{"clinic", {{"", "0/16B3800"}}},
+                                                         {"files", {{"a.csv", "120"}}}};
+  EXPECT_EQ(must(store_->positions()), expected);
+}
+
+TEST_F(RecordStoreTest, ForgetsAllPartsOfASource) {
+  must_do(store_->put_position({"files", "a.csv", "120", CommitId{1}}));
+  must_do(store_->put_position({"other", "a.csv", "1", CommitId{1}}));
+  must_do(store_->forget_positions("files"));
+  const std::map<std::string, PositionParts> expected = {{"other", {{"a.csv", "1"}}}};
+  EXPECT_EQ(must(store_->positions()), expected);
 }
 
 TEST_F(RecordStoreTest, LeavesAKnownDefinitionAsItIs) {
@@ -384,7 +392,7 @@ TEST_F(RecordStoreTest, TakesBackWhatItsTransactionDoes) {
   {
     auto transaction = must(catalog_->begin());
     must_do(store_->insert_commit(commit_record(0, 1)));
-    must_do(store_->put_position({"clinic", "1", CommitId{0}}));
+    must_do(store_->put_position({"clinic", "", "1", CommitId{0}}));
     must_do(store_->add_version(version_record("bp", 1)));
   }
   EXPECT_TRUE(must(store_->commits(10)).empty());

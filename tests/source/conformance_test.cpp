@@ -62,7 +62,7 @@ TEST_P(EverySource, GivesTheSameRowsWhateverTheBatches) {
 TEST_P(EverySource, GivesAgainWhatWasNotCommitted) {
   const auto source = world_.open(request());
   const Told first = tell(*source, 7);
-  ASSERT_TRUE(source->open("").ok());
+  ASSERT_TRUE(source->open({}).ok());
   EXPECT_EQ(tell(*source, 7).story, first.story);
 }
 
@@ -80,8 +80,8 @@ TEST_P(EverySource, SaysThatItReplays) {  // source-4
 
 TEST_P(EverySource, DescribesEveryPosition) {
   const auto source = world_.open(request());
-  EXPECT_FALSE(source->describe("").empty());
-  for (const std::string& position : tell(*source, 5).positions) {
+  EXPECT_FALSE(source->describe({}).empty());
+  for (const Position& position : tell(*source, 5).positions) {
     EXPECT_FALSE(source->describe(position).empty());
   }
 }
@@ -98,13 +98,13 @@ TEST_P(EverySource, GoesOnAfterMoreCameInTheMiddleOfReading) {
     put("b", 200, 1);
     const auto source = world.open(request());
     Story story;
-    std::string position;
+    Position position;
     for (std::size_t i = 0; i <= batch; ++i) {
       const auto given = source->next({.row_count_max = 4}).value();
       ASSERT_TRUE(given);
       for (const std::string& line : story_of(*given))
         story.push_back(line);
-      position = given->position;
+      move_position(position, given->position_changes);
     }
     put("d", 300, 2);
     const Told rest = tell(*world.open(request(), position), 4);

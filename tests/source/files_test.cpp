@@ -216,7 +216,7 @@ TEST(Files, GrowthAtEveryByteGivesEachRowOnce) {
     world.put("in/a.csv", text.substr(0, first));
     const Told told = tell(*world.open(World::request(kAppend)));
     world.put("in/a.csv", text);
-    const std::string position = told.positions.empty() ? "" : told.positions.back();
+    const Position position = told.positions.empty() ? Position() : told.positions.back();
     Story story = told.story;
     const Told rest = tell(*world.open(World::request(kAppend), position));
     EXPECT_FALSE(rest.error) << rest.error->message;
@@ -277,15 +277,14 @@ TEST(Files, OtherContentUnderAKnownNameIsRefusedInAppendAfterAllOtherFiles) {
   const Told told = tell(*source);
   world.put("in/a.csv", "patient,sbp\n1,3\n");
   world.put("in/b.csv", "patient,sbp\n5,6\n");
-  for (Source* reader :
-       {source.get(), world.open(World::request(kAppend), told.positions[0]).release()}) {
+  const auto reopened = world.open(World::request(kAppend), told.positions[0]);
+  for (Source* reader : {source.get(), reopened.get()}) {
     const Told rest = tell(*reader);
     EXPECT_THAT(rest.story, ElementsAre("I in/b.csv line 2: 5,6"));
     ASSERT_TRUE(rest.error);
     EXPECT_EQ(rest.error->code, Code::kRefused);
     EXPECT_THAT(rest.error->message, HasSubstr("in/a.csv"));
     EXPECT_THAT(rest.error->hint, HasSubstr("mode: upsert"));
-    if (reader != source.get()) delete reader;
   }
   world.remove("in/a.csv");
   EXPECT_FALSE(tell(*source).error) << "the file is gone, and with it what was refused";
@@ -375,16 +374,18 @@ TEST(Files, TheSchemaComesFromTheFirstFileWithoutTheOperation) {
 TEST(Files, APositionThatIsNotOneIsRefused) {
   World world;
   const auto source = make_source(world.io(), World::request(kAppend)).value();
-  const std::vector<std::pair<std::string, Code>> cases = {
-      {"x", Code::kCorrupt},
-      {"{}", Code::kCorrupt},
-      {R"({"version":2,"last":"","files":[]})", Code::kTooNew},
-      {R"({"version":1,"last":"","files":[1]})", Code::kCorrupt},
-      {R"({"version":1,"last":"","files":[{"name":"a"}]})", Code::kCorrupt}};
-  for (const auto& [text, code] : cases) {
-    const auto opened = source->open(text);
-    ASSERT_FALSE(opened.ok()) << text;
-    EXPECT_EQ(opened.error().code, code) << text;
+  const std::string head = R"({"version":1,"last":""})";
+  const std::vector<std::pair<Position, Code>> cases = {
+      {{{"", "x"}}, Code::kCorrupt},
+      {{{"", "{}"}}, Code::kCorrupt},
+      {{{"", R"({"version":2,"last":""})"}}, Code::kTooNew},
+      {{{"", head}, {"a", "1"}}, Code::kCorrupt},
+      {{{"", head}, {"a", "{}"}}, Code::kCorrupt},
+      {{{"a", R"({"size":1})"}}, Code::kCorrupt}};
+  for (const auto& [position, code] : cases) {
+    const auto opened = source->open(position);
+    ASSERT_FALSE(opened.ok()) << position.begin()->second;
+    EXPECT_EQ(opened.error().code, code) << position.begin()->second;
   }
 }
 
@@ -392,7 +393,7 @@ TEST(Files, SaysHowFarItHasRead) {
   World world;
   world.put("in/a.csv", "patient,sbp\n1,2\n3,4\n5");
   const auto source = world.open(World::request(kAppend));
-  EXPECT_EQ(source->describe(""), "no files yet");
+  EXPECT_EQ(source->describe({}), "no files yet");
   EXPECT_EQ(source->remaining_bytes(), 21u);
   const Told told = tell(*source);
   EXPECT_EQ(source->describe(told.positions.back()),

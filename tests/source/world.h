@@ -86,7 +86,7 @@ class World final {
             .key = {"patient"}};
   }
 
-  std::unique_ptr<Source> open(const SourceRequest& request, const std::string& position = {}) {
+  std::unique_ptr<Source> open(const SourceRequest& request, const Position& position = {}) {
     auto source = make_source(*io_, request);
     EXPECT_TRUE(source.ok()) << (source.ok() ? "" : source.error().message);
     if (!source.ok()) return nullptr;
@@ -102,12 +102,13 @@ class World final {
 // What a source gives until it has nothing more, and where it stands then.
 struct Told {
   Story story;
-  std::vector<std::string> positions;  // after each batch
+  std::vector<Position> positions;     // after each batch
   std::vector<std::size_t> lengths;    // of the story, after each batch
   std::optional<Error> error;
 };
 
-inline Told tell(Source& source, std::int64_t row_count_max = 10'000) {
+// `position`: where the source stood before.
+inline Told tell(Source& source, std::int64_t row_count_max = 10'000, Position position = {}) {
   Told told;
   for (int batch_count = 0; batch_count < 100'000; ++batch_count) {
     auto batch = source.next({.row_count_max = row_count_max});
@@ -121,7 +122,8 @@ inline Told tell(Source& source, std::int64_t row_count_max = 10'000) {
     EXPECT_TRUE(is_bounded) << "source-3";
     for (std::string& line : story_of(*batch.value()))
       told.story.push_back(std::move(line));
-    told.positions.push_back(batch.value()->position);
+    move_position(position, batch.value()->position_changes);
+    told.positions.push_back(position);
     told.lengths.push_back(told.story.size());
   }
   ADD_FAILURE() << "the source never ends";
