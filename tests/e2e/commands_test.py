@@ -294,7 +294,8 @@ def test_init_writes_a_configuration_that_works(tmp_path):
         for number in range(2):
             age = generator.randint(18, 90)
             dose = "NA" if generator.random() < 0.05 else f"{generator.random() * 10:.2f}".replace(".", ",")
-            lines.append(f"{patient};{number};{age};{generator.choice(['a', 'b'])};{dose};{age / 2:.1f}".replace(".", ","))
+            ward = generator.choice(["a", "b"])
+            lines.append(f"{patient};{number};{age};{ward};{dose};{age / 2:.1f}".replace(".", ","))
     with open(made.path("trial.csv"), "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
     report = made.json("init", "trial.csv")

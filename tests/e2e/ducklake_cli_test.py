@@ -67,7 +67,8 @@ def lake(tmp_path_factory):
     history.commit(history.insert(40, start=30_000))
     history.commit(history.delete(LINED + 60))
     place.json("revert", "-1", "--overwrite")
-    place.drop_text("_op,id,age,ward,weight,sbp,seen\nI,x,1,a,2,3,2026-01-01\nI,40001,50,a,70,120,2026-02-30\n", "bad.csv")
+    header = "_op,id,age,ward,weight,sbp,seen\n"
+    place.drop_text(header + "I,x,1,a,2,3,2026-01-01\nI,40001,50,a,70,120,2026-02-30\n", "bad.csv")
     place.json("sync")
     for _ in range(4):
         history.commit(history.small())
@@ -225,7 +226,8 @@ def test_a_span_of_snapshots_is_the_sum_of_its_changes(lake, duck, newest):
             (answer,) = duck.ask(lake.catalog, [
                 f"SELECT (SELECT count(*) FROM {new} ANTI JOIN {old} USING ({keys})), "
                 f"(SELECT count(*) FROM {old} ANTI JOIN {new} USING ({keys})), "
-                f"(SELECT count(*) FROM (SELECT * FROM {new} EXCEPT SELECT * FROM {old}) SEMI JOIN {old} USING ({keys}))"])
+                f"(SELECT count(*) FROM (SELECT * FROM {new} EXCEPT SELECT * FROM {old}) "
+                f"SEMI JOIN {old} USING ({keys}))"])
             assert counts.get(name, (0, 0, 0)) == tuple(int(cell) for cell in answer[0]), (name, first, last)
 
 

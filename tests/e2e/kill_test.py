@@ -134,7 +134,7 @@ def kill_after(place, delay, command):
 def finish(place, whole):
     """An undisturbed run ends with the state of the uninterrupted one."""
     place.json("sync")
-    check_state(place, whole["state"], whole["state"], "after the kills")
+    check_state(place, whole["state"], whole["state"], f"after the kills of seed {SEED}")
     check_versions(place)
 
 
