@@ -85,7 +85,8 @@ class Sorter final {
       const std::string word = value_text(decoded_.rows.value(*plan_.operation, row));
       const std::optional<Operation> known = operation_of_word(word);
       if (!known) return refuse_operation(row, line, word);
-      operation = *known;
+      // In an upserted file an insert is told again whenever the file is: it is no mistake there.
+      if (*known != Operation::kInsert) operation = *known;
     }
     for (const int column : plan_.key) {
       if (decoded_.rows.is_null(column, row)) return refuse_key(row, line, column);

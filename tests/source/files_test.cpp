@@ -371,6 +371,18 @@ TEST(Files, TheSchemaComesFromTheFirstFileWithoutTheOperation) {
   EXPECT_THAT(tell(*source).story, ElementsAre("I in/a.csv line 2: 1,2.5,x"));
 }
 
+TEST(Files, AnInsertOfAnUpsertedFileReplacesAndOneOfAnAppendedFileDoesNot) {
+  for (const auto& [mode, letter] : std::vector<std::pair<std::string, std::string>>{
+           {"append", "I"}, {"upsert", "U"}}) {
+    World world;
+    world.put("in/a.csv", "op,patient,sbp\nI,1,2\nU,3,4\n");
+    const auto source = world.open(
+        World::request("{type: files, path: in/*, operation: op, mode: " + mode + "}"));
+    EXPECT_THAT(tell(*source).story,
+                ElementsAre(letter + " in/a.csv line 2: 1,2", "U in/a.csv line 3: 3,4"));
+  }
+}
+
 TEST(Files, APositionThatIsNotOneIsRefused) {
   World world;
   const auto source = make_source(world.io(), World::request(kAppend)).value();

@@ -235,7 +235,6 @@ class History final {
       if (same) return;
       overrides_.erase(found);
     }
-    if (operation == 'I' && now.contains(key)) return;
     if (operation == 'D') {
       now.erase(key);
     } else {
