@@ -1,4 +1,5 @@
-// Precompiled once for all layers that use Arrow: parsing these again costs two to three seconds a file.
+// Precompiled once for all layers that use Arrow: parsing these again costs two to three seconds a
+// file.
 #pragma once
 #include <arrow/api.h>
 #include <fmt/format.h>

@@ -12,7 +12,7 @@
 namespace lockstep {
 
 // What kind of failure it is. Each has one line of prose, an exit code and an HTTP status in
-// error_codes.cpp.
+// result.cpp.
 enum class Code {
   kInvalid,      // the input or the configuration is wrong; the same call fails again
   kUsage,        // the command line is wrong
@@ -61,11 +61,11 @@ class [[nodiscard]] Result {
  public:
   using value_type = T;
 
-  Result(T value)
-      : state_(std::move(value)) {}  // NOLINT(google-explicit-constructor): return value;
+  // NOLINTNEXTLINE(google-explicit-constructor): so that `return value;` works
+  Result(T value) : state_(std::move(value)) {}
 
-  Result(Error error)
-      : state_(std::move(error)) {}  // NOLINT(google-explicit-constructor): return error;
+  // NOLINTNEXTLINE(google-explicit-constructor): so that `return error;` works
+  Result(Error error) : state_(std::move(error)) {}
 
   bool ok() const { return state_.index() == 0; }
 
@@ -116,7 +116,8 @@ class [[nodiscard]] Result<void> : public Result<Nothing> {
  public:
   Result() : Result<Nothing>(Nothing{}) {}
 
-  Result(Error error) : Result<Nothing>(std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  // NOLINTNEXTLINE(google-explicit-constructor): so that `return error;` works
+  Result(Error error) : Result<Nothing>(std::move(error)) {}
 
   Result with_context(std::string_view context) && {
     if (ok()) return {};

@@ -76,7 +76,8 @@ std::string render_sync(const View& view, const Json& report) {
   const std::string versions = versions_text(view, field(report, "versions"));
   std::string applied;
   for (const Json& item : field(report, "applied")) {
-    if (item.is_string()) applied += fmt::format("applied: {}\n", printable(item.get<std::string>()));
+    if (item.is_string())
+      applied += fmt::format("applied: {}\n", printable(item.get<std::string>()));
   }
   const bool nothing = changes == "no rows changed" && rejected == 0 && versions.empty();
   std::string text = nothing ? (applied.empty() ? "nothing new" : "no new rows") : changes;

@@ -89,7 +89,7 @@ struct CommitRequest {
       changes;  // none, and nothing created or dropped: a commit without a snapshot
   std::map<std::string, PositionParts> positions;  // by source; parts that are not here stay
   std::vector<std::string> forget_positions;       // sources, before `positions`
-  std::vector<DefinitionRecord> definitions;     // known ones are ignored
+  std::vector<DefinitionRecord> definitions;       // known ones are ignored
   std::vector<ModelVersionRecord> versions;
   std::vector<AliasEvent> aliases;             // id and time are filled in
   std::vector<ModelStateRecord> model_states;  // replace the older
@@ -161,7 +161,7 @@ class Hub {
   virtual Result<std::string> hub_id() = 0;  // a UUID; never changes
   virtual Result<std::string>
   fingerprint_key() = 0;  // 32 random bytes of this hub's lineage, for KeyedHash
-  virtual Result<std::map<std::string, PositionParts>> positions() = 0;  // by source
+  virtual Result<std::map<std::string, PositionParts>> positions() = 0;              // by source
   virtual Result<std::vector<CommitRecord>> commits(std::int64_t newest_count) = 0;  // newest first
   virtual Result<std::optional<CommitRecord>> commit_of_snapshot(SnapshotId snapshot) = 0;
   virtual Result<std::optional<DefinitionRecord>> definition(const std::string& sha256) = 0;

@@ -80,7 +80,7 @@ class RecordStore final {
   Result<std::optional<CommitRecord>> newest_commit();
   Result<std::vector<CommitRecord>> commits(std::int64_t newest_count);  // newest first
   Result<std::optional<CommitRecord>> commit_of_snapshot(SnapshotId snapshot);
-  Result<void> put_position(const PositionRecord& record);  // write; replaces, or takes away
+  Result<void> put_position(const PositionRecord& record);   // write; replaces, or takes away
   Result<void> forget_positions(const std::string& source);  // write
   Result<std::map<std::string, PositionParts>> positions();
 

@@ -149,16 +149,17 @@ Json parse_or_text(const std::string& text) {
 }  // namespace
 
 std::string spec_json(const ModelSpec& spec, const std::string& steps_json) {
-  const Json json = {{"features", spec.features},
-                     {"targets", spec.targets},
-                     {"split", spec.split_column},
-                     {"key", spec.key},
-                     {"expand", parse_or_text(spec.expand.json())},
-                     {"learner", parse_or_text(spec.learner.json())},
-                     {"outside", spec.reject_outside ? "reject" : "clip"},
-                     {"per_target", spec.per_target},
-                     // As text: the order of a step's columns has a meaning, and objects are sorted here.
-                     {"steps", steps_json}};
+  const Json json = {
+      {"features", spec.features},
+      {"targets", spec.targets},
+      {"split", spec.split_column},
+      {"key", spec.key},
+      {"expand", parse_or_text(spec.expand.json())},
+      {"learner", parse_or_text(spec.learner.json())},
+      {"outside", spec.reject_outside ? "reject" : "clip"},
+      {"per_target", spec.per_target},
+      // As text: the order of a step's columns has a meaning, and objects are sorted here.
+      {"steps", steps_json}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

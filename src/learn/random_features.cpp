@@ -54,7 +54,8 @@ void RandomFeatures::compute(std::span<const double> row, std::span<double> out)
     for (std::size_t k = 0; k < features; ++k)
       sum[k] += row[i] * w[k];
   }
-  for (double& value : out) value = std::clamp(value, -kArgumentMax, kArgumentMax);
+  for (double& value : out)
+    value = std::clamp(value, -kArgumentMax, kArgumentMax);
   exact_cos_many(out.data(), out.data(), out.size());
 }
 

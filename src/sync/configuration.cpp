@@ -1,13 +1,13 @@
 #include "sync/configuration.h"
 
-#include <algorithm>
-#include <array>
-
-#include <fmt/format.h>
-
 #include "learn/learn.h"
 #include "source/source.h"
 #include "sync/configuration_values.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
 
 namespace lockstep {
 namespace {
@@ -18,54 +18,87 @@ constexpr std::uint64_t kConfigurationBytesMax = 4 << 20;
 
 constexpr std::array kTopSettings = {
     Setting{.name = "hub", .type = kNode, .text = "Where the data and the models are kept."},
-    Setting{.name = "sources", .type = kNode, .text = "Where changes come from, by name.", .required = true},
+    Setting{.name = "sources",
+            .type = kNode,
+            .text = "Where changes come from, by name.",
+            .required = true},
     Setting{.name = "datasets", .type = kNode, .text = "Keyed tables, by name.", .required = true},
     Setting{.name = "models", .type = kNode, .text = "Learners over a dataset, by name."},
 };
 
 constexpr std::array kHubSettings = {
-    Setting{.name = "catalog", .fallback = "sqlite:hub/catalog.sqlite",
+    Setting{.name = "catalog",
+            .fallback = "sqlite:hub/catalog.sqlite",
             .text = "The SQL catalog: sqlite: and a path from the configuration's folder."},
     Setting{.name = "data", .fallback = "hub/data", .text = "The folder of the Parquet files."},
-    Setting{.name = "commit_rows_max", .type = kInteger, .fallback = "100000",
-            .text = "A file is read in commits of at most so many rows.", .min = 1, .max = 10e6},
+    Setting{.name = "commit_rows_max",
+            .type = kInteger,
+            .fallback = "100000",
+            .text = "A file is read in commits of at most so many rows.",
+            .min = 1,
+            .max = 10e6},
 };
 
 constexpr std::array kDatasetSettings = {
     Setting{.name = "from", .type = kTexts, .text = "The sources that feed it.", .required = true},
-    Setting{.name = "key", .type = kTexts,
-            .text = "The columns that name a row. Without it a row is named by its file and number."},
-    Setting{.name = "columns", .type = kNode,
-            .text = "Columns and their types (bool int float text date timestamp). Without it they are inferred from "
+    Setting{
+        .name = "key",
+        .type = kTexts,
+        .text = "The columns that name a row. Without it a row is named by its file and number."},
+    Setting{.name = "columns",
+            .type = kNode,
+            .text = "Columns and their types (bool int float text date timestamp). Without it they "
+                    "are inferred from "
                     "the first file and then kept."},
-    Setting{.name = "latest", .text = "Where several sources have a key, the row with the greatest value of this "
-                                      "column counts; without it, the one that was committed last."},
+    Setting{.name = "latest",
+            .text = "Where several sources have a key, the row with the greatest value of this "
+                    "column counts; without it, the one that was committed last."},
     Setting{.name = "clean", .type = kNode, .text = "Steps from raw to clean, in order."},
     Setting{.name = "train", .type = kNode, .text = "Steps from clean to train, in order."},
 };
 
 constexpr std::array kModelSettings = {
     Setting{.name = "dataset", .text = "The dataset that it learns from.", .required = true},
-    Setting{.name = "calibrate_after", .type = kNode, .fallback = "1000 rows",
-            .text = "Rows of train before the first fit; until then the model is warming. It is calibrated once more "
+    Setting{.name = "calibrate_after",
+            .type = kNode,
+            .fallback = "1000 rows",
+            .text = "Rows of train before the first fit; until then the model is warming. It is "
+                    "calibrated once more "
                     "at ten times as many."},
-    Setting{.name = "trigger", .type = kNode, .fallback = "every commit",
+    Setting{.name = "trigger",
+            .type = kNode,
+            .fallback = "every commit",
             .text = "When a version is made: every commit, {changes: N} or {every: 10m}."},
-    Setting{.name = "gate", .type = kNode, .text = "What a version must meet before the champion moves to it; off: nothing."},
+    Setting{.name = "gate",
+            .type = kNode,
+            .text = "What a version must meet before the champion moves to it; off: nothing."},
 };
 
 constexpr std::array kTriggerSettings = {
-    Setting{.name = "changes", .type = kInteger, .text = "After so many changed rows.", .min = 1, .max = 1e12},
+    Setting{.name = "changes",
+            .type = kInteger,
+            .text = "After so many changed rows.",
+            .min = 1,
+            .max = 1e12},
     Setting{.name = "every", .type = kDuration, .text = "After so long, if anything changed."},
 };
 
 constexpr std::array kGateSettings = {
-    Setting{.name = "batch_error", .type = kNode, .fallback = "2x",
+    Setting{.name = "batch_error",
+            .type = kNode,
+            .fallback = "2x",
             .text = "The champion's mean absolute error on the incoming rows, over its usual one."},
-    Setting{.name = "batch_rows_min", .type = kInteger, .fallback = "20",
-            .text = "Smaller batches are judged together with those before them.", .min = 1, .max = 1e6},
-    Setting{.name = "at_most_worse", .type = kNode, .fallback = "2%",
-            .text = "Test RMSE over the champion's, and over that of the last calibration, on the test rows from "
+    Setting{.name = "batch_rows_min",
+            .type = kInteger,
+            .fallback = "20",
+            .text = "Smaller batches are judged together with those before them.",
+            .min = 1,
+            .max = 1e6},
+    Setting{.name = "at_most_worse",
+            .type = kNode,
+            .fallback = "2%",
+            .text = "Test RMSE over the champion's, and over that of the last calibration, on the "
+                    "test rows from "
                     "before the batch."},
 };
 
@@ -73,16 +106,19 @@ Result<const Node*> named_map(const Settings& top, std::string_view name) {
   const Node* node = top.given(name);
   if (node == nullptr) return node;
   if (!node->is_map()) {
-    return invalid_at(node->mark, fmt::format("'{}' is not a map of names", name),
+    return invalid_at(node->mark,
+                      fmt::format("'{}' is not a map of names", name),
                       fmt::format("write\n{}:\n  some_name: {{...}}", name));
   }
   for (const auto& [field, value] : node->fields) {
     const bool plain = !field.empty() && field.size() <= 63 &&
                        std::all_of(field.begin(), field.end(), [](unsigned char c) {
-                         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+                         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                (c >= '0' && c <= '9') || c == '_';
                        });
     if (!plain) {
-      return invalid_at(value.mark, fmt::format("'{}' cannot be a name in {}", field, name),
+      return invalid_at(value.mark,
+                        fmt::format("'{}' cannot be a name in {}", field, name),
                         "use letters, digits and _, at most 63");
     }
   }
@@ -98,7 +134,8 @@ Result<HubConfiguration> parse_hub(const Node& node, const std::string& director
   HubConfiguration hub;
   const std::string catalog = settings.text("catalog");
   if (!catalog.starts_with("sqlite:") || catalog.size() == 7) {
-    return invalid_at(settings.mark(), fmt::format("catalog '{}' is not one that Lockstep opens", catalog),
+    return invalid_at(settings.mark(),
+                      fmt::format("catalog '{}' is not one that Lockstep opens", catalog),
                       "write sqlite:hub/catalog.sqlite");
   }
   hub.catalog = "sqlite:" + absolute_in(directory, catalog.substr(7));
@@ -108,34 +145,43 @@ Result<HubConfiguration> parse_hub(const Node& node, const std::string& director
 }
 
 Result<SourceConfiguration> parse_source(const std::string& name, const Node& node) {
-  SourceConfiguration source{.name = name, .type = {}, .settings = node, .max_delete = 0.2, .mark = node.mark};
+  SourceConfiguration source{
+      .name = name, .type = {}, .settings = node, .max_delete = 0.2, .mark = node.mark};
   const Node* type = node.find("type");
   if (type == nullptr) {
     return invalid_at(node.mark, fmt::format("source '{}' has no type", name), "write type: files");
   }
   source.type = TRY(type->text("type"));
   std::vector<std::string> known;
-  for (const SourceInfo& info : source_types()) known.emplace_back(info.type);
-  const auto info = std::find_if(source_types().begin(), source_types().end(),
-                                 [&](const SourceInfo& candidate) { return candidate.type == source.type; });
+  for (const SourceInfo& info : source_types())
+    known.emplace_back(info.type);
+  const auto info =
+      std::find_if(source_types().begin(), source_types().end(), [&](const SourceInfo& candidate) {
+        return candidate.type == source.type;
+      });
   if (info == source_types().end()) {
     const std::optional<std::string> near = nearest(source.type, known);
-    return invalid_at(type->mark, fmt::format("source '{}' has the unknown type '{}'", name, source.type),
-                      near ? fmt::format("did you mean {}?", *near) : fmt::format("types: {}", fmt::join(known, ", ")));
+    return invalid_at(type->mark,
+                      fmt::format("source '{}' has the unknown type '{}'", name, source.type),
+                      near ? fmt::format("did you mean {}?", *near)
+                           : fmt::format("types: {}", fmt::join(known, ", ")));
   }
   TRY(Settings::parse(node, info->settings, fmt::format("source '{}'", name)));
-  if (const Node* share = node.find("max_delete")) source.max_delete = TRY(share_of(*share, "max_delete"));
+  if (const Node* share = node.find("max_delete"))
+    source.max_delete = TRY(share_of(*share, "max_delete"));
   return source;
 }
 
 Result<Schema> parse_columns(const Node* node, const std::string& dataset) {
   if (node == nullptr) return Schema();
   if (!node->is_map()) {
-    return invalid_at(node->mark, fmt::format("columns of dataset '{}' are not a map", dataset),
+    return invalid_at(node->mark,
+                      fmt::format("columns of dataset '{}' are not a map", dataset),
                       "write columns: {age: int, weight: float}");
   }
   std::vector<std::string> types;
-  for (const Type type : {Type::kBool, Type::kInt, Type::kFloat, Type::kText, Type::kDate, Type::kTimestamp}) {
+  for (const Type type :
+       {Type::kBool, Type::kInt, Type::kFloat, Type::kText, Type::kDate, Type::kTimestamp}) {
     types.emplace_back(type_name(type));
   }
   std::vector<Field> fields;
@@ -144,8 +190,10 @@ Result<Schema> parse_columns(const Node* node, const std::string& dataset) {
     const std::optional<Type> type = type_of_name(text);
     if (!type) {
       const std::optional<std::string> near = nearest(text, types);
-      return invalid_at(value.mark, fmt::format("column '{}' has the unknown type '{}'", name, text),
-                        near ? fmt::format("did you mean {}?", *near) : fmt::format("types: {}", fmt::join(types, ", ")));
+      return invalid_at(value.mark,
+                        fmt::format("column '{}' has the unknown type '{}'", name, text),
+                        near ? fmt::format("did you mean {}?", *near)
+                             : fmt::format("types: {}", fmt::join(types, ", ")));
     }
     fields.push_back({name, *type});
   }
@@ -155,7 +203,8 @@ Result<Schema> parse_columns(const Node* node, const std::string& dataset) {
   }
   for (const char* own : {"_source", "_sequence", "_source_time", "_origin"}) {
     if (!schema.index_of(own)) continue;
-    return invalid_at(node->mark, fmt::format("column '{}' has the name of a column that raw adds", own),
+    return invalid_at(node->mark,
+                      fmt::format("column '{}' has the name of a column that raw adds", own),
                       "leave it out, or rename it in the source");
   }
   return schema;
@@ -172,7 +221,8 @@ Schema with_made_key(const Schema& columns) {
 }
 
 Result<DatasetConfiguration> parse_dataset(const std::string& name, const Node& node) {
-  const Settings settings = TRY(Settings::parse(node, kDatasetSettings, fmt::format("dataset '{}'", name)));
+  const Settings settings =
+      TRY(Settings::parse(node, kDatasetSettings, fmt::format("dataset '{}'", name)));
   DatasetConfiguration dataset;
   dataset.name = name;
   dataset.from = settings.texts("from");
@@ -187,7 +237,9 @@ Result<DatasetConfiguration> parse_dataset(const std::string& name, const Node& 
     std::vector<std::string> used = dataset.key;
     if (!dataset.latest.empty()) used.push_back(dataset.latest);
     if (Result<std::vector<int>> found = dataset.columns.require_all(used); !found.ok()) {
-      return invalid_at(node.mark, fmt::format("dataset '{}': {}", name, found.error().message), found.error().hint);
+      return invalid_at(node.mark,
+                        fmt::format("dataset '{}': {}", name, found.error().message),
+                        found.error().hint);
     }
   }
   return dataset;
@@ -196,15 +248,18 @@ Result<DatasetConfiguration> parse_dataset(const std::string& name, const Node& 
 Result<TriggerConfiguration> parse_trigger(const Node& node) {
   if (node.is_scalar()) {
     if (node.scalar == "every commit") return TriggerConfiguration{};
-    return invalid_at(node.mark, fmt::format("trigger '{}' is unknown", node.scalar),
+    return invalid_at(node.mark,
+                      fmt::format("trigger '{}' is unknown", node.scalar),
                       "write every commit, {changes: 1000} or {every: 10m}");
   }
   const Settings settings = TRY(Settings::parse(node, kTriggerSettings, "trigger"));
   TriggerConfiguration trigger;
   if (settings.has("changes") == settings.has("every")) {
-    return invalid_at(node.mark, "a trigger has changes or every, one of them", "write {changes: 1000}");
+    return invalid_at(
+        node.mark, "a trigger has changes or every, one of them", "write {changes: 1000}");
   }
-  trigger.kind = settings.has("changes") ? TriggerConfiguration::Kind::kChanges : TriggerConfiguration::Kind::kInterval;
+  trigger.kind = settings.has("changes") ? TriggerConfiguration::Kind::kChanges
+                                         : TriggerConfiguration::Kind::kInterval;
   if (settings.has("changes")) trigger.changes = settings.integer("changes");
   if (settings.has("every")) trigger.interval_us = settings.duration_us("every");
   return trigger;
@@ -239,8 +294,9 @@ Result<ModelConfiguration> parse_model(const std::string& name, const Node& node
   model.mark = node.mark;
   model.learn = node;
   std::erase_if(model.learn.fields, [](const auto& field) {
-    return std::any_of(kModelSettings.begin(), kModelSettings.end(),
-                       [&](const Setting& setting) { return setting.name == field.first; });
+    return std::any_of(kModelSettings.begin(), kModelSettings.end(), [&](const Setting& setting) {
+      return setting.name == field.first;
+    });
   });
   model.calibrate_after_rows = TRY(rows_of(settings.node("calibrate_after"), "calibrate_after"));
   model.trigger = TRY(parse_trigger(settings.node("trigger")));
@@ -250,17 +306,24 @@ Result<ModelConfiguration> parse_model(const std::string& name, const Node& node
 
 template <typename Item>
 const Item* by_name(const std::vector<Item>& items, std::string_view name) {
-  const auto found = std::find_if(items.begin(), items.end(), [&](const Item& item) { return item.name == name; });
+  const auto found =
+      std::find_if(items.begin(), items.end(), [&](const Item& item) { return item.name == name; });
   return found == items.end() ? nullptr : &*found;
 }
 
 template <typename Item>
-Error unknown_name(const Mark& mark, const std::string& what, const std::string& name, const std::vector<Item>& items) {
+Error unknown_name(const Mark& mark,
+                   const std::string& what,
+                   const std::string& name,
+                   const std::vector<Item>& items) {
   std::vector<std::string> names;
-  for (const Item& item : items) names.push_back(item.name);
+  for (const Item& item : items)
+    names.push_back(item.name);
   const std::optional<std::string> near = nearest(name, names);
-  return invalid_at(mark, fmt::format("{} '{}' does not exist", what, name),
-                    near ? fmt::format("did you mean {}?", *near) : fmt::format("there are: {}", fmt::join(names, ", ")));
+  return invalid_at(mark,
+                    fmt::format("{} '{}' does not exist", what, name),
+                    near ? fmt::format("did you mean {}?", *near)
+                         : fmt::format("there are: {}", fmt::join(names, ", ")));
 }
 
 Result<void> check_references(const Configuration& configuration) {
@@ -277,7 +340,8 @@ Result<void> check_references(const Configuration& configuration) {
       fed += static_cast<int>(std::count(dataset.from.begin(), dataset.from.end(), source.name));
     }
     if (fed != 1) {
-      return invalid_at(source.mark, fmt::format("source '{}' feeds {} datasets, not one", source.name, fed),
+      return invalid_at(source.mark,
+                        fmt::format("source '{}' feeds {} datasets, not one", source.name, fed),
                         fmt::format("name it once, in a dataset's from: [{}]", source.name));
     }
   }
@@ -291,24 +355,33 @@ Result<void> check_references(const Configuration& configuration) {
 
 Result<void> parse_sections(const Settings& top, Configuration& configuration) {
   if (const Node* sources = TRY(named_map(top, "sources"))) {
-    for (const auto& [name, node] : sources->fields) configuration.sources.push_back(TRY(parse_source(name, node)));
+    for (const auto& [name, node] : sources->fields)
+      configuration.sources.push_back(TRY(parse_source(name, node)));
   }
   if (const Node* datasets = TRY(named_map(top, "datasets"))) {
-    for (const auto& [name, node] : datasets->fields) configuration.datasets.push_back(TRY(parse_dataset(name, node)));
+    for (const auto& [name, node] : datasets->fields)
+      configuration.datasets.push_back(TRY(parse_dataset(name, node)));
   }
   if (const Node* models = TRY(named_map(top, "models"))) {
-    for (const auto& [name, node] : models->fields) configuration.models.push_back(TRY(parse_model(name, node)));
+    for (const auto& [name, node] : models->fields)
+      configuration.models.push_back(TRY(parse_model(name, node)));
   }
   return check_references(configuration);
 }
 
 }  // namespace
 
-const SourceConfiguration* Configuration::source(std::string_view name) const { return by_name(sources, name); }
+const SourceConfiguration* Configuration::source(std::string_view name) const {
+  return by_name(sources, name);
+}
 
-const DatasetConfiguration* Configuration::dataset(std::string_view name) const { return by_name(datasets, name); }
+const DatasetConfiguration* Configuration::dataset(std::string_view name) const {
+  return by_name(datasets, name);
+}
 
-const ModelConfiguration* Configuration::model(std::string_view name) const { return by_name(models, name); }
+const ModelConfiguration* Configuration::model(std::string_view name) const {
+  return by_name(models, name);
+}
 
 Result<Configuration> parse_configuration(Io& io, std::string_view text, const std::string& path) {
   const Node written = TRY(parse_yaml(text, file_name(path)));
@@ -333,7 +406,8 @@ Result<Configuration> parse_configuration(Io& io, std::string_view text, const s
 Result<Configuration> load_configuration(Io& io, const std::string& path) {
   Result<std::string> text = read_file(io, path, kConfigurationBytesMax);
   if (!text.ok() && text.error().code == Code::kNotFound) {
-    return make_error(Code::kNotFound, fmt::format("there is no {}", path),
+    return make_error(Code::kNotFound,
+                      fmt::format("there is no {}", path),
                       "lockstep init DATA.csv writes one, or name yours with --config");
   }
   if (!text.ok()) return std::move(text).error();
@@ -346,13 +420,15 @@ std::vector<SettingsSection> settings_sections() {
       {"top", "The whole file.", kTopSettings},
       {"hub", "Where everything is kept.", kHubSettings},
   };
-  for (const SourceInfo& info : source_types()) sections.push_back({info.type, info.text, info.settings});
+  for (const SourceInfo& info : source_types())
+    sections.push_back({info.type, info.text, info.settings});
   sections.push_back({"dataset", "A keyed table with its cleaning.", kDatasetSettings});
   sections.push_back({"model", "A learner over a dataset.", models});
   sections.push_back({"trigger", "When a version is made.", kTriggerSettings});
   sections.push_back({"gate", "What a version must meet.", kGateSettings});
   sections.push_back({"learner", "The algorithm.", learner_settings()});
-  for (const ExpansionInfo& info : expansions()) sections.push_back({info.name, info.text, info.settings});
+  for (const ExpansionInfo& info : expansions())
+    sections.push_back({info.name, info.text, info.settings});
   return sections;
 }
 

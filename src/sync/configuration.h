@@ -1,17 +1,17 @@
 // lockstep.yaml as values: what the hub, the sources, the datasets and the models are.
 #pragma once
 
+#include "base/config.h"
+#include "base/io.h"
+#include "base/result.h"
+#include "table/types.h"
+
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/config.h"
-#include "base/io.h"
-#include "base/result.h"
-#include "table/types.h"
 
 namespace lockstep {
 
@@ -34,7 +34,7 @@ struct DatasetConfiguration {
   std::vector<std::string> from;  // names of sources
   std::vector<std::string> key;   // empty: file and row number
   Schema columns;                 // declared; empty: inferred once, then pinned in the hub
-  std::string latest;             // column that picks the winner among sources; empty: the newest commit
+  std::string latest;  // column that picks the winner among sources; empty: the newest commit
   Node clean;
   Node train;
   Mark mark;
@@ -49,9 +49,9 @@ struct TriggerConfiguration {
 
 struct GateConfiguration {
   bool enabled = true;
-  double batch_error = 2.0;      // the champion's error on the batch, over its rolling error
+  double batch_error = 2.0;  // the champion's error on the batch, over its rolling error
   std::int64_t batch_rows_min = 20;
-  double at_most_worse = 0.02;   // test RMSE over the champion's, and over the reference's
+  double at_most_worse = 0.02;  // test RMSE over the champion's, and over the reference's
 };
 
 struct ModelConfiguration {
@@ -68,7 +68,8 @@ struct ModelConfiguration {
 struct Configuration {
   std::string path;       // of lockstep.yaml
   std::string directory;  // absolute; relative paths are from here
-  std::string json;       // canonical, as written: ${NAME} stays, so no secret is in it. What the hub stores
+  std::string
+      json;  // canonical, as written: ${NAME} stays, so no secret is in it. What the hub stores
   HubConfiguration hub;
   std::vector<SourceConfiguration> sources;
   std::vector<DatasetConfiguration> datasets;
@@ -79,8 +80,10 @@ struct Configuration {
   const ModelConfiguration* model(std::string_view name) const;
 };
 
-// Reads and checks everything that can be known without the hub and the data. ${NAME} is taken from the environment;
-// ${file:PATH} is the content of a file. Every mistake names file, line, column, and what to write instead.
+// Reads and checks everything that can be known without the hub and the data. ${NAME} is taken from
+// the environment;
+// ${file:PATH} is the content of a file. Every mistake names file, line, column, and what to write
+// instead.
 Result<Configuration> load_configuration(Io& io, const std::string& path);
 Result<Configuration> parse_configuration(Io& io, std::string_view text, const std::string& path);
 

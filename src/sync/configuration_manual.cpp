@@ -1,10 +1,10 @@
 // The manual and the JSON schema of lockstep.yaml, from the one table of settings.
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
 #include "learn/learn.h"
 #include "prepare/prepare.h"
 #include "sync/configuration.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace lockstep {
 namespace {
@@ -70,15 +70,20 @@ nlohmann::ordered_json object_schema(std::span<const Setting> settings) {
 }
 
 void add_section(std::string& out, const SettingsSection& section) {
-  out += fmt::format("\n## {}\n\n{}\n\n| setting | type | default | meaning |\n|---|---|---|---|\n", section.name,
+  out += fmt::format("\n## {}\n\n{}\n\n| setting | type | default | meaning |\n|---|---|---|---|\n",
+                     section.name,
                      section.text);
   for (const Setting& setting : section.settings) {
-    const std::string type =
-        setting.type == Setting::Type::kChoice ? std::string(setting.choices) : std::string(type_text(setting.type));
+    const std::string type = setting.type == Setting::Type::kChoice
+                                 ? std::string(setting.choices)
+                                 : std::string(type_text(setting.type));
     std::string escaped;
-    for (const char c : type) escaped += c == '|' ? std::string("\\|") : std::string(1, c);
-    out += fmt::format("| `{}` | {} | {} | {} |\n", setting.name, escaped,
-                       setting.required          ? "required"
+    for (const char c : type)
+      escaped += c == '|' ? std::string("\\|") : std::string(1, c);
+    out += fmt::format("| `{}` | {} | {} | {} |\n",
+                       setting.name,
+                       escaped,
+                       setting.required           ? "required"
                        : setting.fallback.empty() ? ""
                                                   : fmt::format("`{}`", setting.fallback),
                        setting.text);
@@ -89,13 +94,19 @@ void add_section(std::string& out, const SettingsSection& section) {
 
 std::string configuration_manual() {
   std::string out =
-      "# lockstep.yaml\n\nMade by `lockstep manual configuration` from the table of settings that the parser itself "
-      "uses.\n\n`${NAME}` is taken from the environment, `${file:PATH}` from a file; neither is ever stored.\n";
-  for (const SettingsSection& section : settings_sections()) add_section(out, section);
-  out += "\n## Steps\n\nOf `clean` and `train`, in the order in which they are written.\n\n| step | meaning | example |\n|---|---|---|\n";
+      "# lockstep.yaml\n\nMade by `lockstep manual configuration` from the table of settings that "
+      "the parser itself "
+      "uses.\n\n`${NAME}` is taken from the environment, `${file:PATH}` from a file; neither is "
+      "ever stored.\n";
+  for (const SettingsSection& section : settings_sections())
+    add_section(out, section);
+  out +=
+      "\n## Steps\n\nOf `clean` and `train`, in the order in which they are written.\n\n| step | "
+      "meaning | example |\n|---|---|---|\n";
   for (const StepInfo& step : steps()) {
     std::string example;
-    for (const char c : step.example) example += c == '|' ? std::string("\\|") : std::string(1, c);
+    for (const char c : step.example)
+      example += c == '|' ? std::string("\\|") : std::string(1, c);
     out += fmt::format("| `{}` | {} | `{}` |\n", step.name, step.text, example);
   }
   return out;
@@ -110,11 +121,15 @@ std::string configuration_json_schema() {
     definitions[std::string(section.name)] = object_schema(section.settings);
   }
   const nlohmann::ordered_json top = definitions["top"];
-  for (const auto& [name, value] : top.items()) out[name] = value;
+  for (const auto& [name, value] : top.items())
+    out[name] = value;
   out["properties"]["hub"] = {{"$ref", "#/$defs/hub"}};
-  out["properties"]["sources"] = {{"type", "object"}, {"additionalProperties", {{"$ref", "#/$defs/files"}}}};
-  out["properties"]["datasets"] = {{"type", "object"}, {"additionalProperties", {{"$ref", "#/$defs/dataset"}}}};
-  out["properties"]["models"] = {{"type", "object"}, {"additionalProperties", {{"$ref", "#/$defs/model"}}}};
+  out["properties"]["sources"] = {{"type", "object"},
+                                  {"additionalProperties", {{"$ref", "#/$defs/files"}}}};
+  out["properties"]["datasets"] = {{"type", "object"},
+                                   {"additionalProperties", {{"$ref", "#/$defs/dataset"}}}};
+  out["properties"]["models"] = {{"type", "object"},
+                                 {"additionalProperties", {{"$ref", "#/$defs/model"}}}};
   definitions.erase("top");
   out["$defs"] = definitions;
   return out.dump(2) + "\n";

@@ -1,10 +1,10 @@
 #include "sync/configuration_values.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
 #include <string_view>
-
-#include <fmt/format.h>
 
 namespace lockstep {
 namespace {
@@ -12,13 +12,18 @@ namespace {
 constexpr std::uint64_t kSecretBytesMax = 64 * 1024;
 
 std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ')
+    text.remove_suffix(1);
+  while (!text.empty() && text.front() == ' ')
+    text.remove_prefix(1);
   return text;
 }
 
 // The number in front of `unit`, or alone. false: it is neither.
-bool number_with_unit(std::string_view text, std::string_view unit, double& number, bool& had_unit) {
+bool number_with_unit(std::string_view text,
+                      std::string_view unit,
+                      double& number,
+                      bool& had_unit) {
   text = trimmed(text);
   had_unit = text.ends_with(unit);
   if (had_unit) text = trimmed(text.substr(0, text.size() - unit.size()));
@@ -29,7 +34,8 @@ bool number_with_unit(std::string_view text, std::string_view unit, double& numb
 Result<std::string> secret_of(Io& io, const std::string& path, const std::string& directory) {
   const std::string whole = path.starts_with('/') ? path : join_path(directory, path);
   std::string text = TRY(read_file(io, whole, kSecretBytesMax));
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
+    text.pop_back();
   return text;
 }
 
@@ -41,7 +47,8 @@ Result<std::string> filled(Io& io, const Node& node, const std::string& director
     if (open == std::string_view::npos) return out.append(rest);
     const std::size_t close = rest.find('}', open);
     if (close == std::string_view::npos) {
-      return invalid_at(node.mark, fmt::format("'{}' opens ${{ and does not close it", node.scalar),
+      return invalid_at(node.mark,
+                        fmt::format("'{}' opens ${{ and does not close it", node.scalar),
                         "write ${NAME}, or ${file:PATH}");
     }
     out.append(rest.substr(0, open));
@@ -69,11 +76,13 @@ Result<double> share_of(const Node& node, const std::string& what) {
   double number = 0;
   bool percent = false;
   if (!node.is_scalar() || !number_with_unit(node.scalar, "%", number, percent)) {
-    return invalid_at(node.mark, fmt::format("{} is '{}', not a share", what, node.scalar), "write 20% or 0.2");
+    return invalid_at(
+        node.mark, fmt::format("{} is '{}', not a share", what, node.scalar), "write 20% or 0.2");
   }
   if (percent) number /= 100;
   if (!(number >= 0 && number <= 1)) {
-    return invalid_at(node.mark, fmt::format("{} is {}, outside 0% to 100%", what, node.scalar),
+    return invalid_at(node.mark,
+                      fmt::format("{} is {}, outside 0% to 100%", what, node.scalar),
                       "write 20% or 0.2");
   }
   return number;
@@ -82,7 +91,8 @@ Result<double> share_of(const Node& node, const std::string& what) {
 Result<double> factor_of(const Node& node, const std::string& what) {
   double number = 0;
   bool times = false;
-  if (!node.is_scalar() || !number_with_unit(node.scalar, "x", number, times) || !(number > 1) || std::isinf(number)) {
+  if (!node.is_scalar() || !number_with_unit(node.scalar, "x", number, times) || !(number > 1) ||
+      std::isinf(number)) {
     return invalid_at(
         node.mark, fmt::format("{} is '{}', not a factor above 1", what, node.scalar), "write 2x");
   }
@@ -94,8 +104,9 @@ Result<std::int64_t> rows_of(const Node& node, const std::string& what) {
   bool rows = false;
   const bool read = node.is_scalar() && number_with_unit(node.scalar, "rows", number, rows);
   if (!read || !(number >= 1 && number <= 1e12) || number != std::floor(number)) {
-    return invalid_at(
-        node.mark, fmt::format("{} is '{}', not a number of rows", what, node.scalar), "write 1000 rows");
+    return invalid_at(node.mark,
+                      fmt::format("{} is '{}', not a number of rows", what, node.scalar),
+                      "write 1000 rows");
   }
   return static_cast<std::int64_t>(number);
 }
@@ -105,8 +116,10 @@ Result<Node> fill_in(Io& io, const Node& node, const std::string& directory) {
   if (node.is_scalar() && node.scalar.find("${") != std::string::npos) {
     out.scalar = TRY(filled(io, node, directory));
   }
-  for (Node& item : out.items) item = TRY(fill_in(io, item, directory));
-  for (auto& [name, field] : out.fields) field = TRY(fill_in(io, field, directory));
+  for (Node& item : out.items)
+    item = TRY(fill_in(io, item, directory));
+  for (auto& [name, field] : out.fields)
+    field = TRY(fill_in(io, field, directory));
   return out;
 }
 

@@ -1,13 +1,13 @@
-// `lockstep run`: sync, wait, sync again; and commands from the hub's socket in between. One thread: a command and a
-// commit never meet.
-#include <algorithm>
-#include <array>
-#include <charconv>
+// `lockstep run`: sync, wait, sync again; and commands from the hub's socket in between. One
+// thread: a command and a commit never meet.
+#include "sync/sync.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "sync/sync.h"
+#include <algorithm>
+#include <array>
+#include <charconv>
 
 namespace lockstep {
 namespace {
@@ -46,7 +46,9 @@ Result<void> write_line(Connection& connection, const Json& message) {
 }
 
 Json error_json(const Error& error) {
-  return {{"error", {{"code", code_info(error.code).name}, {"message", error.message}, {"hint", error.hint}}}};
+  return {
+      {"error",
+       {{"code", code_info(error.code).name}, {"message", error.message}, {"hint", error.hint}}}};
 }
 
 Error error_of(const Json& json) {
@@ -65,9 +67,11 @@ Result<void> answer(Connection& connection, Engine& engine) {
   const std::string line = TRY(read_line(connection, kRequestUs));
   if (line.empty()) return {};  // somebody looked whether a daemon is here
   const Json command = Json::parse(line, nullptr, false);
-  if (command.is_discarded()) return write_line(connection, error_json(invalid("the command is no JSON")));
+  if (command.is_discarded())
+    return write_line(connection, error_json(invalid("the command is no JSON")));
   Result<Json> result = engine.execute(command);
-  return write_line(connection, result.ok() ? Json{{"result", result.value()}} : error_json(result.error()));
+  return write_line(connection,
+                    result.ok() ? Json{{"result", result.value()}} : error_json(result.error()));
 }
 
 void log_sync(Log& log, const Json& report) {
@@ -76,11 +80,16 @@ void log_sync(Log& log, const Json& report) {
   }
   if (report.at("commits").get<std::int64_t>() == 0) return;
   const Json& changes = report.at("changes");
-  std::string text = fmt::format("snapshot {}: +{} ~{} -{} rows, {} rejected", report.at("snapshot").get<std::int64_t>(),
-                                 changes.at("inserted").get<std::int64_t>(), changes.at("updated").get<std::int64_t>(),
-                                 changes.at("deleted").get<std::int64_t>(), report.at("rejected").get<std::int64_t>());
+  std::string text = fmt::format("snapshot {}: +{} ~{} -{} rows, {} rejected",
+                                 report.at("snapshot").get<std::int64_t>(),
+                                 changes.at("inserted").get<std::int64_t>(),
+                                 changes.at("updated").get<std::int64_t>(),
+                                 changes.at("deleted").get<std::int64_t>(),
+                                 report.at("rejected").get<std::int64_t>());
   for (const Json& version : report.at("versions")) {
-    text += fmt::format(", {} v{} {}", version.at("model").get<std::string>(), version.at("version").get<std::int64_t>(),
+    text += fmt::format(", {} v{} {}",
+                        version.at("model").get<std::string>(),
+                        version.at("version").get<std::int64_t>(),
                         version.at("status").get<std::string>());
   }
   log.info(text);
@@ -101,7 +110,8 @@ Result<void> serve(Log& log, Engine& engine, Listener& listener, const DaemonOpt
       std::unique_ptr<Connection> caller = TRY(listener.accept(kWaitUs / 4));
       if (caller) {
         Result<void> answered = answer(*caller, engine);
-        if (!answered.ok()) log.warning(fmt::format("a caller was not answered: {}", answered.error().message));
+        if (!answered.ok())
+          log.warning(fmt::format("a caller was not answered: {}", answered.error().message));
       }
       // However many callers there are, the sources are looked at between two of them.
       changed = TRY(engine.wait(caller ? 0 : kWaitUs));
@@ -112,7 +122,10 @@ Result<void> serve(Log& log, Engine& engine, Listener& listener, const DaemonOpt
 
 }  // namespace
 
-Result<void> run_daemon(Io& io, Log& log, const Configuration& configuration, const DaemonOptions& options) {
+Result<void> run_daemon(Io& io,
+                        Log& log,
+                        const Configuration& configuration,
+                        const DaemonOptions& options) {
   const auto stopping = [&] { return options.engine.stop && options.engine.stop(); };
   std::int64_t pause_us = kRetryUs;
   bool started = false;
@@ -131,24 +144,31 @@ Result<void> run_daemon(Io& io, Log& log, const Configuration& configuration, co
       served = std::move(engine).error();
       pause_us = std::min(2 * pause_us, kRetryUsMax);
     }
-    log.error(fmt::format("{}; opening the hub again in {} s", served.error().message, pause_us / 1'000'000));
-    for (std::int64_t waited = 0; waited < pause_us && !stopping(); waited += kWaitUs) io.sleep_us(kWaitUs);
+    log.error(fmt::format(
+        "{}; opening the hub again in {} s", served.error().message, pause_us / 1'000'000));
+    for (std::int64_t waited = 0; waited < pause_us && !stopping(); waited += kWaitUs)
+      io.sleep_us(kWaitUs);
   }
   log.info("stopped");
   return {};
 }
 
-Result<std::optional<Json>> ask_daemon(Io& io, const Configuration& configuration, const Json& command) {
+Result<std::optional<Json>> ask_daemon(Io& io,
+                                       const Configuration& configuration,
+                                       const Json& command) {
   Result<std::unique_ptr<Connection>> connection = io.connect_local(socket_path(configuration));
   // No socket, or one that a dead daemon left: nobody to ask.
   if (!connection.ok()) return std::optional<Json>();
   TRY(write_line(*connection.value(), command));
   const std::string line = TRY_IN(read_line(*connection.value(), kAnswerUs), "asking the daemon");
   if (line.empty()) {
-    return make_error(Code::kIo, "the daemon ended before it answered", "lockstep log shows whether the command was done");
+    return make_error(Code::kIo,
+                      "the daemon ended before it answered",
+                      "lockstep log shows whether the command was done");
   }
   const Json answer = Json::parse(line, nullptr, false);
-  if (answer.is_discarded() || !answer.is_object()) return make_error(Code::kCorrupt, "the daemon's answer is no JSON");
+  if (answer.is_discarded() || !answer.is_object())
+    return make_error(Code::kCorrupt, "the daemon's answer is no JSON");
   if (answer.contains("error")) return error_of(answer.at("error"));
   return std::optional<Json>(answer.at("result"));
 }
@@ -157,7 +177,8 @@ std::optional<std::int64_t> daemon_process(Io& io, const Configuration& configur
   if (!io.connect_local(socket_path(configuration)).ok()) return std::nullopt;
   // The hub writes down who holds it: "process 1234".
   constexpr std::uint64_t kOwnerBytesMax = 1024;
-  const Result<std::string> owner = read_file(io, configuration.hub.catalog.substr(7) + ".writer", kOwnerBytesMax);
+  const Result<std::string> owner =
+      read_file(io, configuration.hub.catalog.substr(7) + ".writer", kOwnerBytesMax);
   if (!owner.ok()) return std::nullopt;
   const std::string digits = owner.value().substr(owner.value().find(' ') + 1);
   std::int64_t process = 0;

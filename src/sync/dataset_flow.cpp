@@ -1,12 +1,12 @@
 #include "sync/dataset_flow.h"
 
-#include <algorithm>
+#include "sync/rejected_rows.h"
+#include "sync/winner.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "sync/rejected_rows.h"
-#include "sync/winner.h"
+#include <algorithm>
 
 namespace lockstep {
 namespace {
@@ -28,18 +28,24 @@ std::vector<std::string> raw_key(const std::vector<std::string>& key) {
 
 nlohmann::ordered_json columns_json(const Schema& columns) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const Field& field : columns.fields()) list.push_back({field.name, type_name(field.type)});
+  for (const Field& field : columns.fields())
+    list.push_back({field.name, type_name(field.type)});
   return list;
 }
 
 std::vector<int> own_columns(const Schema& raw) {
   std::vector<int> out;
-  for (int column = kRawSystemColumns; column < raw.size(); ++column) out.push_back(column);
+  for (int column = kRawSystemColumns; column < raw.size(); ++column)
+    out.push_back(column);
   return out;
 }
 
-// Puts and removes the rejected rows that prepared rows give, -1 before +1, so that a row that stays rejected stays.
-void add_step_rejects(const Batch& raw, const Prepared& prepared, std::span<const int> key, RejectedChange& rejected) {
+// Puts and removes the rejected rows that prepared rows give, -1 before +1, so that a row that
+// stays rejected stays.
+void add_step_rejects(const Batch& raw,
+                      const Prepared& prepared,
+                      std::span<const int> key,
+                      RejectedChange& rejected) {
   for (const int sign : {-1, 1}) {
     for (const PreparedReject& reject : prepared.rejects) {
       if (raw.sign(reject.row) != sign) continue;
@@ -48,7 +54,11 @@ void add_step_rejects(const Batch& raw, const Prepared& prepared, std::span<cons
       if (sign < 0) {
         rejected.remove(source, record, reject.step);
       } else {
-        rejected.put({source, record, reject.step, reject.reason, row_json(raw, reject.row, kRawSystemColumns)});
+        rejected.put({source,
+                      record,
+                      reject.step,
+                      reject.reason,
+                      row_json(raw, reject.row, kRawSystemColumns)});
       }
     }
   }
@@ -70,7 +80,8 @@ ChangeCounts count(const Batch& delta, std::span<const int> key) {
 
 std::int64_t net_count(const Batch& batch) {
   std::int64_t sum = 0;
-  for (const std::int8_t sign : batch.signs()) sum += sign;
+  for (const std::int8_t sign : batch.signs())
+    sum += sign;
   return sum;
 }
 
@@ -85,8 +96,10 @@ Schema dataset_columns(const Schema& raw_schema) {
   return Schema(std::vector<Field>(fields.begin() + kRawSystemColumns, fields.end()));
 }
 
-Result<std::unique_ptr<DatasetFlow>> DatasetFlow::make(const DatasetConfiguration& dataset, const Schema& columns) {
-  std::unique_ptr<DatasetFlow> flow(new DatasetFlow);  // NOLINT(cppcoreguidelines-owning-memory): private constructor
+Result<std::unique_ptr<DatasetFlow>> DatasetFlow::make(const DatasetConfiguration& dataset,
+                                                       const Schema& columns) {
+  std::unique_ptr<DatasetFlow> flow(
+      new DatasetFlow);  // NOLINT(cppcoreguidelines-owning-memory): private constructor
   flow->dataset_ = dataset;
   flow->columns_ = columns;
   flow->key_ = effective_key(dataset);
@@ -95,8 +108,8 @@ Result<std::unique_ptr<DatasetFlow>> DatasetFlow::make(const DatasetConfiguratio
   TRY_IN(columns.require_all(used), fmt::format("dataset '{}'", dataset.name));
   flow->raw_schema_ = Schema(raw_fields(columns));
   TRY_IN(check_column_names(flow->raw_schema_), fmt::format("dataset '{}'", dataset.name));
-  flow->pipeline_ =
-      std::make_shared<const Pipeline>(TRY(Pipeline::make(dataset.clean, dataset.train, columns, flow->key_)));
+  flow->pipeline_ = std::make_shared<const Pipeline>(
+      TRY(Pipeline::make(dataset.clean, dataset.train, columns, flow->key_)));
   return flow;
 }
 
@@ -115,7 +128,8 @@ std::string DatasetFlow::steps_json() const {
 Result<std::unique_ptr<DatasetFlow>> DatasetFlow::from_steps(const std::string& steps_json) {
   const nlohmann::ordered_json in = nlohmann::ordered_json::parse(steps_json, nullptr, false);
   if (in.is_discarded() || !in.is_object() || !in.contains("columns")) {
-    return make_error(Code::kCorrupt, "a definition's steps are no JSON of steps",
+    return make_error(Code::kCorrupt,
+                      "a definition's steps are no JSON of steps",
                       "restore the hub from a back-up");
   }
   DatasetConfiguration dataset;
@@ -150,7 +164,9 @@ void add_table(std::vector<TableChange>& tables, const TableName& name, Batch ro
 }
 
 // The rejected rows that a source's own refusals ask for.
-void add_refusals(const IncomingBatch& incoming, const std::vector<std::string>& key, RejectedChange& rejected) {
+void add_refusals(const IncomingBatch& incoming,
+                  const std::vector<std::string>& key,
+                  RejectedChange& rejected) {
   for (const Refusal& refusal : incoming.batch.refusals) {
     std::string record = refusal.origin + " " + refusal.position;
     if (refusal.key) {
@@ -165,29 +181,40 @@ void add_refusals(const IncomingBatch& incoming, const std::vector<std::string>&
 }
 
 // A file that is told anew as a whole tells its refusals anew, too.
-Result<void> clear_origin(Hub& hub, const TableName& table, const IncomingBatch& incoming, RejectedChange& rejected) {
+Result<void> clear_origin(Hub& hub,
+                          const TableName& table,
+                          const IncomingBatch& incoming,
+                          RejectedChange& rejected) {
   const Batch there = TRY(hub.read(table, hub.latest_snapshot()));
   for (std::int64_t row = 0; row < there.row_count(); ++row) {
     const bool of_origin = there.text_at(0, row) == incoming.source &&
                            there.text_at(1, row).starts_with(incoming.batch.origin + " ");
-    if (of_origin) rejected.remove(incoming.source, std::string(there.text_at(1, row)), std::string(there.text_at(2, row)));
+    if (of_origin)
+      rejected.remove(
+          incoming.source, std::string(there.text_at(1, row)), std::string(there.text_at(2, row)));
   }
   return {};
 }
 
-// A good row clears the refusals that its key had at the source's stages, whether or not it changes anything.
-Result<void> clear_refusals(Hub& hub, const TableName& table, const IncomingBatch& incoming,
-                            const std::vector<std::string>& key_names, RejectedChange& rejected) {
+// A good row clears the refusals that its key had at the source's stages, whether or not it changes
+// anything.
+Result<void> clear_refusals(Hub& hub,
+                            const TableName& table,
+                            const IncomingBatch& incoming,
+                            const std::vector<std::string>& key_names,
+                            RejectedChange& rejected) {
   if (!TRY(hub.table(table, hub.latest_snapshot()))) return {};
   if (TRY(hub.row_count(table, hub.latest_snapshot())) == 0) return {};
   const Batch& rows = incoming.batch.rows;
   const std::vector<int> key = TRY(rows.schema().require_all(key_names));
   // The file could not be read, and now it was.
-  if (rows.row_count() > 0) rejected.remove(incoming.source, incoming.batch.origin + " file", "decode");
+  if (rows.row_count() > 0)
+    rejected.remove(incoming.source, incoming.batch.origin + " file", "decode");
   if (incoming.batch.replaces_origin) TRY(clear_origin(hub, table, incoming, rejected));
   for (std::int64_t row = 0; row < rows.row_count(); ++row) {
     const std::string record = key_text(rows, key, row);
-    for (const char* stage : {"decode", "operation"}) rejected.remove(incoming.source, record, stage);
+    for (const char* stage : {"decode", "operation"})
+      rejected.remove(incoming.source, record, stage);
   }
   return {};
 }
@@ -199,7 +226,8 @@ Result<DatasetChange> DatasetFlow::take(Hub& hub, const IncomingBatch& incoming)
   RejectedChange rejected;
   TRY(clear_refusals(hub, table(Layer::kRejected), incoming, key_, rejected));
   add_refusals(incoming, key_, rejected);
-  for (RejectedRow& row : resolved.refused) rejected.put(std::move(row));
+  for (RejectedRow& row : resolved.refused)
+    rejected.put(std::move(row));
   DatasetChange out = TRY(spread(hub, resolved.delta, rejected));
   out.counts.skipped = resolved.skipped;
   out.remove_overrides = std::move(resolved.remove_overrides);
@@ -211,7 +239,9 @@ Result<DatasetChange> DatasetFlow::change(Hub& hub, const Batch& raw_delta) cons
   return spread(hub, raw_delta, rejected);
 }
 
-Result<DatasetChange> DatasetFlow::spread(Hub& hub, const Batch& raw_delta, RejectedChange& rejected) const {
+Result<DatasetChange> DatasetFlow::spread(Hub& hub,
+                                          const Batch& raw_delta,
+                                          RejectedChange& rejected) const {
   DatasetChange out;
   const std::vector<int> raw_keys = TRY(raw_schema_.require_all(raw_key(key_)));
   const std::vector<int> own_keys = TRY(raw_schema_.require_all(key_));
@@ -219,8 +249,10 @@ Result<DatasetChange> DatasetFlow::spread(Hub& hub, const Batch& raw_delta, Reje
   const std::vector<int> own = own_columns(raw_schema_);
   const Prepared prepared = TRY(pipeline_->apply(winners.select_columns(own)));
   add_step_rejects(winners, prepared, own_keys, rejected);
-  const std::vector<int> clean_keys = TRY(pipeline_->clean_schema().require_all(pipeline_->clean_key()));
-  const std::vector<int> train_keys = TRY(pipeline_->train_schema().require_all(pipeline_->train_key()));
+  const std::vector<int> clean_keys =
+      TRY(pipeline_->clean_schema().require_all(pipeline_->clean_key()));
+  const std::vector<int> train_keys =
+      TRY(pipeline_->train_schema().require_all(pipeline_->train_key()));
   out.counts = count(raw_delta, raw_keys);
   out.train = TRY(net(prepared.train, train_keys));
   add_table(out.tables, table(Layer::kRaw), raw_delta);

@@ -1,12 +1,6 @@
-// One dataset on its way through the layers: source batch -> raw -> clean, train and rejected. Pure but for look-ups.
+// One dataset on its way through the layers: source batch -> raw -> clean, train and rejected. Pure
+// but for look-ups.
 #pragma once
-
-#include <cstdint>
-#include <map>
-#include <memory>
-#include <span>
-#include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "hub/hub.h"
@@ -14,6 +8,13 @@
 #include "source/source.h"
 #include "sync/configuration.h"
 #include "table/batch.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace lockstep {
 
@@ -46,11 +47,13 @@ struct IncomingBatch {
   bool accept_deletes = false;
 };
 
-// Resource; const and safe from many threads. Made from the configuration, or from a definition's steps.
+// Resource; const and safe from many threads. Made from the configuration, or from a definition's
+// steps.
 class DatasetFlow final {
  public:
   // `columns`: the dataset's, declared or pinned in the hub.
-  static Result<std::unique_ptr<DatasetFlow>> make(const DatasetConfiguration& dataset, const Schema& columns);
+  static Result<std::unique_ptr<DatasetFlow>> make(const DatasetConfiguration& dataset,
+                                                   const Schema& columns);
   // From steps_json() of a definition.
   static Result<std::unique_ptr<DatasetFlow>> from_steps(const std::string& steps_json);
 
@@ -67,18 +70,21 @@ class DatasetFlow final {
   // Canonical: everything that says how train follows from raw.
   std::string steps_json() const;
   std::vector<TableDefinition> tables() const;
+
   TableName table(Layer layer) const { return {layer, dataset_.name}; }
 
   // What a source's batch changes. Refusals of the source become rows of rejected.
   Result<DatasetChange> take(Hub& hub, const IncomingBatch& incoming) const;
   // What signed raw rows change in all layers, raw among them. At most one -1 and one +1 a key.
   Result<DatasetChange> change(Hub& hub, const Batch& raw_delta) const;
+
   // All of clean, train and rejected from all of raw: for a plan that rebuilds, and for verify.
   struct Layers {
     Batch clean;
     Batch train;
     Batch rejected;
   };
+
   Result<Layers> build(const Batch& raw) const;
 
  private:

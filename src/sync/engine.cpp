@@ -1,11 +1,11 @@
 #include "sync/engine.h"
 
-#include <algorithm>
-#include <utility>
+#include "sync/report_values.h"
 
 #include <fmt/format.h>
 
-#include "sync/report_values.h"
+#include <algorithm>
+#include <utility>
 
 namespace lockstep {
 namespace {
@@ -32,7 +32,8 @@ struct SyncTotals {
 
   void add(const std::vector<ModelVersionRecord>& versions) {
     for (const ModelVersionRecord& version : versions) {
-      std::erase_if(newest, [&](const ModelVersionRecord& old) { return old.model == version.model; });
+      std::erase_if(newest,
+                    [&](const ModelVersionRecord& old) { return old.model == version.model; });
       newest.push_back(version);
       newest.back().weights.clear();
       made[version.model] += 1;
@@ -43,7 +44,8 @@ struct SyncTotals {
 
 Json versions_json(const std::vector<ModelVersionRecord>& versions) {
   Json out = Json::array();
-  for (const ModelVersionRecord& version : versions) out.push_back(version_summary(version));
+  for (const ModelVersionRecord& version : versions)
+    out.push_back(version_summary(version));
   return out;
 }
 
@@ -100,7 +102,8 @@ Result<Json> HubEngine::sync() {
 Result<bool> HubEngine::step(Feed& feed, SyncTotals& totals) {
   const std::string context = fmt::format("source '{}'", feed.configuration->name);
   if (failed_) {
-    return make_error(Code::kIo, "a commit failed; the hub must be opened again", "run the command again");
+    return make_error(
+        Code::kIo, "a commit failed; the hub must be opened again", "run the command again");
   }
   if (!TRY_IN(open_feed(feed), context)) return false;
   const SourceLimits limits{configuration_.hub.commit_rows_max};
@@ -140,7 +143,9 @@ Result<void> HubEngine::commit_batch(Feed& feed, const SourceBatch& batch, SyncT
   return feed.source->committed(batch.position_changes);
 }
 
-Result<void> HubEngine::add_models(const std::string& dataset, const ModelChange& change, CommitRequest& request) {
+Result<void> HubEngine::add_models(const std::string& dataset,
+                                   const ModelChange& change,
+                                   CommitRequest& request) {
   for (const std::unique_ptr<ModelTrack>& track : tracks_) {
     if (track->model().dataset != dataset) continue;
     Result<ModelCommit> made = track->advance(change);
@@ -152,7 +157,8 @@ Result<void> HubEngine::add_models(const std::string& dataset, const ModelChange
     ModelCommit part = std::move(made).value();
     if (part.version) request.versions.push_back(std::move(*part.version));
     if (part.definition) request.definitions.push_back(std::move(*part.definition));
-    for (AliasEvent& event : part.aliases) request.aliases.push_back(std::move(event));
+    for (AliasEvent& event : part.aliases)
+      request.aliases.push_back(std::move(event));
     request.model_states.push_back(std::move(part.memory));
   }
   return {};
@@ -185,7 +191,8 @@ void HubEngine::report_progress(Feed& feed, const SyncTotals& totals) {
     progress.done = feed.bytes_total - *remaining;
   } else {
     progress.unit = "rows";
-    progress.done = static_cast<std::uint64_t>(totals.counts.inserted + totals.counts.updated + totals.counts.deleted);
+    progress.done = static_cast<std::uint64_t>(totals.counts.inserted + totals.counts.updated +
+                                               totals.counts.deleted);
   }
   options_.progress(progress);
 }
@@ -197,7 +204,8 @@ Result<bool> HubEngine::wait(std::int64_t timeout_us) {
     io_.sleep_us(timeout_us);
     return false;
   }
-  const std::int64_t share = std::max<std::int64_t>(1'000, timeout_us / static_cast<std::int64_t>(feeds_.size()));
+  const std::int64_t share =
+      std::max<std::int64_t>(1'000, timeout_us / static_cast<std::int64_t>(feeds_.size()));
   for (Feed& feed : feeds_) {
     if (!feed.source) {
       io_.sleep_us(share);

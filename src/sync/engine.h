@@ -1,28 +1,33 @@
 // The writer of one hub. Internal to sync: the rest of the program sees Engine in sync/sync.h.
 #pragma once
 
-#include <map>
-#include <memory>
-#include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
-
 #include "hub/hub.h"
 #include "source/source.h"
 #include "sync/dataset_flow.h"
 #include "sync/model_track.h"
 #include "sync/sync.h"
 
+#include <nlohmann/json.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
 namespace lockstep {
 
 struct Plan;
 struct SyncTotals;
 
-// Resource; one thread at a time. After a failed commit it takes no more work: open another (sync-6).
+// Resource; one thread at a time. After a failed commit it takes no more work: open another
+// (sync-6).
 class HubEngine final : public Engine {
  public:
   HubEngine(Io& io, Log& log, Configuration configuration, EngineOptions options)
-      : io_(io), log_(log), configuration_(std::move(configuration)), options_(std::move(options)) {}
+      : io_(io),
+        log_(log),
+        configuration_(std::move(configuration)),
+        options_(std::move(options)) {}
 
   Result<void> start();
 
@@ -57,7 +62,9 @@ class HubEngine final : public Engine {
   // engine.cpp
   Result<bool> step(Feed& feed, SyncTotals& totals);
   Result<void> commit_batch(Feed& feed, const SourceBatch& batch, SyncTotals& totals);
-  Result<void> add_models(const std::string& dataset, const ModelChange& change, CommitRequest& request);
+  Result<void> add_models(const std::string& dataset,
+                          const ModelChange& change,
+                          CommitRequest& request);
   Result<Committed> commit(CommitRequest& request);
   void report_progress(Feed& feed, const SyncTotals& totals);
 
@@ -70,14 +77,18 @@ class HubEngine final : public Engine {
   Result<Json> accept(const Json& command);
   Result<ModelTrack*> track(const std::string& model);
   Result<ModelVersionRecord> usable_version(const std::string& model, std::int64_t version);
-  Result<Json> pin_alias(const std::string& model, const std::string& alias, std::int64_t version, std::string why);
+  Result<Json> pin_alias(const std::string& model,
+                         const std::string& alias,
+                         std::int64_t version,
+                         std::string why);
 
   Io& io_;
   Log& log_;
   const Configuration configuration_;
   const EngineOptions options_;
   std::unique_ptr<Hub> hub_;
-  std::map<std::string, std::unique_ptr<DatasetFlow>> flows_;  // of datasets whose columns are known
+  std::map<std::string, std::unique_ptr<DatasetFlow>>
+      flows_;  // of datasets whose columns are known
   std::vector<std::unique_ptr<ModelTrack>> tracks_;
   std::vector<Feed> feeds_;
   std::vector<ModelVersionRecord> owed_versions_;  // made without a source, and not reported yet

@@ -1,11 +1,11 @@
 // What a user tells the writer to do, from this process or over the daemon's socket.
-#include <algorithm>
-
-#include <fmt/format.h>
-
 #include "sync/engine.h"
 #include "sync/report_values.h"
 #include "sync/revert.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace lockstep {
 namespace {
@@ -38,10 +38,14 @@ Result<RevertConflicts> conflicts_of(const std::string& text) {
 
 Error conflict_error(SnapshotId snapshot, const std::vector<std::string>& keys) {
   constexpr std::size_t kShown = 10;
-  std::vector<std::string> shown(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(std::min(keys.size(), kShown)));
+  std::vector<std::string> shown(
+      keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(std::min(keys.size(), kShown)));
   return make_error(Code::kRefused,
-                    fmt::format("{} rows of snapshot {} changed again later: {}{}", keys.size(), number(snapshot),
-                                fmt::join(shown, "; "), keys.size() > kShown ? "; ..." : ""),
+                    fmt::format("{} rows of snapshot {} changed again later: {}{}",
+                                keys.size(),
+                                number(snapshot),
+                                fmt::join(shown, "; "),
+                                keys.size() > kShown ? "; ..." : ""),
                     "add --keep-later (they stay) or --overwrite (they go back too)");
 }
 
@@ -49,7 +53,9 @@ Error conflict_error(SnapshotId snapshot, const std::vector<std::string>& keys) 
 
 Result<Json> HubEngine::execute(const Json& command) {
   if (!command.is_object()) return make_error(Code::kUsage, "a command is a JSON object");
-  if (failed_) return make_error(Code::kIo, "a commit failed; the hub must be opened again", "run the command again");
+  if (failed_)
+    return make_error(
+        Code::kIo, "a commit failed; the hub must be opened again", "run the command again");
   return run(command);
 }
 
@@ -69,8 +75,10 @@ Result<Json> HubEngine::revert(const Json& command) {
   const SnapshotId snapshot{wanted};
   const RevertConflicts policy = TRY(conflicts_of(text_or(command, "conflicts", "refuse")));
   const auto reverted = TRY(hub_->commit_of_snapshot(snapshot));
-  if (!reverted || (reverted->kind != CommitKind::kChanges && reverted->kind != CommitKind::kRevert)) {
-    return make_error(Code::kRefused, fmt::format("snapshot {} holds no changes of a source", wanted),
+  if (!reverted ||
+      (reverted->kind != CommitKind::kChanges && reverted->kind != CommitKind::kRevert)) {
+    return make_error(Code::kRefused,
+                      fmt::format("snapshot {} holds no changes of a source", wanted),
                       "lockstep log shows those that do");
   }
   CommitRequest request;
@@ -82,7 +90,8 @@ Result<Json> HubEngine::revert(const Json& command) {
   std::map<std::string, RevertDelta> deltas;
   for (const auto& [name, flow] : flows_) {
     RevertDelta delta = TRY(revert_delta(*hub_, *flow, snapshot, policy));
-    if (!delta.conflicts.empty() && policy == RevertConflicts::kRefuse) return conflict_error(snapshot, delta.conflicts);
+    if (!delta.conflicts.empty() && policy == RevertConflicts::kRefuse)
+      return conflict_error(snapshot, delta.conflicts);
     kept += policy == RevertConflicts::kKeepLater ? delta.conflicts.size() : 0;
     if (delta.raw.row_count() > 0) deltas.emplace(name, std::move(delta));
   }
@@ -92,7 +101,8 @@ Result<Json> HubEngine::revert(const Json& command) {
     counts.updated += change.counts.updated;
     counts.deleted += change.counts.deleted;
     // To revert a revert lets the source speak again.
-    auto& overrides = reverted->kind == CommitKind::kRevert ? request.remove_overrides : request.add_overrides;
+    auto& overrides =
+        reverted->kind == CommitKind::kRevert ? request.remove_overrides : request.add_overrides;
     overrides.insert(overrides.end(), delta.overrides.begin(), delta.overrides.end());
     ModelChange for_models;
     for_models.train = change.train;
@@ -100,18 +110,21 @@ Result<Json> HubEngine::revert(const Json& command) {
     for_models.kind = VersionKind::kRevert;
     for_models.force = true;
     for_models.release = true;
-    for (TableChange& table : change.tables) request.changes.push_back(std::move(table));
+    for (TableChange& table : change.tables)
+      request.changes.push_back(std::move(table));
     TRY(add_models(name, for_models, request));
   }
   if (request.changes.empty()) {
-    return make_error(Code::kRefused, fmt::format("there is nothing of snapshot {} left to revert", wanted),
+    return make_error(Code::kRefused,
+                      fmt::format("there is nothing of snapshot {} left to revert", wanted),
                       fmt::format("lockstep diff {} latest", wanted));
   }
   const Committed done = TRY(commit(request));
   Json out;
   out["reverted"] = wanted;
   out["snapshot"] = number(*done.snapshot);
-  out["changes"] = {{"inserted", counts.inserted}, {"updated", counts.updated}, {"deleted", counts.deleted}};
+  out["changes"] = {
+      {"inserted", counts.inserted}, {"updated", counts.updated}, {"deleted", counts.deleted}};
   out["kept_later"] = kept;
   out["versions"] = versions_json(request.versions);
   return out;
@@ -124,7 +137,8 @@ Result<ModelTrack*> HubEngine::track(const std::string& model) {
     names.push_back(candidate->model().name);
   }
   const std::optional<std::string> near = nearest(model, names);
-  return make_error(Code::kNotFound, fmt::format("there is no model '{}' in this hub", model),
+  return make_error(Code::kNotFound,
+                    fmt::format("there is no model '{}' in this hub", model),
                     near ? fmt::format("did you mean {}?", *near) : "lockstep models");
 }
 
@@ -146,8 +160,8 @@ Result<Json> HubEngine::recalibrate(const Json& command) {
   request.kind = CommitKind::kRecalibration;
   request.message = fmt::format("recalibrate {}", model->model().name);
   if (same) {
-    // The same rows fit the same definition, and the version of it at this snapshot is there already.
-    // The track is opened again: it counted a version that is not made.
+    // The same rows fit the same definition, and the version of it at this snapshot is there
+    // already. The track is opened again: it counted a version that is not made.
     TRY(open_tracks());
     model = TRY(track(before->model));
     out["unchanged"] = true;
@@ -168,19 +182,24 @@ Result<Json> HubEngine::recalibrate(const Json& command) {
   return out;
 }
 
-Result<ModelVersionRecord> HubEngine::usable_version(const std::string& model, std::int64_t version) {
+Result<ModelVersionRecord> HubEngine::usable_version(const std::string& model,
+                                                     std::int64_t version) {
   const auto record = TRY(hub_->version(model, version));
   if (!record) {
-    return make_error(Code::kNotFound, fmt::format("model '{}' has no version {}", model, version),
+    return make_error(Code::kNotFound,
+                      fmt::format("model '{}' has no version {}", model, version),
                       fmt::format("lockstep models {}", model));
   }
   if (record->status == VersionStatus::kUnsolved) {
-    return make_error(Code::kRefused, fmt::format("{}@{} has no weights: {}", model, version, record->reason));
+    return make_error(Code::kRefused,
+                      fmt::format("{}@{} has no weights: {}", model, version, record->reason));
   }
   return *record;
 }
 
-Result<Json> HubEngine::pin_alias(const std::string& model, const std::string& alias, std::int64_t version,
+Result<Json> HubEngine::pin_alias(const std::string& model,
+                                  const std::string& alias,
+                                  std::int64_t version,
                                   std::string why) {
   const ModelVersionRecord record = TRY(usable_version(model, version));
   const std::optional<std::int64_t> old = TRY(resolve_alias(*hub_, model, alias));
@@ -213,7 +232,9 @@ Result<Json> HubEngine::set_alias(const Json& command) {
     return pin_alias(model, alias, *version, text_or(command, "why", "set by hand"));
   }
   const auto newest = TRY(hub_->newest_version(model, VersionStatus::kReady));
-  if (!newest) return make_error(Code::kNotFound, fmt::format("model '{}' has no ready version", model), "lockstep models");
+  if (!newest)
+    return make_error(
+        Code::kNotFound, fmt::format("model '{}' has no ready version", model), "lockstep models");
   CommitRequest request;
   request.kind = CommitKind::kAlias;
   request.message = fmt::format("{}@{} follows the newest ready version", model, alias);
@@ -245,7 +266,8 @@ Result<Json> HubEngine::rollback(const Json& command) {
     if (!champion || older.version >= *champion || older.status != VersionStatus::kReady) continue;
     return pin_alias(model, "champion", older.version, "rolled back");
   }
-  return make_error(Code::kNotFound, fmt::format("model '{}' has no ready version before its champion", model),
+  return make_error(Code::kNotFound,
+                    fmt::format("model '{}' has no ready version before its champion", model),
                     fmt::format("lockstep models {}", model));
 }
 
@@ -253,11 +275,14 @@ Result<Json> HubEngine::accept(const Json& command) {
   ModelTrack* model = TRY(track(TRY(text_at(command, "model"))));
   const std::string name = model->model().name;
   if (!model->memory().latched) {
-    return make_error(Code::kRefused, fmt::format("model '{}' is not blocked: there is nothing to accept", name),
+    return make_error(Code::kRefused,
+                      fmt::format("model '{}' is not blocked: there is nothing to accept", name),
                       "lockstep status");
   }
   const auto newest = TRY(hub_->newest_version(name, VersionStatus::kBlocked));
-  if (!newest) return make_error(Code::kCorrupt, fmt::format("model '{}' is blocked without a blocked version", name));
+  if (!newest)
+    return make_error(Code::kCorrupt,
+                      fmt::format("model '{}' is blocked without a blocked version", name));
   ModelCommit made = model->accept(options_.who, newest->version);
   CommitRequest request;
   request.kind = CommitKind::kAlias;

@@ -1,16 +1,19 @@
-// Opening: the hub, what a changed configuration asks for, and everything that the writer carries in memory.
-#include <algorithm>
-
-#include <fmt/format.h>
-
+// Opening: the hub, what a changed configuration asks for, and everything that the writer carries
+// in memory.
 #include "sync/engine.h"
 #include "sync/plan.h"
 #include "sync/rejected_rows.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace lockstep {
 
-Result<std::unique_ptr<Engine>> Engine::open(
-    Io& io, Log& log, const Configuration& configuration, EngineOptions options) {
+Result<std::unique_ptr<Engine>> Engine::open(Io& io,
+                                             Log& log,
+                                             const Configuration& configuration,
+                                             EngineOptions options) {
   auto engine = std::make_unique<HubEngine>(io, log, configuration, std::move(options));
   TRY(engine->start());
   return std::unique_ptr<Engine>(std::move(engine));
@@ -40,9 +43,10 @@ Result<void> HubEngine::open_hub() {
 Result<void> HubEngine::take_configuration() {
   const Plan plan = TRY(make_plan(*hub_, configuration_));
   if (plan.needs_apply() && !options_.apply) {
-    return make_error(Code::kRefused,
-                      fmt::format("lockstep.yaml changed, and the hub would have to follow:\n{}", plan.text()),
-                      "look with lockstep check, then add --apply");
+    return make_error(
+        Code::kRefused,
+        fmt::format("lockstep.yaml changed, and the hub would have to follow:\n{}", plan.text()),
+        "look with lockstep check, then add --apply");
   }
   if (plan.needs_apply()) return apply_plan(plan);
   if (TRY(hub_->configuration()) == configuration_.json) return {};
@@ -68,7 +72,8 @@ Result<std::vector<std::string>> sources_before(Hub& hub, const std::string& dat
 
 }  // namespace
 
-// Everything that the plan asks for in one snapshot: readers see the old layers and versions, or the new ones.
+// Everything that the plan asks for in one snapshot: readers see the old layers and versions, or
+// the new ones.
 Result<void> HubEngine::apply_plan(const Plan& plan) {
   TRY(open_flows());
   CommitRequest request;
@@ -82,7 +87,8 @@ Result<void> HubEngine::apply_plan(const Plan& plan) {
         request.drop.push_back({layer, item.name});
       }
       // Should they be read again some day, then from the beginning: their rows are gone.
-      for (const std::string& source : TRY(sources_before(*hub_, item.name))) request.forget_positions.push_back(source);
+      for (const std::string& source : TRY(sources_before(*hub_, item.name)))
+        request.forget_positions.push_back(source);
     }
   }
   for (const PlanItem& item : plan.items) {
@@ -99,11 +105,13 @@ Result<void> HubEngine::apply_plan(const Plan& plan) {
     ModelCommit made = TRY(track->recalibrate(change));
     if (made.version) request.versions.push_back(std::move(*made.version));
     if (made.definition) request.definitions.push_back(std::move(*made.definition));
-    for (AliasEvent& event : made.aliases) request.aliases.push_back(std::move(event));
+    for (AliasEvent& event : made.aliases)
+      request.aliases.push_back(std::move(event));
     request.model_states.push_back(std::move(made.memory));
   }
   TRY_IN(commit(request), "applying the plan");
-  for (const PlanItem& item : plan.items) applied_.push_back(item.text);
+  for (const PlanItem& item : plan.items)
+    applied_.push_back(item.text);
   log_.info(plan.text());
   return {};
 }
@@ -111,7 +119,8 @@ Result<void> HubEngine::apply_plan(const Plan& plan) {
 Result<void> HubEngine::rebuild_dataset(const std::string& dataset, CommitRequest& request) {
   const DatasetFlow& flow = *flows_.at(dataset);
   const SnapshotId head = hub_->latest_snapshot();
-  const DatasetFlow::Layers layers = TRY(flow.build(TRY(hub_->read(flow.table(Layer::kRaw), head))));
+  const DatasetFlow::Layers layers =
+      TRY(flow.build(TRY(hub_->read(flow.table(Layer::kRaw), head))));
   // What the source refused has no row in raw to come from again: it stays.
   const Batch rejected = TRY(hub_->read(flow.table(Layer::kRejected), head));
   std::vector<std::int64_t> kept;
@@ -126,7 +135,8 @@ Result<void> HubEngine::rebuild_dataset(const std::string& dataset, CommitReques
   }
   request.changes.push_back({flow.table(Layer::kClean), layers.clean});
   request.changes.push_back({flow.table(Layer::kTrain), layers.train});
-  request.changes.push_back({flow.table(Layer::kRejected), TRY(concatenate(rejected_schema(), both))});
+  request.changes.push_back(
+      {flow.table(Layer::kRejected), TRY(concatenate(rejected_schema(), both))});
   for (const ModelConfiguration& model : configuration_.models) {
     if (model.dataset != dataset) continue;
     const auto track = TRY(ModelTrack::open(io_, *hub_, model, flow, true));
@@ -135,13 +145,15 @@ Result<void> HubEngine::rebuild_dataset(const std::string& dataset, CommitReques
     change.snapshot = hub_->next_snapshot();
     change.release = true;
     change.replaces_train = true;
-    // A model that had versions gets one of the new layers, few rows or many: its old ones say nothing about them.
+    // A model that had versions gets one of the new layers, few rows or many: its old ones say
+    // nothing about them.
     const bool known = (TRY(hub_->newest_version(model.name, std::nullopt))).has_value();
     change.kind = known ? VersionKind::kRecalibration : VersionKind::kCalibration;
     ModelCommit made = known ? TRY(track->recalibrate(change)) : TRY(track->advance(change));
     if (made.version) request.versions.push_back(std::move(*made.version));
     if (made.definition) request.definitions.push_back(std::move(*made.definition));
-    for (AliasEvent& event : made.aliases) request.aliases.push_back(std::move(event));
+    for (AliasEvent& event : made.aliases)
+      request.aliases.push_back(std::move(event));
     request.model_states.push_back(std::move(made.memory));
   }
   return {};
@@ -153,7 +165,8 @@ Result<void> HubEngine::open_flows() {
     const Schema columns = TRY(known_columns(*hub_, dataset));
     if (columns.size() == 0) continue;
     auto flow = TRY(DatasetFlow::make(dataset, columns));
-    if (!TRY(hub_->table(flow->table(Layer::kRaw), hub_->latest_snapshot()))) TRY(create_tables(*flow));
+    if (!TRY(hub_->table(flow->table(Layer::kRaw), hub_->latest_snapshot())))
+      TRY(create_tables(*flow));
     flows_[dataset.name] = std::move(flow);
   }
   return {};
@@ -163,7 +176,8 @@ Result<void> HubEngine::create_tables(const DatasetFlow& flow) {
   for (const ModelConfiguration& model : configuration_.models) {
     // A model that cannot be made of these columns is told now, before anything is stored.
     if (model.dataset != flow.dataset().name) continue;
-    TRY(parse_model_spec(model.learn, model.name, flow.pipeline().train_schema(), flow.pipeline().train_key()));
+    TRY(parse_model_spec(
+        model.learn, model.name, flow.pipeline().train_schema(), flow.pipeline().train_key()));
   }
   CommitRequest request;
   request.kind = CommitKind::kConfiguration;
@@ -177,13 +191,14 @@ Result<void> HubEngine::open_tracks() {
   tracks_.clear();
   for (const ModelConfiguration& model : configuration_.models) {
     const auto flow = flows_.find(model.dataset);
-    if (flow != flows_.end()) tracks_.push_back(TRY(ModelTrack::open(io_, *hub_, model, *flow->second)));
+    if (flow != flows_.end())
+      tracks_.push_back(TRY(ModelTrack::open(io_, *hub_, model, *flow->second)));
   }
   return {};
 }
 
-// A model is owed a version without a change of its rows when it is new over rows enough, when it was away while they
-// changed, and when the time of its trigger has come.
+// A model is owed a version without a change of its rows when it is new over rows enough, when it
+// was away while they changed, and when the time of its trigger has come.
 Result<void> HubEngine::make_owed_versions(bool new_models_too) {
   CommitRequest request;
   request.kind = CommitKind::kRecalibration;
@@ -196,14 +211,16 @@ Result<void> HubEngine::make_owed_versions(bool new_models_too) {
     Result<ModelCommit> advanced = track->advance(change);
     if (!advanced.ok()) {
       failed_ = true;
-      return std::move(advanced).error().with_context(fmt::format("model '{}'", track->model().name));
+      return std::move(advanced).error().with_context(
+          fmt::format("model '{}'", track->model().name));
     }
     ModelCommit made = std::move(advanced).value();
     if (!made.version) continue;
     request.message += " " + track->model().name;
     request.versions.push_back(std::move(*made.version));
     if (made.definition) request.definitions.push_back(std::move(*made.definition));
-    for (AliasEvent& event : made.aliases) request.aliases.push_back(std::move(event));
+    for (AliasEvent& event : made.aliases)
+      request.aliases.push_back(std::move(event));
     request.model_states.push_back(std::move(made.memory));
   }
   if (request.versions.empty()) return {};
@@ -240,7 +257,8 @@ Result<bool> HubEngine::open_feed(Feed& feed) {
     const std::unique_ptr<Source> probe = TRY(make_source(io_, request));
     Result<Schema> columns = probe->infer_schema();
     if (!columns.ok() && columns.error().code == Code::kNotFound) return false;
-    auto flow = TRY(DatasetFlow::make(*configuration_.dataset(feed.dataset), TRY(std::move(columns))));
+    auto flow =
+        TRY(DatasetFlow::make(*configuration_.dataset(feed.dataset), TRY(std::move(columns))));
     TRY(create_tables(*flow));
     flows_[feed.dataset] = std::move(flow);
     TRY(open_tracks());

@@ -1,21 +1,25 @@
 // A layer of a dataset at a snapshot, as a file in key order.
-#include <algorithm>
-#include <numeric>
-
-#include <fmt/format.h>
-
 #include "hub/hub.h"
 #include "sync/report_values.h"
 #include "table/codec.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
 namespace lockstep {
 namespace {
 
-Result<TableDefinition> exported_table(Hub& hub, const std::string& dataset, const std::string& layer_text,
+Result<TableDefinition> exported_table(Hub& hub,
+                                       const std::string& dataset,
+                                       const std::string& layer_text,
                                        SnapshotId at) {
   const std::optional<Layer> layer = layer_of_name(layer_text);
   if (!layer) {
-    return make_error(Code::kUsage, fmt::format("'{}' is no layer", layer_text), "layers: raw, clean, train, rejected");
+    return make_error(Code::kUsage,
+                      fmt::format("'{}' is no layer", layer_text),
+                      "layers: raw, clean, train, rejected");
   }
   auto table = TRY(hub.table({*layer, dataset}, at));
   if (table) return *table;
@@ -24,14 +28,16 @@ Result<TableDefinition> exported_table(Hub& hub, const std::string& dataset, con
     if (other.name.layer == *layer) names.push_back(other.name.dataset);
   }
   const std::optional<std::string> near = nearest(dataset, names);
-  return make_error(Code::kNotFound, fmt::format("there is no dataset '{}' at snapshot {}", dataset, number(at)),
+  return make_error(Code::kNotFound,
+                    fmt::format("there is no dataset '{}' at snapshot {}", dataset, number(at)),
                     near ? fmt::format("did you mean {}?", *near) : "lockstep status");
 }
 
 Result<Batch> in_key_order(const Batch& rows, const std::vector<std::string>& key_names) {
   const std::vector<int> key = TRY(rows.schema().require_all(key_names));
   std::vector<std::string> bytes;
-  for (std::int64_t row = 0; row < rows.row_count(); ++row) bytes.push_back(encode_key(rows, key, row));
+  for (std::int64_t row = 0; row < rows.row_count(); ++row)
+    bytes.push_back(encode_key(rows, key, row));
   std::vector<std::int64_t> order(bytes.size());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
@@ -42,7 +48,10 @@ Result<Batch> in_key_order(const Batch& rows, const std::vector<std::string>& ke
 
 }  // namespace
 
-Result<Json> export_dataset(Io& io, Hub& hub, const std::string& dataset, const ExportOptions& options) {
+Result<Json> export_dataset(Io& io,
+                            Hub& hub,
+                            const std::string& dataset,
+                            const ExportOptions& options) {
   const SnapshotId at{TRY(resolve_snapshot(hub, options.at))};
   const TableDefinition table = TRY(exported_table(hub, dataset, options.layer, at));
   const Batch unordered = TRY(hub.read(table.name, at));

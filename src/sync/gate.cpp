@@ -1,15 +1,16 @@
 #include "sync/gate.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
 
 namespace lockstep {
 namespace {
 
-// The usual error is a mean over about this many rows: long enough to be steady, short enough to follow the season.
+// The usual error is a mean over about this many rows: long enough to be steady, short enough to
+// follow the season.
 constexpr double kUsualRowsMax = 2'000;
 // Fewer rows than this say too little about what is usual.
 constexpr double kUsualRowsMin = 50;
@@ -28,17 +29,24 @@ std::optional<std::string> judge_batch(const GateConfiguration& gate,
   if (memory.usual.rows < kUsualRowsMin || evidence.batch.rows == 0) return std::nullopt;
   GateMemory::Errors seen = evidence.batch;
   const auto rows_min = static_cast<double>(gate.batch_rows_min);
-  for (auto older = memory.recent.rbegin(); older != memory.recent.rend() && seen.rows < rows_min; ++older) {
+  for (auto older = memory.recent.rbegin(); older != memory.recent.rend() && seen.rows < rows_min;
+       ++older) {
     add_errors(seen, *older);
   }
-  if (seen.rows < rows_min || seen.absolute.size() != memory.usual.absolute.size()) return std::nullopt;
+  if (seen.rows < rows_min || seen.absolute.size() != memory.usual.absolute.size())
+    return std::nullopt;
   for (std::size_t target = 0; target < seen.absolute.size(); ++target) {
     const double now = seen.absolute[target] / seen.rows;
     const double usual = memory.usual.absolute[target] / memory.usual.rows;
     // Written so that a NaN blocks.
     if (!(now <= gate.batch_error * usual)) {
-      return fmt::format("the champion's error on the batch is {:.2f}, {:.1f} times the usual {:.2f} (limit {:.1f})",
-                         now, now / usual, usual, gate.batch_error);
+      return fmt::format(
+          "the champion's error on the batch is {:.2f}, {:.1f} times the usual {:.2f} (limit "
+          "{:.1f})",
+          now,
+          now / usual,
+          usual,
+          gate.batch_error);
     }
   }
   return std::nullopt;
@@ -54,9 +62,14 @@ std::optional<std::string> judge_against(const GateConfiguration& gate,
     const double now = challenger.targets[target].rmse;
     const double then = other->targets[target].rmse;
     if (!(now <= then * (1 + gate.at_most_worse))) {
-      return fmt::format("test rmse of {} is {:.3f}, {:.1f} % worse than the {}'s {:.3f} (limit {:.1f} %)",
-                         challenger.targets[target].target, now, 100 * (now / then - 1), name, then,
-                         100 * gate.at_most_worse);
+      return fmt::format(
+          "test rmse of {} is {:.3f}, {:.1f} % worse than the {}'s {:.3f} (limit {:.1f} %)",
+          challenger.targets[target].target,
+          now,
+          100 * (now / then - 1),
+          name,
+          then,
+          100 * gate.at_most_worse);
     }
   }
   return std::nullopt;
@@ -66,9 +79,11 @@ std::optional<std::string> judge_against(const GateConfiguration& gate,
 
 void add_errors(GateMemory::Errors& into, const GateMemory::Errors& from) {
   if (into.absolute.empty()) into.absolute.assign(from.absolute.size(), 0.0);
-  if (into.absolute.size() != from.absolute.size()) return;  // other targets: another lineage's errors say nothing
+  if (into.absolute.size() != from.absolute.size())
+    return;  // other targets: another lineage's errors say nothing
   into.rows += from.rows;
-  for (std::size_t target = 0; target < from.absolute.size(); ++target) into.absolute[target] += from.absolute[target];
+  for (std::size_t target = 0; target < from.absolute.size(); ++target)
+    into.absolute[target] += from.absolute[target];
 }
 
 GateMemory::Errors errors_of_batch(const BatchErrors& batch) {
@@ -80,7 +95,8 @@ std::string gate_memory_json(const GateMemory& memory) {
   out["usual"] = json_of(memory.usual);
   out["pending"] = json_of(memory.pending);
   out["recent"] = nlohmann::ordered_json::array();
-  for (const GateMemory::Errors& errors : memory.recent) out["recent"].push_back(json_of(errors));
+  for (const GateMemory::Errors& errors : memory.recent)
+    out["recent"].push_back(json_of(errors));
   out["latched"] = memory.latched;
   out["latched_at"] = memory.latched_at;
   out["why"] = memory.why;
@@ -97,7 +113,8 @@ Result<GateMemory> parse_gate_memory(const std::string& json) {
   try {
     memory.usual = errors_of(in.at("usual"));
     memory.pending = errors_of(in.at("pending"));
-    for (const auto& errors : in.at("recent")) memory.recent.push_back(errors_of(errors));
+    for (const auto& errors : in.at("recent"))
+      memory.recent.push_back(errors_of(errors));
     memory.latched = in.at("latched").get<bool>();
     memory.latched_at = in.at("latched_at").get<std::int64_t>();
     memory.why = in.at("why").get<std::string>();
@@ -106,16 +123,21 @@ Result<GateMemory> parse_gate_memory(const std::string& json) {
     memory.pending_changes = in.at("pending_changes").get<std::int64_t>();
     memory.last_version_us = in.at("last_version_us").get<std::int64_t>();
   } catch (const nlohmann::json::exception& error) {
-    return make_error(Code::kCorrupt, fmt::format("the gate's memory cannot be read: {}", error.what()));
+    return make_error(Code::kCorrupt,
+                      fmt::format("the gate's memory cannot be read: {}", error.what()));
   }
   return memory;
 }
 
-GateDecision judge(const GateConfiguration& gate, const GateMemory& memory, const GateEvidence& evidence) {
+GateDecision judge(const GateConfiguration& gate,
+                   const GateMemory& memory,
+                   const GateEvidence& evidence) {
   if (!gate.enabled) return {};
   if (auto why = judge_batch(gate, memory, evidence)) return {true, *why};
-  if (auto why = judge_against(gate, evidence.challenger, evidence.champion, "champion")) return {true, *why};
-  if (auto why = judge_against(gate, evidence.challenger, evidence.reference, "last calibration")) return {true, *why};
+  if (auto why = judge_against(gate, evidence.challenger, evidence.champion, "champion"))
+    return {true, *why};
+  if (auto why = judge_against(gate, evidence.challenger, evidence.reference, "last calibration"))
+    return {true, *why};
   return {};
 }
 
@@ -125,18 +147,23 @@ void remember(const GateConfiguration& gate, GateMemory& memory, const GateMemor
   if (memory.usual.rows > kUsualRowsMax) {
     const double fade = kUsualRowsMax / memory.usual.rows;
     memory.usual.rows *= fade;
-    for (double& sum : memory.usual.absolute) sum *= fade;
+    for (double& sum : memory.usual.absolute)
+      sum *= fade;
   }
   memory.recent.push_back(batch);
-  while (static_cast<std::int64_t>(memory.recent.size()) > gate.batch_rows_min) memory.recent.pop_front();
+  while (static_cast<std::int64_t>(memory.recent.size()) > gate.batch_rows_min)
+    memory.recent.pop_front();
 }
 
-void remember_start(GateMemory& memory, const std::vector<double>& mean_absolute_error, std::int64_t row_count) {
+void remember_start(GateMemory& memory,
+                    const std::vector<double>& mean_absolute_error,
+                    std::int64_t row_count) {
   memory.recent.clear();
   memory.usual = {};
   if (row_count == 0) return;
   memory.usual.rows = std::min(static_cast<double>(row_count), kUsualRowsMax);
-  for (const double mean : mean_absolute_error) memory.usual.absolute.push_back(mean * memory.usual.rows);
+  for (const double mean : mean_absolute_error)
+    memory.usual.absolute.push_back(mean * memory.usual.rows);
 }
 
 }  // namespace lockstep

@@ -1,15 +1,15 @@
 // The gate: whether a new version may become the champion. Pure: evidence in, decision out.
 #pragma once
 
+#include "base/result.h"
+#include "learn/learn.h"
+#include "sync/configuration.h"
+
 #include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/result.h"
-#include "learn/learn.h"
-#include "sync/configuration.h"
 
 namespace lockstep {
 
@@ -54,10 +54,14 @@ GateMemory::Errors errors_of_batch(const BatchErrors& batch);
 void add_errors(GateMemory::Errors& into, const GateMemory::Errors& from);
 
 // Does not look at the latch: whoever latches asks for it.
-GateDecision judge(const GateConfiguration& gate, const GateMemory& memory, const GateEvidence& evidence);
+GateDecision judge(const GateConfiguration& gate,
+                   const GateMemory& memory,
+                   const GateEvidence& evidence);
 // Takes an honest batch into the usual errors.
 void remember(const GateConfiguration& gate, GateMemory& memory, const GateMemory::Errors& batch);
 // What the champion's errors usually are, before any batch: from its test rows.
-void remember_start(GateMemory& memory, const std::vector<double>& mean_absolute_error, std::int64_t row_count);
+void remember_start(GateMemory& memory,
+                    const std::vector<double>& mean_absolute_error,
+                    std::int64_t row_count);
 
 }  // namespace lockstep

@@ -1,10 +1,10 @@
 #include "sync/model_track.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
 
 namespace lockstep {
 namespace {
@@ -16,7 +16,8 @@ constexpr std::int64_t kSecondCalibrationFactor = 10;
 
 std::int64_t net_rows(const Batch& batch) {
   std::int64_t sum = 0;
-  for (const std::int8_t sign : batch.signs()) sum += sign;
+  for (const std::int8_t sign : batch.signs())
+    sum += sign;
   return sum;
 }
 
@@ -28,32 +29,21 @@ Batch entering_rows(const Batch& batch) {
   return batch.select_rows(rows);
 }
 
-nlohmann::ordered_json finite(double value) {
-  return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
-}
-
-nlohmann::ordered_json json_of(const Metrics& metrics) {
-  nlohmann::ordered_json out;
-  out["rows"] = metrics.row_count;
-  out["targets"] = nlohmann::ordered_json::object();
-  for (const TargetMetrics& target : metrics.targets) {
-    out["targets"][target.target] = {{"rmse", finite(target.rmse)}, {"r2", finite(target.r2)}};
-  }
-  return out;
-}
-
 }  // namespace
 
 Result<std::string> steps_of_definition(const std::string& definition_json) {
   const auto definition = nlohmann::ordered_json::parse(definition_json, nullptr, false);
   const auto spec = definition.is_object() ? definition.find("spec") : definition.end();
-  if (!definition.is_object() || spec == definition.end() || !spec->contains("steps") || !spec->at("steps").is_string()) {
+  if (!definition.is_object() || spec == definition.end() || !spec->contains("steps") ||
+      !spec->at("steps").is_string()) {
     return make_error(Code::kCorrupt, "a definition holds no steps");
   }
   return spec->at("steps").get<std::string>();
 }
 
-Result<KeyedHash> fingerprint_hash(Hub& hub) { return KeyedHash(TRY(hub.fingerprint_key())); }
+Result<KeyedHash> fingerprint_hash(Hub& hub) {
+  return KeyedHash(TRY(hub.fingerprint_key()));
+}
 
 Result<void> fold_table(
     Hub& hub, const TableName& table, SnapshotId at, const KeyedHash& hash, Lineage& lineage) {
@@ -65,8 +55,12 @@ Result<void> fold_table(
   }
 }
 
-Result<void> bring_to(Hub& hub, const std::string& model, const TableName& train, SnapshotId at,
-                      const KeyedHash& hash, Lineage& lineage) {
+Result<void> bring_to(Hub& hub,
+                      const std::string& model,
+                      const TableName& train,
+                      SnapshotId at,
+                      const KeyedHash& hash,
+                      Lineage& lineage) {
   lineage.state = lineage.learner->make_state();
   const auto checkpoint = TRY(hub.read_checkpoint(model, lineage.definition.sha256, at));
   if (checkpoint) {
@@ -80,11 +74,14 @@ Result<void> bring_to(Hub& hub, const std::string& model, const TableName& train
   return fold_table(hub, train, at, hash, lineage);
 }
 
-Result<std::optional<std::int64_t>> resolve_alias(Hub& hub, const std::string& model, const std::string& alias) {
+Result<std::optional<std::int64_t>> resolve_alias(Hub& hub,
+                                                  const std::string& model,
+                                                  const std::string& alias) {
   const std::optional<AliasEvent> event = TRY(hub.alias(model, alias));
   if (!event) return std::optional<std::int64_t>();
   if (!event->follow) return event->version;
-  const std::optional<ModelVersionRecord> newest = TRY(hub.newest_version(model, VersionStatus::kReady));
+  const std::optional<ModelVersionRecord> newest =
+      TRY(hub.newest_version(model, VersionStatus::kReady));
   if (!newest) return event->version;
   return std::optional<std::int64_t>(std::max(newest->version, event->version.value_or(0)));
 }
@@ -92,10 +89,12 @@ Result<std::optional<std::int64_t>> resolve_alias(Hub& hub, const std::string& m
 Result<std::unique_ptr<ModelTrack>> ModelTrack::open(
     Io& io, Hub& hub, const ModelConfiguration& model, const DatasetFlow& flow, bool fresh) {
   // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): the constructor is private
-  std::unique_ptr<ModelTrack> track(new ModelTrack(io, hub, model, flow, TRY(fingerprint_hash(hub))));
+  std::unique_ptr<ModelTrack> track(
+      new ModelTrack(io, hub, model, flow, TRY(fingerprint_hash(hub))));
   track->spec_ = TRY(parse_model_spec(
       model.learn, model.name, flow.pipeline().train_schema(), flow.pipeline().train_key()));
-  if (const auto memory = TRY(hub.model_state(model.name))) track->memory_ = TRY(parse_gate_memory(*memory));
+  if (const auto memory = TRY(hub.model_state(model.name)))
+    track->memory_ = TRY(parse_gate_memory(*memory));
   if (const auto newest = TRY(hub.newest_version(model.name, std::nullopt))) {
     track->next_version_ = newest->version + 1;
     if (!fresh) TRY_IN(track->restore(), fmt::format("model '{}'", model.name));
@@ -107,19 +106,23 @@ Result<void> ModelTrack::restore() {
   const auto newest = TRY(hub_.newest_version(model_.name, std::nullopt));
   const auto newest_definition = TRY(hub_.definition(newest->definition));
   // What was learned through other steps cannot be added to: it waits for its recalibration.
-  if (newest_definition && TRY(steps_of_definition(newest_definition->json)) != flow_.steps_json()) return {};
+  if (newest_definition && TRY(steps_of_definition(newest_definition->json)) != flow_.steps_json())
+    return {};
   current_ = TRY(restore_lineage(newest->definition));
-  if (auto standing = TRY(load_standing(newest->version))) last_solution_ = std::move(standing->solution);
+  if (auto standing = TRY(load_standing(newest->version)))
+    last_solution_ = std::move(standing->solution);
   TRY(reload_champion());
   TRY(keep_lineage_of_champion());
   if (memory_.reference > 0) reference_ = TRY(load_standing(memory_.reference));
   // What changed while the configuration did not have the model was counted by nobody.
-  const Batch since = TRY(hub_.changes(flow_.table(Layer::kTrain), newest->snapshot, hub_.latest_snapshot()));
+  const Batch since =
+      TRY(hub_.changes(flow_.table(Layer::kTrain), newest->snapshot, hub_.latest_snapshot()));
   memory_.pending_changes = std::max(memory_.pending_changes, since.row_count());
   return rebuild_sample(nullptr);
 }
 
-// The sums of the champion's definition, when it is another than the newest's. After a rollback these are not at hand.
+// The sums of the champion's definition, when it is another than the newest's. After a rollback
+// these are not at hand.
 Result<void> ModelTrack::keep_lineage_of_champion() {
   if (!current_ || !champion_ || champion_->definition == current_->definition.sha256) {
     other_.reset();
@@ -127,7 +130,8 @@ Result<void> ModelTrack::keep_lineage_of_champion() {
   }
   if (other_ && other_->definition.sha256 == champion_->definition) return {};
   other_.reset();
-  // Its steps may be others than today's; then its sums cannot be kept, and it is not judged against.
+  // Its steps may be others than today's; then its sums cannot be kept, and it is not judged
+  // against.
   const auto record = TRY(hub_.definition(champion_->definition));
   if (record && TRY(steps_of_definition(record->json)) == flow_.steps_json()) {
     other_ = TRY(restore_lineage(champion_->definition));
@@ -137,18 +141,21 @@ Result<void> ModelTrack::keep_lineage_of_champion() {
 
 Result<Lineage> ModelTrack::restore_lineage(const std::string& definition_sha256) {
   const auto record = TRY(hub_.definition(definition_sha256));
-  if (!record) return make_error(Code::kCorrupt, "definition " + definition_sha256 + " is not in the catalog");
+  if (!record)
+    return make_error(Code::kCorrupt, "definition " + definition_sha256 + " is not in the catalog");
   Lineage lineage;
   lineage.definition = {record->json, record->sha256};
   lineage.learner = TRY(make_sum_learner(lineage.definition, flow_.pipeline().train_schema()));
-  TRY(bring_to(hub_, model_.name, flow_.table(Layer::kTrain), hub_.latest_snapshot(), hash_, lineage));
+  TRY(bring_to(
+      hub_, model_.name, flow_.table(Layer::kTrain), hub_.latest_snapshot(), hash_, lineage));
   return lineage;
 }
 
 Result<std::optional<Standing>> ModelTrack::load_standing(std::int64_t version) {
   const auto record = TRY(hub_.version(model_.name, version));
   if (!record || record->weights.empty()) return std::optional<Standing>();
-  return std::optional<Standing>(Standing{version, record->definition, TRY(parse_solution(record->weights))});
+  return std::optional<Standing>(
+      Standing{version, record->definition, TRY(parse_solution(record->weights))});
 }
 
 Result<void> ModelTrack::reload_champion() {
@@ -164,7 +171,8 @@ Result<void> ModelTrack::reload_champion() {
 Result<void> ModelTrack::rebuild_sample(const Batch* all_train) {
   sample_ = TRY(make_test_sample(*current_->learner, kTestSampleRows));
   if (all_train != nullptr) return sample_->apply(*all_train);
-  std::unique_ptr<Scan> scan = TRY(hub_.scan(flow_.table(Layer::kTrain), hub_.latest_snapshot(), {}));
+  std::unique_ptr<Scan> scan =
+      TRY(hub_.scan(flow_.table(Layer::kTrain), hub_.latest_snapshot(), {}));
   for (;;) {
     const std::optional<Batch> batch = TRY(scan->next());
     if (!batch) return {};
@@ -216,7 +224,8 @@ bool ModelTrack::due() const {
     case kChanges:
       return memory_.pending_changes >= model_.trigger.changes;
     case kInterval:
-      return memory_.pending_changes > 0 && io_.now_us() - memory_.last_version_us >= model_.trigger.interval_us;
+      return memory_.pending_changes > 0 &&
+             io_.now_us() - memory_.last_version_us >= model_.trigger.interval_us;
   }
   return true;
 }
@@ -224,7 +233,8 @@ bool ModelTrack::due() const {
 Result<bool> ModelTrack::calibration_due(const ModelChange& change) {
   if (current_) {
     const std::int64_t again = model_.calibrate_after_rows * kSecondCalibrationFactor;
-    return memory_.calibrated_rows < again && current_->state.counts.folded + net_rows(change.train) >= again;
+    return memory_.calibrated_rows < again &&
+           current_->state.counts.folded + net_rows(change.train) >= again;
   }
   std::int64_t rows = net_rows(change.train);
   if (!change.replaces_train) {
@@ -253,14 +263,16 @@ std::optional<Metrics> ModelTrack::metrics_of(const std::optional<Standing>& sta
 }
 
 Result<ModelCommit> ModelTrack::advance(const ModelChange& change) {
-  if (std::optional<ModelCommit> calibrated = TRY(calibrate_if_due(change))) return std::move(*calibrated);
+  if (std::optional<ModelCommit> calibrated = TRY(calibrate_if_due(change)))
+    return std::move(*calibrated);
   if (!current_) return ModelCommit{{}, {}, {}, {model_.name, gate_memory_json(memory_)}};
   const std::int64_t started = io_.monotonic_us();
   GateEvidence evidence;
   BatchErrors batch;
   evidence.batch = TRY(champion_errors(change.train, batch));
-  // The gate compares on the test rows from before the batch: the batch's own may be the poison. What a revert puts
-  // back is no poison, and what it takes away may be: there the rows after it count.
+  // The gate compares on the test rows from before the batch: the batch's own may be the poison.
+  // What a revert puts back is no poison, and what it takes away may be: there the rows after it
+  // count.
   const bool undoes = change.kind == VersionKind::kRevert;
   ModelState before = current_->learner->make_state();
   for (auto& [name, sum] : before.sums) {
@@ -280,7 +292,8 @@ Result<ModelCommit> ModelTrack::advance(const ModelChange& change) {
     commit.version = TRY(solved_version(change, started));
     commit.version->metrics = metrics_json(batch);
     const ModelState& rows = undoes ? current_->state : before;
-    if (last_solution_) evidence.challenger = current_->learner->evaluate(*last_solution_, rows, "test");
+    if (last_solution_)
+      evidence.challenger = current_->learner->evaluate(*last_solution_, rows, "test");
     TRY(judge_version(change, std::move(evidence), commit));
   }
   commit.memory = {model_.name, gate_memory_json(memory_)};
@@ -295,14 +308,15 @@ Result<std::optional<ModelCommit>> ModelTrack::calibrate_if_due(const ModelChang
   Result<Lineage> fresh = calibrated_lineage(train);
   if (!fresh.ok()) {
     if (fresh.error().code != Code::kInvalid) return std::move(fresh).error();
-    // Rows that no model can be made of (a target without two values) hold up no commit: the model goes on as it was,
-    // and tries again with the next rows.
+    // Rows that no model can be made of (a target without two values) hold up no commit: the model
+    // goes on as it was, and tries again with the next rows.
     if (!current_) memory_.why = fresh.error().message;
     return std::optional<ModelCommit>();
   }
   ModelChange calibration = change;
   calibration.kind = current_ ? VersionKind::kRecalibration : VersionKind::kCalibration;
-  return std::optional<ModelCommit>(TRY(adopt(calibration, train, std::move(fresh).value(), started)));
+  return std::optional<ModelCommit>(
+      TRY(adopt(calibration, train, std::move(fresh).value(), started)));
 }
 
 Result<ModelCommit> ModelTrack::recalibrate(const ModelChange& change) {
@@ -312,22 +326,27 @@ Result<ModelCommit> ModelTrack::recalibrate(const ModelChange& change) {
 }
 
 // `train`: all rows, with `change` applied; `fresh`: made of them.
-Result<ModelCommit> ModelTrack::adopt(const ModelChange& change, const Batch& train, Lineage fresh,
+Result<ModelCommit> ModelTrack::adopt(const ModelChange& change,
+                                      const Batch& train,
+                                      Lineage fresh,
                                       std::int64_t started_us) {
   BatchErrors batch;
   GateEvidence evidence;
   evidence.batch = TRY(champion_errors(change.train, batch));
   if (current_) TRY(fold(change.train));
   const bool same = current_ && current_->definition.sha256 == fresh.definition.sha256;
-  if (current_ && champion_ && !same && champion_->definition == current_->definition.sha256) other_ = std::move(current_);
+  if (current_ && champion_ && !same && champion_->definition == current_->definition.sha256)
+    other_ = std::move(current_);
   current_ = std::move(fresh);
   TRY(rebuild_sample(&train));
   ModelCommit commit;
-  commit.definition = DefinitionRecord{current_->definition.sha256, model_.name, current_->definition.json};
+  commit.definition =
+      DefinitionRecord{current_->definition.sha256, model_.name, current_->definition.json};
   commit.version = TRY(solved_version(change, started_us));
   commit.version->metrics = metrics_json(batch);
   evidence.champion = metrics_of(champion_);
-  if (last_solution_) evidence.challenger = current_->learner->evaluate(*last_solution_, current_->state, "test");
+  if (last_solution_)
+    evidence.challenger = current_->learner->evaluate(*last_solution_, current_->state, "test");
   memory_.latched = memory_.latched && !change.release;
   memory_.calibrated_rows = current_->state.counts.folded;
   memory_.reference = commit.version->version;
@@ -340,7 +359,8 @@ Result<ModelCommit> ModelTrack::adopt(const ModelChange& change, const Batch& tr
   return commit;
 }
 
-Result<ModelVersionRecord> ModelTrack::solved_version(const ModelChange& change, std::int64_t started_us) {
+Result<ModelVersionRecord> ModelTrack::solved_version(const ModelChange& change,
+                                                      std::int64_t started_us) {
   ModelVersionRecord version;
   version.model = model_.name;
   version.version = next_version_++;
@@ -360,7 +380,8 @@ Result<ModelVersionRecord> ModelTrack::solved_version(const ModelChange& change,
     version.weights = serialize_solution(*last_solution_);
     version.weights_sha256 = sha256_hex(version.weights);
   } else {
-    // The data commits all the same: it is right, whether or not this learner can make a model of it.
+    // The data commits all the same: it is right, whether or not this learner can make a model of
+    // it.
     last_solution_.reset();
     version.status = VersionStatus::kUnsolved;
     version.reason = solution.error().message;
@@ -369,56 +390,6 @@ Result<ModelVersionRecord> ModelTrack::solved_version(const ModelChange& change,
   memory_.pending_changes = 0;
   memory_.last_version_us = io_.now_us();
   return version;
-}
-
-Result<void> ModelTrack::judge_version(const ModelChange& change, GateEvidence evidence, ModelCommit& commit) {
-  memory_.pending = {};
-  if (commit.version->status == VersionStatus::kUnsolved) return {};
-  if (change.release) memory_.latched = false;
-  if (memory_.latched) {
-    commit.version->status = VersionStatus::kBlocked;
-    commit.version->reason = fmt::format("latched since version {}: {}", memory_.latched_at, memory_.why);
-    return {};
-  }
-  // What a revert puts back is no news: its rows were judged when they came.
-  if (change.kind == VersionKind::kRevert) evidence.batch = {};
-  const GateDecision decision = judge(model_.gate, memory_, evidence);
-  return decision.blocked ? block(decision.why, commit) : pass(change, evidence.batch, commit);
-}
-
-Result<void> ModelTrack::block(const std::string& why, ModelCommit& commit) {
-  memory_.latched = true;
-  memory_.latched_at = commit.version->version;
-  memory_.why = why;
-  commit.version->status = VersionStatus::kBlocked;
-  commit.version->reason = why;
-  const std::optional<AliasEvent> alias = TRY(hub_.alias(model_.name, "champion"));
-  if (alias && alias->follow && champion_) {
-    AliasEvent event;
-    event.model = model_.name;
-    event.alias = "champion";
-    event.version = champion_->version;
-    event.who = "gate";
-    event.why = fmt::format("version {} blocked: {}", commit.version->version, why);
-    commit.aliases.push_back(std::move(event));
-  }
-  return {};
-}
-
-Result<void> ModelTrack::pass(const ModelChange& change, const GateMemory::Errors& batch, ModelCommit& commit) {
-  remember(model_.gate, memory_, batch);
-  const std::optional<AliasEvent> alias = TRY(hub_.alias(model_.name, "champion"));
-  const bool held_by_gate = alias && !alias->follow && alias->who == "gate";
-  if (alias && !held_by_gate) return {};
-  AliasEvent event;
-  event.model = model_.name;
-  event.alias = "champion";
-  event.follow = true;
-  event.version = commit.version->version;
-  event.who = version_kind_name(change.kind);
-  event.why = alias ? "the block was lifted" : "first version";
-  commit.aliases.push_back(std::move(event));
-  return {};
 }
 
 ModelCommit ModelTrack::accept(const std::string& who, std::int64_t version) {
@@ -433,31 +404,10 @@ ModelCommit ModelTrack::accept(const std::string& who, std::int64_t version) {
   commit.aliases.push_back(std::move(event));
   memory_.latched = false;
   memory_.why.clear();
-  if (last_solution_) remember_start(memory_, sample_->mean_absolute_error(*last_solution_), sample_->row_count());
+  if (last_solution_)
+    remember_start(memory_, sample_->mean_absolute_error(*last_solution_), sample_->row_count());
   commit.memory = {model_.name, gate_memory_json(memory_)};
   return commit;
-}
-
-std::string ModelTrack::metrics_json(const BatchErrors& batch) const {
-  nlohmann::ordered_json out;
-  if (last_solution_) {
-    out["test"] = json_of(current_->learner->evaluate(*last_solution_, current_->state, "test"));
-    const std::vector<double> absolute = sample_->mean_absolute_error(*last_solution_);
-    for (std::size_t target = 0; target < absolute.size(); ++target) {
-      out["test"]["targets"][last_solution_->targets[target]]["mae"] = finite(absolute[target]);
-    }
-    out["train"] = json_of(current_->learner->evaluate(*last_solution_, current_->state, "train"));
-  }
-  if (batch.row_count > 0) {
-    const auto rows = static_cast<double>(batch.row_count);
-    out["progressive"] = {{"rows", batch.row_count}, {"targets", nlohmann::ordered_json::object()}};
-    for (std::size_t target = 0; target < batch.absolute_error_sum.size(); ++target) {
-      out["progressive"]["targets"][spec_.targets[target]] = {
-          {"mae", finite(batch.absolute_error_sum[target] / rows)},
-          {"rmse", finite(std::sqrt(batch.squared_error_sum[target] / rows))}};
-    }
-  }
-  return out.dump();
 }
 
 Result<void> ModelTrack::committed() {
@@ -467,7 +417,8 @@ Result<void> ModelTrack::committed() {
 
 Result<void> ModelTrack::checkpoint(SnapshotId head) {
   if (!current_) return {};
-  if (rows_since_checkpoint_ < kCheckpointRows && fold_us_since_checkpoint_ < kCheckpointFoldUs) return {};
+  if (rows_since_checkpoint_ < kCheckpointRows && fold_us_since_checkpoint_ < kCheckpointFoldUs)
+    return {};
   const std::string bytes = serialize_state(current_->state);
   CheckpointRecord record;
   record.model = model_.name;

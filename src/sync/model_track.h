@@ -1,12 +1,6 @@
-// One model as the writer carries it: its learner and exact state at the hub's head, the champion, the gate's memory.
+// One model as the writer carries it: its learner and exact state at the hub's head, the champion,
+// the gate's memory.
 #pragma once
-
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "base/hash.h"
 #include "base/io.h"
@@ -17,6 +11,13 @@
 #include "sync/configuration.h"
 #include "sync/dataset_flow.h"
 #include "sync/gate.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace lockstep {
 
@@ -30,9 +31,14 @@ struct Lineage {
 // The steps that a definition holds.
 Result<std::string> steps_of_definition(const std::string& definition_json);
 // Folds a whole table in pieces.
-Result<void> fold_table(Hub& hub, const TableName& table, SnapshotId at, const KeyedHash& hash, Lineage& lineage);
+Result<void> fold_table(
+    Hub& hub, const TableName& table, SnapshotId at, const KeyedHash& hash, Lineage& lineage);
 // The sums of a lineage at a snapshot: from a checkpoint and the changes since, or from all rows.
-Result<void> bring_to(Hub& hub, const std::string& model, const TableName& train, SnapshotId at, const KeyedHash& hash,
+Result<void> bring_to(Hub& hub,
+                      const std::string& model,
+                      const TableName& train,
+                      SnapshotId at,
+                      const KeyedHash& hash,
                       Lineage& lineage);
 
 // What a model adds to a commit.
@@ -44,12 +50,12 @@ struct ModelCommit {
 };
 
 struct ModelChange {
-  Batch train;                     // signed rows of the dataset's train layer
-  SnapshotId snapshot{};           // of the commit; the head, when nothing changes
+  Batch train;            // signed rows of the dataset's train layer
+  SnapshotId snapshot{};  // of the commit; the head, when nothing changes
   VersionKind kind = VersionKind::kIncrement;
-  bool force = false;              // make a version whatever the trigger says
-  bool release = false;            // let go of the latch before judging
-  bool replaces_train = false;     // `train` is all of the layer, made anew
+  bool force = false;           // make a version whatever the trigger says
+  bool release = false;         // let go of the latch before judging
+  bool replaces_train = false;  // `train` is all of the layer, made anew
 };
 
 // A version that others are measured against.
@@ -62,10 +68,14 @@ struct Standing {
 // Resource; one thread at a time. After a failed commit it is thrown away and opened again.
 class ModelTrack final {
  public:
-  // Brings the state to the hub's head, from a checkpoint and the changes since, or from all rows. `fresh`: the
-  // layers are being made anew, so that what was learned so far does not fit them any more.
-  static Result<std::unique_ptr<ModelTrack>> open(
-      Io& io, Hub& hub, const ModelConfiguration& model, const DatasetFlow& flow, bool fresh = false);
+  // Brings the state to the hub's head, from a checkpoint and the changes since, or from all rows.
+  // `fresh`: the layers are being made anew, so that what was learned so far does not fit them any
+  // more.
+  static Result<std::unique_ptr<ModelTrack>> open(Io& io,
+                                                  Hub& hub,
+                                                  const ModelConfiguration& model,
+                                                  const DatasetFlow& flow,
+                                                  bool fresh = false);
 
   // Folds, solves, asks the gate. Changes the state in memory; what it returns is to be committed.
   Result<ModelCommit> advance(const ModelChange& change);
@@ -80,7 +90,8 @@ class ModelTrack final {
 
   bool warming() const { return !current_.has_value(); }
 
-  // Whether its rows changed since its newest version, and its trigger says that they are to be learned now.
+  // Whether its rows changed since its newest version, and its trigger says that they are to be
+  // learned now.
   bool owes_version() const { return current_ && memory_.pending_changes > 0 && due(); }
 
   const ModelConfiguration& model() const { return model_; }
@@ -91,8 +102,12 @@ class ModelTrack final {
   Result<bool> definition_changed() const;
 
  private:
-  ModelTrack(Io& io, Hub& hub, const ModelConfiguration& model, const DatasetFlow& flow, KeyedHash hash)
-      : io_(io), hub_(hub), model_(model), flow_(flow), hash_(std::move(hash)) {}
+  ModelTrack(Io& io,
+             Hub& hub,
+             const ModelConfiguration& model,
+             const DatasetFlow& flow,
+             const KeyedHash& hash)
+      : io_(io), hub_(hub), model_(model), flow_(flow), hash_(hash) {}
 
   Result<void> restore();
   Result<Lineage> restore_lineage(const std::string& definition_sha256);
@@ -105,7 +120,10 @@ class ModelTrack final {
   Result<void> fold(const Batch& train);
   bool due() const;
   Result<std::optional<ModelCommit>> calibrate_if_due(const ModelChange& change);
-  Result<ModelCommit> adopt(const ModelChange& change, const Batch& train, Lineage fresh, std::int64_t started_us);
+  Result<ModelCommit> adopt(const ModelChange& change,
+                            const Batch& train,
+                            Lineage fresh,
+                            std::int64_t started_us);
   Result<bool> calibration_due(const ModelChange& change);
 
   Lineage* lineage_of(const Standing& standing);
@@ -114,7 +132,9 @@ class ModelTrack final {
   Result<ModelVersionRecord> solved_version(const ModelChange& change, std::int64_t started_us);
   Result<void> judge_version(const ModelChange& change, GateEvidence evidence, ModelCommit& commit);
   Result<void> block(const std::string& why, ModelCommit& commit);
-  Result<void> pass(const ModelChange& change, const GateMemory::Errors& batch, ModelCommit& commit);
+  Result<void> pass(const ModelChange& change,
+                    const GateMemory::Errors& batch,
+                    ModelCommit& commit);
   std::string metrics_json(const BatchErrors& batch) const;
 
   Io& io_;
@@ -136,7 +156,9 @@ class ModelTrack final {
 };
 
 // The version that an alias names now; nullopt: none.
-Result<std::optional<std::int64_t>> resolve_alias(Hub& hub, const std::string& model, const std::string& alias);
+Result<std::optional<std::int64_t>> resolve_alias(Hub& hub,
+                                                  const std::string& model,
+                                                  const std::string& alias);
 
 // The key that the fingerprints of this hub are made with.
 Result<KeyedHash> fingerprint_hash(Hub& hub);

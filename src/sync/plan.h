@@ -1,18 +1,27 @@
-// What a changed lockstep.yaml asks of a hub: compared with the configuration that the hub has in force.
+// What a changed lockstep.yaml asks of a hub: compared with the configuration that the hub has in
+// force.
 #pragma once
-
-#include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "hub/hub.h"
 #include "sync/configuration.h"
 #include "sync/dataset_flow.h"
 
+#include <string>
+#include <vector>
+
 namespace lockstep {
 
 struct PlanItem {
-  enum class Action { kAddDataset, kRebuildDataset, kDropDataset, kAddModel, kRecalibrateModel, kDropModel, kOther };
+  enum class Action {
+    kAddDataset,
+    kRebuildDataset,
+    kDropDataset,
+    kAddModel,
+    kRecalibrateModel,
+    kDropModel,
+    kOther
+  };
 
   Action action = Action::kOther;
   std::string name;
@@ -29,8 +38,8 @@ struct Plan {
   std::string text() const;  // one line an item
 };
 
-// kUnsupported: a change that a hub cannot take, with the way out (another key, another type, a source taken away).
-// With an empty hub the plan adds everything.
+// kUnsupported: a change that a hub cannot take, with the way out (another key, another type, a
+// source taken away). With an empty hub the plan adds everything.
 Result<Plan> make_plan(Hub& hub, const Configuration& configuration);
 
 // The dataset's columns: declared, or as raw has them; empty when neither is known yet.

@@ -1,13 +1,13 @@
 // Predictions for a file of raw rows, by exactly the steps that the version was made with.
-#include <algorithm>
-
-#include <fmt/format.h>
-
 #include "hub/hub.h"
 #include "sync/dataset_flow.h"
 #include "sync/model_track.h"
 #include "sync/report_values.h"
 #include "table/codec.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace lockstep {
 namespace {
@@ -26,31 +26,44 @@ Result<Loaded> load(Hub& hub, const std::string& reference, bool intervals) {
   Loaded out;
   out.version = TRY(referred_version(hub, parse_model_reference(reference)));
   if (out.version.weights.empty()) {
-    return make_error(Code::kRefused,
-                      fmt::format("{}@{} has no weights: {}", out.version.model, out.version.version, out.version.reason),
-                      fmt::format("lockstep models {}", out.version.model));
+    return make_error(
+        Code::kRefused,
+        fmt::format(
+            "{}@{} has no weights: {}", out.version.model, out.version.version, out.version.reason),
+        fmt::format("lockstep models {}", out.version.model));
   }
   const auto definition = TRY(hub.definition(out.version.definition));
-  if (!definition) return make_error(Code::kCorrupt, "the version's definition is not in the catalog");
+  if (!definition)
+    return make_error(Code::kCorrupt, "the version's definition is not in the catalog");
   const std::string steps = TRY(steps_of_definition(definition->json));
   out.flow = TRY(DatasetFlow::from_steps(steps));
   out.lineage.definition = {definition->json, definition->sha256};
-  out.lineage.learner = TRY(make_sum_learner(out.lineage.definition, out.flow->pipeline().train_schema()));
+  out.lineage.learner =
+      TRY(make_sum_learner(out.lineage.definition, out.flow->pipeline().train_schema()));
   out.solution = TRY(parse_solution(out.version.weights));
   if (!intervals) return out;
-  // Intervals need the factor of the sums, which is not stored with every version: the sums are made again.
+  // Intervals need the factor of the sums, which is not stored with every version: the sums are
+  // made again.
   const KeyedHash hash = TRY(fingerprint_hash(hub));
-  TRY(bring_to(hub, out.version.model, out.flow->table(Layer::kTrain), out.version.snapshot, hash, out.lineage));
+  TRY(bring_to(hub,
+               out.version.model,
+               out.flow->table(Layer::kTrain),
+               out.version.snapshot,
+               hash,
+               out.lineage));
   const Solution solved = TRY(out.lineage.learner->solve(out.lineage.state));
   if (sha256_hex(serialize_solution(solved)) != out.version.weights_sha256) {
-    return make_error(Code::kDifference, fmt::format("{}@{} is not what its data gives", out.version.model, out.version.version),
-                      fmt::format("lockstep verify {}@{}", out.version.model, out.version.version));
+    return make_error(
+        Code::kDifference,
+        fmt::format("{}@{} is not what its data gives", out.version.model, out.version.version),
+        fmt::format("lockstep verify {}@{}", out.version.model, out.version.version));
   }
   out.solution = solved;
   return out;
 }
 
-// The steps of the definition up to train, for rows that are new: filters and rejects say why there is no answer.
+// The steps of the definition up to train, for rows that are new: filters and rejects say why there
+// is no answer.
 struct Answers {
   Prediction prediction;
   std::vector<std::int64_t> row_of_input;  // in the prediction, or -1
@@ -87,7 +100,10 @@ Schema output_schema(const Loaded& model, const Schema& input, const Schema& pre
   return Schema(std::move(fields));
 }
 
-Result<Batch> output_rows(const Loaded& model, const Batch& raw, const Answers& answers, const Schema& schema) {
+Result<Batch> output_rows(const Loaded& model,
+                          const Batch& raw,
+                          const Answers& answers,
+                          const Schema& schema) {
   BatchBuilder out(schema);
   const int predicted = answers.prediction.rows.schema().size();
   const int keys = schema.size() - predicted - 3;
@@ -128,7 +144,10 @@ Result<std::unique_ptr<Decoder>> open_input(Io& io, const Loaded& model, const s
 
 }  // namespace
 
-Result<Json> predict(Io& io, Hub& hub, const std::string& reference, const PredictOptions& options) {
+Result<Json> predict(Io& io,
+                     Hub& hub,
+                     const std::string& reference,
+                     const PredictOptions& options) {
   const Loaded model = TRY(load(hub, reference, options.level > 0));
   std::unique_ptr<Decoder> input = TRY(open_input(io, model, options.input));
   std::unique_ptr<Encoder> output;
@@ -137,20 +156,27 @@ Result<Json> predict(Io& io, Hub& hub, const std::string& reference, const Predi
   for (;;) {
     const Decoded decoded = TRY_IN(input->next(kRowsAtATime), options.input);
     if (!decoded.bad.empty()) {
-      return invalid(fmt::format("{} line {}: {}", options.input, decoded.bad.front().line, decoded.bad.front().reason),
+      return invalid(fmt::format("{} line {}: {}",
+                                 options.input,
+                                 decoded.bad.front().line,
+                                 decoded.bad.front().reason),
                      "correct the row, or take it out");
     }
     if (decoded.rows.row_count() == 0 && output) break;
     const Answers answers = TRY(answer(model, decoded.rows, options.level));
-    const Schema schema = output_schema(model, decoded.rows.schema(), answers.prediction.rows.schema());
+    const Schema schema =
+        output_schema(model, decoded.rows.schema(), answers.prediction.rows.schema());
     if (!output) {
-      output = options.output.empty()
-                   ? TRY(open_text_encoder(options.sink, Format::kCsv, schema))
-                   : TRY(open_encoder(io, options.output, TRY(format_of_path(options.output)), schema));
+      output =
+          options.output.empty()
+              ? TRY(open_text_encoder(options.sink, Format::kCsv, schema))
+              : TRY(open_encoder(io, options.output, TRY(format_of_path(options.output)), schema));
     }
     TRY(output->write(TRY(output_rows(model, decoded.rows, answers, schema))));
     rows += decoded.rows.row_count();
-    refused += std::count_if(answers.reason.begin(), answers.reason.end(), [](const std::string& r) { return !r.empty(); });
+    refused += std::count_if(answers.reason.begin(),
+                             answers.reason.end(),
+                             [](const std::string& r) { return !r.empty(); });
     if (decoded.rows.row_count() == 0) break;
   }
   TRY(output->finish());

@@ -1,8 +1,4 @@
 // Looking before anything is stored: ten rows on their way, and what check finds.
-#include <algorithm>
-
-#include <fmt/format.h>
-
 #include "hub/hub.h"
 #include "source/source.h"
 #include "sync/dataset_flow.h"
@@ -10,12 +6,17 @@
 #include "sync/plan.h"
 #include "sync/report_values.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace lockstep {
 namespace {
 
 constexpr std::int64_t kCalibrationRows = 5'000;
 
-SourceRequest request_of(const Configuration& configuration, const DatasetConfiguration& dataset,
+SourceRequest request_of(const Configuration& configuration,
+                         const DatasetConfiguration& dataset,
                          const std::string& source) {
   SourceRequest request;
   request.name = source;
@@ -27,7 +28,8 @@ SourceRequest request_of(const Configuration& configuration, const DatasetConfig
 
 Json rows_json(const Batch& batch, std::int64_t count) {
   Json out = Json::array();
-  for (std::int64_t row = 0; row < std::min(count, batch.row_count()); ++row) out.push_back(json_of_row(batch, row));
+  for (std::int64_t row = 0; row < std::min(count, batch.row_count()); ++row)
+    out.push_back(json_of_row(batch, row));
   return out;
 }
 
@@ -37,7 +39,9 @@ struct Sample {
   Batch rows;
 };
 
-Result<Sample> sample_of(Io& io, const Configuration& configuration, const DatasetConfiguration& dataset,
+Result<Sample> sample_of(Io& io,
+                         const Configuration& configuration,
+                         const DatasetConfiguration& dataset,
                          std::int64_t row_count) {
   for (const std::string& name : dataset.from) {
     SourceRequest request = request_of(configuration, dataset, name);
@@ -56,22 +60,30 @@ Result<Sample> sample_of(Io& io, const Configuration& configuration, const Datas
     out.rows = batch->rows;
     return out;
   }
-  return make_error(Code::kNotFound, fmt::format("the sources of dataset '{}' have no rows yet", dataset.name),
+  return make_error(Code::kNotFound,
+                    fmt::format("the sources of dataset '{}' have no rows yet", dataset.name),
                     "lockstep check");
 }
 
-// What a model made of the sample's rows would say about the first of them: shows the way, promises no accuracy.
-Result<void> add_prediction(const Configuration& configuration, const Sample& sample, const Batch& train,
-                            std::int64_t row_count, Json& out) {
+// What a model made of the sample's rows would say about the first of them: shows the way, promises
+// no accuracy.
+Result<void> add_prediction(const Configuration& configuration,
+                            const Sample& sample,
+                            const Batch& train,
+                            std::int64_t row_count,
+                            Json& out) {
   const std::string& dataset = sample.flow->dataset().name;
-  const auto model = std::find_if(configuration.models.begin(), configuration.models.end(),
-                                  [&](const ModelConfiguration& candidate) { return candidate.dataset == dataset; });
+  const auto model = std::find_if(
+      configuration.models.begin(),
+      configuration.models.end(),
+      [&](const ModelConfiguration& candidate) { return candidate.dataset == dataset; });
   out["model"] = nullptr;
   out["prediction"] = Json::array();
   if (model == configuration.models.end()) return {};
   out["model"] = model->name;
   const Pipeline& pipeline = sample.flow->pipeline();
-  const ModelSpec spec = TRY(parse_model_spec(model->learn, model->name, pipeline.train_schema(), pipeline.train_key()));
+  const ModelSpec spec = TRY(
+      parse_model_spec(model->learn, model->name, pipeline.train_schema(), pipeline.train_key()));
   const std::vector<Batch> rows = {train};
   Result<Definition> definition = calibrate(spec, rows, sample.flow->steps_json());
   if (!definition.ok()) {
@@ -94,12 +106,15 @@ Result<void> add_prediction(const Configuration& configuration, const Sample& sa
 
 }  // namespace
 
-Result<Json> preview(Io& io, const Configuration& configuration, const std::string& dataset_name,
+Result<Json> preview(Io& io,
+                     const Configuration& configuration,
+                     const std::string& dataset_name,
                      std::int64_t row_count) {
   const DatasetConfiguration* dataset =
       dataset_name.empty() ? configuration.datasets.data() : configuration.dataset(dataset_name);
   if (dataset == nullptr || configuration.datasets.empty()) {
-    return make_error(Code::kNotFound, fmt::format("there is no dataset '{}'", dataset_name), "lockstep check");
+    return make_error(
+        Code::kNotFound, fmt::format("there is no dataset '{}'", dataset_name), "lockstep check");
   }
   const Sample sample = TRY(sample_of(io, configuration, *dataset, kCalibrationRows));
   const Prepared all = TRY(sample.flow->pipeline().apply(sample.rows));
@@ -113,7 +128,9 @@ Result<Json> preview(Io& io, const Configuration& configuration, const std::stri
   out["train"] = rows_json(prepared.train, row_count);
   out["rejected"] = Json::array();
   for (const PreparedReject& reject : prepared.rejects) {
-    out["rejected"].push_back({{"row", json_of_row(first, reject.row)}, {"stage", reject.step}, {"reason", reject.reason}});
+    out["rejected"].push_back({{"row", json_of_row(first, reject.row)},
+                               {"stage", reject.step},
+                               {"reason", reject.reason}});
   }
   TRY(add_prediction(configuration, sample, all.train, row_count, out));
   return out;
@@ -130,54 +147,76 @@ Json finding(const char* level, std::string what, std::string message, std::stri
   return out;
 }
 
-Json finding(const std::string& what, const Error& error) { return finding("fail", what, error.message, error.hint); }
+Json finding(const std::string& what, const Error& error) {
+  return finding("fail", what, error.message, error.hint);
+}
 
-Result<Schema> columns_for_check(Io& io, const Configuration& configuration, const DatasetConfiguration& dataset) {
+Result<Schema> columns_for_check(Io& io,
+                                 const Configuration& configuration,
+                                 const DatasetConfiguration& dataset) {
   if (dataset.columns.size() > 0) return dataset.columns;
   for (const std::string& source : dataset.from) {
-    const std::unique_ptr<Source> probe = TRY(make_source(io, request_of(configuration, dataset, source)));
+    const std::unique_ptr<Source> probe =
+        TRY(make_source(io, request_of(configuration, dataset, source)));
     Result<Schema> columns = probe->infer_schema();
     if (columns.ok() || columns.error().code != Code::kNotFound) return columns;
   }
   return Schema();
 }
 
-void check_dataset(Io& io, const Configuration& configuration, const DatasetConfiguration& dataset, Json& out) {
+void check_dataset(Io& io,
+                   const Configuration& configuration,
+                   const DatasetConfiguration& dataset,
+                   Json& out) {
   const std::string what = "dataset " + dataset.name;
   Result<Schema> columns = columns_for_check(io, configuration, dataset);
   if (!columns.ok()) return out.push_back(finding(what, columns.error()));
   if (columns.value().size() == 0) {
-    return out.push_back(finding("warn", what, "its columns are not known yet: no source has shown any",
+    return out.push_back(finding("warn",
+                                 what,
+                                 "its columns are not known yet: no source has shown any",
                                  "add a file, or declare columns: {name: type}"));
   }
   Result<std::unique_ptr<DatasetFlow>> flow = DatasetFlow::make(dataset, columns.value());
   if (!flow.ok()) return out.push_back(finding(what, flow.error()));
-  out.push_back(finding("ok", what, fmt::format("{} columns, {} in train", columns.value().size(),
-                                                flow.value()->pipeline().train_schema().size())));
+  out.push_back(finding("ok",
+                        what,
+                        fmt::format("{} columns, {} in train",
+                                    columns.value().size(),
+                                    flow.value()->pipeline().train_schema().size())));
   for (const ModelConfiguration& model : configuration.models) {
     if (model.dataset != dataset.name) continue;
     const Pipeline& pipeline = flow.value()->pipeline();
-    Result<ModelSpec> spec = parse_model_spec(model.learn, model.name, pipeline.train_schema(), pipeline.train_key());
+    Result<ModelSpec> spec =
+        parse_model_spec(model.learn, model.name, pipeline.train_schema(), pipeline.train_key());
     if (!spec.ok()) {
       out.push_back(finding("model " + model.name, spec.error()));
     } else {
-      out.push_back(finding("ok", "model " + model.name,
-                            fmt::format("{} features, {} targets", spec.value().features.size(), spec.value().targets.size())));
+      out.push_back(finding("ok",
+                            "model " + model.name,
+                            fmt::format("{} features, {} targets",
+                                        spec.value().features.size(),
+                                        spec.value().targets.size())));
     }
   }
 }
 
 void check_hub(Io& io, const Configuration& configuration, Json& out) {
-  Result<std::unique_ptr<Hub>> hub = Hub::open(io, {configuration.hub.catalog, configuration.hub.data}, HubMode::kRead);
+  Result<std::unique_ptr<Hub>> hub =
+      Hub::open(io, {configuration.hub.catalog, configuration.hub.data}, HubMode::kRead);
   if (!hub.ok() && hub.error().code == Code::kNoHub) {
-    return out.push_back(finding("ok", "hub", "there is none yet: the first sync makes it", "lockstep sync"));
+    return out.push_back(
+        finding("ok", "hub", "there is none yet: the first sync makes it", "lockstep sync"));
   }
   if (!hub.ok()) return out.push_back(finding("hub", hub.error()));
   Result<Plan> plan = make_plan(*hub.value(), configuration);
   if (!plan.ok()) return out.push_back(finding("plan", plan.error()));
-  out.push_back(finding("ok", "hub", fmt::format("snapshot {}", number(hub.value()->latest_snapshot()))));
+  out.push_back(
+      finding("ok", "hub", fmt::format("snapshot {}", number(hub.value()->latest_snapshot()))));
   for (const PlanItem& item : plan.value().items) {
-    out.push_back(finding(item.needs_apply ? "warn" : "ok", "plan", item.text,
+    out.push_back(finding(item.needs_apply ? "warn" : "ok",
+                          "plan",
+                          item.text,
                           item.needs_apply ? "lockstep sync --apply" : ""));
   }
 }
@@ -193,9 +232,11 @@ Result<Json> check(Io& io, const Configuration& configuration) {
     request.settings = source.settings;
     request.directory = configuration.directory;
     const Result<std::unique_ptr<Source>> made = make_source(io, request);
-    out.push_back(made.ok() ? finding("ok", "source " + source.name, source.type) : finding("source " + source.name, made.error()));
+    out.push_back(made.ok() ? finding("ok", "source " + source.name, source.type)
+                            : finding("source " + source.name, made.error()));
   }
-  for (const DatasetConfiguration& dataset : configuration.datasets) check_dataset(io, configuration, dataset, out);
+  for (const DatasetConfiguration& dataset : configuration.datasets)
+    check_dataset(io, configuration, dataset, out);
   check_hub(io, configuration, out);
   return out;
 }

@@ -1,8 +1,8 @@
 #include "sync/rejected_rows.h"
 
-#include <cmath>
-
 #include <nlohmann/json.hpp>
+
+#include <cmath>
 
 namespace lockstep {
 namespace {
@@ -15,7 +15,8 @@ nlohmann::ordered_json json_of(const Value& value) {
   if (is_null(value)) return nullptr;
   if (const auto* flag = std::get_if<bool>(&value)) return *flag;
   if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
-  if (const auto* number = std::get_if<double>(&value); number != nullptr && std::isfinite(*number)) return *number;
+  if (const auto* number = std::get_if<double>(&value); number != nullptr && std::isfinite(*number))
+    return *number;
   return value_text(value);
 }
 
@@ -40,12 +41,15 @@ void RejectedChange::put(RejectedRow row) {
   wanted_[std::move(key)] = std::move(row);
 }
 
-void RejectedChange::remove(const std::string& source, const std::string& record, const std::string& stage) {
+void RejectedChange::remove(const std::string& source,
+                            const std::string& record,
+                            const std::string& stage) {
   wanted_[{source, record, stage}] = std::nullopt;
 }
 
 Result<Batch> RejectedChange::delta(Hub& hub, const TableName& table) const {
-  BatchBuilder keys(Schema({{"_source", Type::kText}, {"_record", Type::kText}, {"_stage", Type::kText}}));
+  BatchBuilder keys(
+      Schema({{"_source", Type::kText}, {"_record", Type::kText}, {"_stage", Type::kText}}));
   for (const auto& [key, row] : wanted_) {
     keys.append_row(std::vector<Value>{std::get<0>(key), std::get<1>(key), std::get<2>(key)});
   }

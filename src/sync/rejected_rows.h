@@ -1,5 +1,10 @@
-// Rows of rejected.<dataset>: state, not a log. Keyed by source, record and stage; a correction takes the row away.
+// Rows of rejected.<dataset>: state, not a log. Keyed by source, record and stage; a correction
+// takes the row away.
 #pragma once
+
+#include "base/result.h"
+#include "hub/hub.h"
+#include "table/batch.h"
 
 #include <map>
 #include <optional>
@@ -7,21 +12,17 @@
 #include <tuple>
 #include <vector>
 
-#include "base/result.h"
-#include "hub/hub.h"
-#include "table/batch.h"
-
 namespace lockstep {
 
-const Schema& rejected_schema();                  // _source _record _stage _reason _row
-const std::vector<std::string>& rejected_key();   // _source _record _stage
+const Schema& rejected_schema();                 // _source _record _stage _reason _row
+const std::vector<std::string>& rejected_key();  // _source _record _stage
 
 struct RejectedRow {
   std::string source;
   std::string record;  // the key's text, or origin and place
   std::string stage;   // "decode", "key", "clean[1] range"
   std::string reason;
-  std::string row;     // the record as text
+  std::string row;  // the record as text
 };
 
 // Resource. Gathers what enters and what leaves, and nets it against what the hub has.

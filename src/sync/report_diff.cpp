@@ -1,13 +1,13 @@
 // Differences between two snapshots, and between two versions of a model.
-#include <algorithm>
-#include <cmath>
-#include <map>
-
-#include <fmt/format.h>
-
 #include "hub/hub.h"
 #include "sync/model_track.h"
 #include "sync/report_values.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
 
 namespace lockstep {
 namespace {
@@ -39,7 +39,9 @@ Json count_changes(const Batch& change, const KeyChanges& keys) {
     if (one.before < 0 || one.after < 0) continue;
     ++changed;
     for (int column = 0; column < change.schema().size(); ++column) {
-      if (value_text(change.value(column, one.before)) != value_text(change.value(column, one.after))) ++columns[column];
+      if (value_text(change.value(column, one.before)) !=
+          value_text(change.value(column, one.after)))
+        ++columns[column];
     }
   }
   Json out;
@@ -47,12 +49,17 @@ Json count_changes(const Batch& change, const KeyChanges& keys) {
   out["removed"] = removed;
   out["changed"] = changed;
   out["columns"] = Json::object();
-  for (const auto& [column, count] : columns) out["columns"][change.schema().field(column).name] = count;
+  for (const auto& [column, count] : columns)
+    out["columns"][change.schema().field(column).name] = count;
   return out;
 }
 
-void add_rows(const TableName& table, const Batch& change, std::span<const int> key, const KeyChanges& keys,
-              std::int64_t rows_max, Json& rows) {
+void add_rows(const TableName& table,
+              const Batch& change,
+              std::span<const int> key,
+              const KeyChanges& keys,
+              std::int64_t rows_max,
+              Json& rows) {
   for (const auto& [bytes, one] : keys) {
     if (static_cast<std::int64_t>(rows.size()) >= rows_max) return;
     Json line;
@@ -65,14 +72,18 @@ void add_rows(const TableName& table, const Batch& change, std::span<const int> 
   }
 }
 
-Result<void> add_table(const TableDefinition& table, const Batch& change, std::int64_t rows_max, Json& out) {
+Result<void> add_table(const TableDefinition& table,
+                       const Batch& change,
+                       std::int64_t rows_max,
+                       Json& out) {
   if (change.row_count() == 0) return {};
   const std::vector<int> key = TRY(change.schema().require_all(table.key));
   const KeyChanges keys = by_key(change, key);
   const Json counts = count_changes(change, keys);
   Json line;
   line["table"] = table_text(table.name);
-  for (const auto& [name, value] : counts.items()) line[name] = value;
+  for (const auto& [name, value] : counts.items())
+    line[name] = value;
   out["tables"].push_back(std::move(line));
   add_rows(table.name, change, key, keys, rows_max, out["rows"]);
   return {};
@@ -120,14 +131,20 @@ Json weight_changes(const Solution& from, const Solution& to) {
   });
   Json out = Json::array();
   for (const WeightChange& change : list) {
-    out.push_back({{"target", change.target}, {"column", change.column}, {"from", change.from}, {"to", change.to}});
+    out.push_back({{"target", change.target},
+                   {"column", change.column},
+                   {"from", change.from},
+                   {"to", change.to}});
   }
   return out;
 }
 
-Result<Json> train_row_changes(Hub& hub, const ModelVersionRecord& from, const ModelVersionRecord& to) {
+Result<Json> train_row_changes(Hub& hub,
+                               const ModelVersionRecord& from,
+                               const ModelVersionRecord& to) {
   const auto definition = TRY(hub.definition(to.definition));
-  if (!definition) return make_error(Code::kCorrupt, "the version's definition is not in the catalog");
+  if (!definition)
+    return make_error(Code::kCorrupt, "the version's definition is not in the catalog");
   const Json steps = Json::parse(TRY(steps_of_definition(definition->json)), nullptr, false);
   const TableName train{Layer::kTrain, steps.value("dataset", std::string())};
   const bool forward = from.snapshot <= to.snapshot;
@@ -147,11 +164,15 @@ Result<Json> train_row_changes(Hub& hub, const ModelVersionRecord& from, const M
 
 }  // namespace
 
-Result<Json> report_diff(Hub& hub, const std::string& from_text, const std::string& to_text, std::int64_t rows_max) {
+Result<Json> report_diff(Hub& hub,
+                         const std::string& from_text,
+                         const std::string& to_text,
+                         std::int64_t rows_max) {
   const SnapshotId from{TRY(resolve_snapshot(hub, from_text))};
   const SnapshotId to{TRY(resolve_snapshot(hub, to_text))};
   if (from > to) {
-    return make_error(Code::kUsage, fmt::format("snapshot {} is not before {}", number(from), number(to)),
+    return make_error(Code::kUsage,
+                      fmt::format("snapshot {} is not before {}", number(from), number(to)),
                       fmt::format("lockstep diff {} {}", number(to), number(from)));
   }
   Json out;
@@ -162,7 +183,8 @@ Result<Json> report_diff(Hub& hub, const std::string& from_text, const std::stri
   for (const TableDefinition& table : TRY(hub.tables(to))) {
     const auto before = TRY(hub.table(table.name, from));
     const bool same_table = before && before->schema == table.schema;
-    const Batch change = same_table ? TRY(hub.changes(table.name, from, to)) : TRY(hub.read(table.name, to));
+    const Batch change =
+        same_table ? TRY(hub.changes(table.name, from, to)) : TRY(hub.read(table.name, to));
     TRY(add_table(table, change, rows_max, out));
   }
   for (const TableDefinition& table : TRY(hub.tables(from))) {
@@ -176,7 +198,8 @@ Result<Json> report_model_diff(Hub& hub, const std::string& from_text, const std
   const ModelVersionRecord from = TRY(referred_version(hub, parse_model_reference(from_text)));
   const ModelVersionRecord to = TRY(referred_version(hub, parse_model_reference(to_text)));
   Json out;
-  out["from"] = {{"model", from.model}, {"version", from.version}, {"snapshot", number(from.snapshot)}};
+  out["from"] = {
+      {"model", from.model}, {"version", from.version}, {"snapshot", number(from.snapshot)}};
   out["to"] = {{"model", to.model}, {"version", to.version}, {"snapshot", number(to.snapshot)}};
   out["same_definition"] = from.definition == to.definition;
   out["rows"] = TRY(train_row_changes(hub, from, to));

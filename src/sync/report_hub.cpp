@@ -1,22 +1,23 @@
 // Reports about commits: status, log, show, and the snapshots that a text names.
-#include <algorithm>
-#include <array>
-#include <charconv>
-#include <map>
-
-#include <fmt/format.h>
-
 #include "hub/hub.h"
 #include "sync/gate.h"
 #include "sync/model_track.h"
 #include "sync/report_values.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+
 namespace lockstep {
 namespace {
 
 bool has_data(const CommitRecord& commit) {
-  return commit.snapshot && (commit.kind == CommitKind::kChanges || commit.kind == CommitKind::kRevert ||
-                             commit.kind == CommitKind::kConfiguration);
+  return commit.snapshot &&
+         (commit.kind == CommitKind::kChanges || commit.kind == CommitKind::kRevert ||
+          commit.kind == CommitKind::kConfiguration);
 }
 
 Json commit_json(const CommitRecord& commit) {
@@ -46,8 +47,12 @@ Result<Json> table_changes(Hub& hub, SnapshotId snapshot) {
       seen[encode_key(change, key, row)] |= change.sign(row) < 0 ? 1 : 2;
     }
     std::array<std::int64_t, 4> counts{};
-    for (const auto& [bytes, bits] : seen) ++counts[static_cast<std::size_t>(bits)];
-    out.push_back({{"table", table_text(table.name)}, {"inserted", counts[2]}, {"updated", counts[3]}, {"deleted", counts[1]}});
+    for (const auto& [bytes, bits] : seen)
+      ++counts[static_cast<std::size_t>(bits)];
+    out.push_back({{"table", table_text(table.name)},
+                   {"inserted", counts[2]},
+                   {"updated", counts[3]},
+                   {"deleted", counts[1]}});
   }
   return out;
 }
@@ -59,27 +64,32 @@ struct ModelStanding {
 };
 
 // `with_data`: the newest first.
-Result<ModelStanding> standing_of(Hub& hub, const ModelConfiguration& model, const std::vector<CommitRecord>& with_data) {
+Result<ModelStanding> standing_of(Hub& hub,
+                                  const ModelConfiguration& model,
+                                  const std::vector<CommitRecord>& with_data) {
   const SnapshotId data_snapshot = with_data.empty() ? SnapshotId{0} : *with_data.front().snapshot;
   ModelStanding out;
   out.json["name"] = model.name;
   const auto newest = TRY(hub.newest_version(model.name, std::nullopt));
   const auto champion = TRY(resolve_alias(hub, model.name, "champion"));
   GateMemory memory;
-  if (const auto stored = TRY(hub.model_state(model.name))) memory = TRY(parse_gate_memory(*stored));
+  if (const auto stored = TRY(hub.model_state(model.name)))
+    memory = TRY(parse_gate_memory(*stored));
   out.json["champion"] = champion ? Json(*champion) : Json(nullptr);
   out.json["newest"] = newest ? Json(newest->version) : Json(nullptr);
   out.json["status"] = newest ? version_status_name(newest->status) : "warming";
   out.json["latched"] = memory.latched;
-  out.json["why"] = newest               ? newest->reason
-                    : memory.why.empty() ? fmt::format("waiting for {} rows", model.calibrate_after_rows)
-                                         : memory.why;
+  out.json["why"] = newest ? newest->reason
+                    : memory.why.empty()
+                        ? fmt::format("waiting for {} rows", model.calibrate_after_rows)
+                        : memory.why;
   out.json["snapshot"] = newest ? Json(number(newest->snapshot)) : Json(nullptr);
   // Commits of other datasets leave it where it is.
   const bool behind = !newest || memory.pending_changes > 0;
-  out.json["behind_commits"] = std::count_if(with_data.begin(), with_data.end(), [&](const CommitRecord& commit) {
-    return behind && (!newest || *commit.snapshot > newest->snapshot);
-  });
+  out.json["behind_commits"] =
+      std::count_if(with_data.begin(), with_data.end(), [&](const CommitRecord& commit) {
+        return behind && (!newest || *commit.snapshot > newest->snapshot);
+      });
   out.json["pending_changes"] = memory.pending_changes;
   out.json["metrics"] = newest ? parsed_or_null(newest->metrics) : Json(nullptr);
   if (!newest) {
@@ -91,10 +101,15 @@ Result<ModelStanding> standing_of(Hub& hub, const ModelConfiguration& model, con
     out.why.clear();  // ready, or accepted by hand
   } else if (newest->status != VersionStatus::kReady) {
     out.in_step = false;
-    out.why = fmt::format("{} v{} is {}: {}", model.name, newest->version, version_status_name(newest->status), newest->reason);
+    out.why = fmt::format("{} v{} is {}: {}",
+                          model.name,
+                          newest->version,
+                          version_status_name(newest->status),
+                          newest->reason);
   } else if (champion && *champion != newest->version) {
     out.in_step = false;
-    out.why = fmt::format("{}'s champion is held at v{}, the newest is v{}", model.name, *champion, newest->version);
+    out.why = fmt::format(
+        "{}'s champion is held at v{}, the newest is v{}", model.name, *champion, newest->version);
   }
   return out;
 }
@@ -103,8 +118,10 @@ Result<Json> dataset_json(Hub& hub, const DatasetConfiguration& dataset) {
   Json out;
   out["name"] = dataset.name;
   const SnapshotId at = hub.latest_snapshot();
-  const std::array<std::pair<const char*, Layer>, 4> layers = {
-      {{"rows", Layer::kRaw}, {"clean", Layer::kClean}, {"train", Layer::kTrain}, {"rejected", Layer::kRejected}}};
+  const std::array<std::pair<const char*, Layer>, 4> layers = {{{"rows", Layer::kRaw},
+                                                                {"clean", Layer::kClean},
+                                                                {"train", Layer::kTrain},
+                                                                {"rejected", Layer::kRejected}}};
   for (const auto& [name, layer] : layers) {
     const TableName table{layer, dataset.name};
     out[name] = TRY(hub.table(table, at)) ? TRY(hub.row_count(table, at)) : 0;
@@ -119,7 +136,9 @@ Json disk_json(const DiskUse& use, std::int64_t commits) {
   out["data_files"] = use.data_files;
   out["inlined_rows"] = use.inlined_rows;
   const auto total = static_cast<double>(use.catalog_bytes + use.data_bytes);
-  out["bytes_per_commit"] = commits > 0 ? Json(static_cast<std::int64_t>(total / static_cast<double>(commits))) : Json(nullptr);
+  out["bytes_per_commit"] =
+      commits > 0 ? Json(static_cast<std::int64_t>(total / static_cast<double>(commits)))
+                  : Json(nullptr);
   return out;
 }
 
@@ -137,16 +156,21 @@ Result<std::int64_t> resolve_snapshot(Hub& hub, const std::string& text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) {
-    return make_error(Code::kUsage, fmt::format("'{}' names no snapshot", text), "write a number, latest, or -1");
+    return make_error(
+        Code::kUsage, fmt::format("'{}' names no snapshot", text), "write a number, latest, or -1");
   }
   if (value >= 0) {
     if (value <= latest) return value;
-    return make_error(Code::kNotFound, fmt::format("there is no snapshot {}; the newest is {}", value, latest), "lockstep log");
+    return make_error(Code::kNotFound,
+                      fmt::format("there is no snapshot {}; the newest is {}", value, latest),
+                      "lockstep log");
   }
   const std::vector<CommitRecord> commits = TRY(data_commits(hub));
   const auto back = static_cast<std::size_t>(-value);
   if (back > commits.size()) {
-    return make_error(Code::kNotFound, fmt::format("there are only {} snapshots with data", commits.size()), "lockstep log");
+    return make_error(Code::kNotFound,
+                      fmt::format("there are only {} snapshots with data", commits.size()),
+                      "lockstep log");
   }
   return number(*commits[back - 1].snapshot);
 }
@@ -180,12 +204,17 @@ Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration)
   const auto positions = TRY(hub.positions());
   for (const SourceConfiguration& source : configuration.sources) {
     const auto position = positions.find(source.name);
-    out["sources"].push_back({{"name", source.name},
-                              {"type", source.type},
-                              {"position", position == positions.end() ? "" : describe_position(io, configuration, source, position->second)}});
+    out["sources"].push_back(
+        {{"name", source.name},
+         {"type", source.type},
+         {"position",
+          position == positions.end()
+              ? ""
+              : describe_position(io, configuration, source, position->second)}});
   }
   const std::optional<std::int64_t> daemon = daemon_process(io, configuration);
-  out["writer"] = {{"running", daemon.has_value()}, {"pid", daemon ? Json(*daemon) : Json(nullptr)}};
+  out["writer"] = {{"running", daemon.has_value()},
+                   {"pid", daemon ? Json(*daemon) : Json(nullptr)}};
   return out;
 }
 
@@ -211,7 +240,9 @@ Result<Json> report_show(Hub& hub, const std::string& snapshot) {
   const SnapshotId at{TRY(resolve_snapshot(hub, snapshot))};
   const auto commit = TRY(hub.commit_of_snapshot(at));
   if (!commit) {
-    return make_error(Code::kNotFound, fmt::format("snapshot {} belongs to no commit of Lockstep", number(at)), "lockstep log");
+    return make_error(Code::kNotFound,
+                      fmt::format("snapshot {} belongs to no commit of Lockstep", number(at)),
+                      "lockstep log");
   }
   Json out = commit_json(*commit);
   out["source_time"] = commit->source_time ? Json(rfc3339(*commit->source_time)) : Json(nullptr);

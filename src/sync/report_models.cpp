@@ -1,26 +1,29 @@
 // Reports about models, aliases and rejected rows.
-#include <algorithm>
-#include <charconv>
-
-#include <fmt/format.h>
-
 #include "hub/hub.h"
 #include "sync/model_track.h"
 #include "sync/report_values.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
 namespace lockstep {
 namespace {
 
-Result<std::map<std::string, std::map<std::int64_t, std::vector<std::string>>>> aliases_by_version(Hub& hub) {
+Result<std::map<std::string, std::map<std::int64_t, std::vector<std::string>>>> aliases_by_version(
+    Hub& hub) {
   std::map<std::string, std::map<std::int64_t, std::vector<std::string>>> out;
   std::map<std::string, std::vector<std::string>> seen;
   for (const AliasEvent& event : TRY(hub.alias_history(""))) {
     auto& names = seen[event.model];
-    if (std::find(names.begin(), names.end(), event.alias) == names.end()) names.push_back(event.alias);
+    if (std::find(names.begin(), names.end(), event.alias) == names.end())
+      names.push_back(event.alias);
   }
   for (const auto& [model, names] : seen) {
     for (const std::string& name : names) {
-      if (const auto version = TRY(resolve_alias(hub, model, name))) out[model][*version].push_back(name);
+      if (const auto version = TRY(resolve_alias(hub, model, name)))
+        out[model][*version].push_back(name);
     }
   }
   return out;
@@ -86,15 +89,19 @@ Result<ModelVersionRecord> referred_version(Hub& hub, const ModelReference& refe
     const std::vector<std::string> models = TRY(hub.models());
     const std::optional<std::string> near = nearest(reference.model, models);
     if (std::find(models.begin(), models.end(), reference.model) != models.end()) {
-      return make_error(Code::kNotFound, fmt::format("model '{}' has no alias '{}'", reference.model, reference.alias),
-                        fmt::format("lockstep alias list {}", reference.model));
+      return make_error(
+          Code::kNotFound,
+          fmt::format("model '{}' has no alias '{}'", reference.model, reference.alias),
+          fmt::format("lockstep alias list {}", reference.model));
     }
-    return make_error(Code::kNotFound, fmt::format("model '{}' has no version yet", reference.model),
+    return make_error(Code::kNotFound,
+                      fmt::format("model '{}' has no version yet", reference.model),
                       near ? fmt::format("did you mean {}?", *near) : "lockstep status");
   }
   auto record = TRY(hub.version(reference.model, *number));
   if (record) return *record;
-  return make_error(Code::kNotFound, fmt::format("model '{}' has no version {}", reference.model, *number),
+  return make_error(Code::kNotFound,
+                    fmt::format("model '{}' has no version {}", reference.model, *number),
                     fmt::format("lockstep models {}", reference.model));
 }
 
@@ -104,7 +111,8 @@ Result<Json> report_models(Hub& hub, const std::string& model, std::int64_t newe
   if (!model.empty()) {
     if (std::find(names.begin(), names.end(), model) == names.end()) {
       const std::optional<std::string> near = nearest(model, names);
-      return make_error(Code::kNotFound, fmt::format("model '{}' has no version yet", model),
+      return make_error(Code::kNotFound,
+                        fmt::format("model '{}' has no version yet", model),
                         near ? fmt::format("did you mean {}?", *near) : "lockstep status");
     }
     names = {model};
@@ -141,7 +149,8 @@ Result<Json> report_rejected(Hub& hub, const std::string& dataset, std::int64_t 
   Json out = Json::array();
   bool found = dataset.empty();
   for (const TableDefinition& table : TRY(hub.tables(hub.latest_snapshot()))) {
-    if (table.name.layer != Layer::kRejected || (!dataset.empty() && table.name.dataset != dataset)) continue;
+    if (table.name.layer != Layer::kRejected || (!dataset.empty() && table.name.dataset != dataset))
+      continue;
     found = true;
     const Batch rows = TRY(hub.read(table.name, hub.latest_snapshot()));
     for (std::int64_t row = 0; row < rows.row_count(); ++row) {
@@ -149,11 +158,14 @@ Result<Json> report_rejected(Hub& hub, const std::string& dataset, std::int64_t 
       Json line;
       line["dataset"] = table.name.dataset;
       const char* names[] = {"source", "record", "stage", "reason", "row"};
-      for (int column = 0; column < 5; ++column) line[names[column]] = json_of_value(rows.value(column, row));
+      for (int column = 0; column < 5; ++column)
+        line[names[column]] = json_of_value(rows.value(column, row));
       out.push_back(std::move(line));
     }
   }
-  if (!found) return make_error(Code::kNotFound, fmt::format("there is no dataset '{}'", dataset), "lockstep status");
+  if (!found)
+    return make_error(
+        Code::kNotFound, fmt::format("there is no dataset '{}'", dataset), "lockstep status");
   return out;
 }
 

@@ -1,8 +1,8 @@
 #include "sync/report_values.h"
 
-#include <cmath>
-
 #include "source/source.h"
+
+#include <cmath>
 
 namespace lockstep {
 
@@ -17,7 +17,8 @@ Json json_of_value(const Value& value) {
   if (is_null(value)) return nullptr;
   if (const auto* flag = std::get_if<bool>(&value)) return *flag;
   if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
-  if (const auto* number = std::get_if<double>(&value); number != nullptr && std::isfinite(*number)) return *number;
+  if (const auto* number = std::get_if<double>(&value); number != nullptr && std::isfinite(*number))
+    return *number;
   if (const auto* time = std::get_if<Timestamp>(&value)) return rfc3339(*time);
   return value_text(value);
 }
@@ -35,7 +36,9 @@ Json parsed_or_null(const std::string& json) {
   return out.is_discarded() ? Json(nullptr) : out;
 }
 
-std::string describe_position(Io& io, const Configuration& configuration, const SourceConfiguration& source,
+std::string describe_position(Io& io,
+                              const Configuration& configuration,
+                              const SourceConfiguration& source,
                               const Position& position) {
   SourceRequest request;
   request.name = source.name;

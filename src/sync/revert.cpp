@@ -1,8 +1,8 @@
 #include "sync/revert.h"
 
-#include <map>
-
 #include "sync/winner.h"
+
+#include <map>
 
 namespace lockstep {
 namespace {
@@ -19,10 +19,14 @@ Result<Batch> change_of_snapshot(Hub& hub, const TableName& raw, SnapshotId snap
 }
 
 // The current row of each key, in the order of `sides`.
-Result<Lookup> current_rows(Hub& hub, const TableName& raw, const Batch& change, std::span<const int> key,
+Result<Lookup> current_rows(Hub& hub,
+                            const TableName& raw,
+                            const Batch& change,
+                            std::span<const int> key,
                             const std::map<std::string, Sides>& sides) {
   std::vector<std::int64_t> rows;
-  for (const auto& [bytes, side] : sides) rows.push_back(side.after >= 0 ? side.after : side.before);
+  for (const auto& [bytes, side] : sides)
+    rows.push_back(side.after >= 0 ? side.after : side.before);
   return hub.lookup(raw, change.select_rows(rows).select_columns(key));
 }
 
@@ -33,7 +37,10 @@ bool same(const Batch& left, std::int64_t left_row, const Batch& right, std::int
 
 }  // namespace
 
-Result<RevertDelta> revert_delta(Hub& hub, const DatasetFlow& flow, SnapshotId snapshot, RevertConflicts conflicts) {
+Result<RevertDelta> revert_delta(Hub& hub,
+                                 const DatasetFlow& flow,
+                                 SnapshotId snapshot,
+                                 RevertConflicts conflicts) {
   const TableName raw = flow.table(Layer::kRaw);
   const Batch change = TRY(change_of_snapshot(hub, raw, snapshot));
   RevertDelta out;

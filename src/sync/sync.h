@@ -1,17 +1,21 @@
 // The sync layer: brings hub, steps and models together. It alone knows both sources and models.
 //
-// An Engine is the writer of one hub: it reads source batches, finds the old rows, prepares, folds, solves, asks the
-// gate, and commits everything at once. Reports read a hub and change nothing.
+// An Engine is the writer of one hub: it reads source batches, finds the old rows, prepares, folds,
+// solves, asks the gate, and commits everything at once. Reports read a hub and change nothing.
 //
 // What it promises:
-//   sync-1  A commit holds the rows, the source's position, a version of every calibrated model that trains with
+//   sync-1  A commit holds the rows, the source's position, a version of every calibrated model
+//   that trains with
 //           commits, and the gate's decision: one transaction, or nothing.
 //   sync-2  A source hears committed() only after its rows' commit is durable.
-//   sync-3  Each source row ends in raw, or in rejected with a reason, or is refused as a whole file is; and what raw
+//   sync-3  Each source row ends in raw, or in rejected with a reason, or is refused as a whole
+//   file is; and what raw
 //           holds ends in clean, in rejected, or was filtered. Nothing else happens to it.
-//   sync-4  The state that a version is solved from is the exact sum of the train rows at its snapshot; verify()
+//   sync-4  The state that a version is solved from is the exact sum of the train rows at its
+//   snapshot; verify()
 //           proves it from raw.
-//   sync-5  The gate judges with evidence from before the batch, and a block latches until a revert, an accept or a
+//   sync-5  The gate judges with evidence from before the batch, and a block latches until a
+//   revert, an accept or a
 //           recalibration.
 //   sync-6  After a failed commit the state in memory is dropped and made again from the hub.
 //
@@ -22,26 +26,28 @@
 //   Json report = TRY(engine->sync({}));
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <nlohmann/json_fwd.hpp>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "base/io.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "sync/configuration.h"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace lockstep {
 
 class Hub;
 struct ModelVersionRecord;
 
-// A report: what commands print with --json, with the fields in the order of docs/reference/json.md.
+// A report: what commands print with --json, with the fields in the order of
+// docs/reference/json.md.
 using Json = nlohmann::ordered_json;
 
 struct Progress {
@@ -52,26 +58,29 @@ struct Progress {
 };
 
 struct EngineOptions {
-  bool apply = false;              // take a plan that rebuilds or loses
-  bool accept_deletes = false;     // let a mirror delete more than max_delete
-  std::string kernel;              // LOCKSTEP_KERNEL
-  std::string who = "lockstep";    // for alias events
+  bool apply = false;            // take a plan that rebuilds or loses
+  bool accept_deletes = false;   // let a mirror delete more than max_delete
+  std::string kernel;            // LOCKSTEP_KERNEL
+  std::string who = "lockstep";  // for alias events
   std::function<void(const Progress&)> progress;
-  std::function<bool()> stop;      // asked between commits
+  std::function<bool()> stop;  // asked between commits
 };
 
 // Resource; one thread at a time. Holds the writer's lock.
 class Engine {
  public:
-  // Creates the hub when there is none. kRefused with the plan in the message when the configuration changed in a way
-  // that rebuilds or loses, and !apply.
-  static Result<std::unique_ptr<Engine>> open(Io& io, Log& log, const Configuration& configuration, EngineOptions options);
+  // Creates the hub when there is none. kRefused with the plan in the message when the
+  // configuration changed in a way that rebuilds or loses, and !apply.
+  static Result<std::unique_ptr<Engine>> open(Io& io,
+                                              Log& log,
+                                              const Configuration& configuration,
+                                              EngineOptions options);
   virtual ~Engine() = default;
 
-  // Reads all sources until nothing is left. {snapshot, changes: {inserted, updated, deleted}, rejected, commits,
-  // versions: [{model, version, status, reason, metrics, made, blocked}], duration_s,
-  // errors: [{source, code, message, hint}], applied}: a source that failed stops no other. applied: [text],
-  // the plan that opening carried out.
+  // Reads all sources until nothing is left. {snapshot, changes: {inserted, updated, deleted},
+  // rejected, commits, versions: [{model, version, status, reason, metrics, made, blocked}],
+  // duration_s, errors: [{source, code, message, hint}], applied}: a source that failed stops no
+  // other. applied: [text], the plan that opening carried out.
   virtual Result<Json> sync() = 0;
   // Waits for sources up to timeout_us; true: there may be something.
   virtual Result<bool> wait(std::int64_t timeout_us) = 0;
@@ -80,7 +89,8 @@ class Engine {
   //   {"command": "sync"}
   //   {"command": "revert", "snapshot": "12", "conflicts": "refuse" | "keep-later" | "overwrite"}
   //   {"command": "recalibrate", "model": "bp"}
-  //   {"command": "alias-set", "model": "bp", "alias": "champion", "version": 7 | "latest", "why": "..."}
+  //   {"command": "alias-set", "model": "bp", "alias": "champion", "version": 7 | "latest", "why":
+  //   "..."}
   //   {"command": "rollback", "model": "bp", "version": 7 | null}
   //   {"command": "accept", "model": "bp"}
   virtual Result<Json> execute(const Json& command) = 0;
@@ -88,7 +98,8 @@ class Engine {
   virtual Hub& hub() = 0;
 };
 
-// ---- reports; each reads only. A version is "bp", "bp@7" or "bp@champion"; a snapshot "12", "-1" or "latest".
+// ---- reports; each reads only. A version is "bp", "bp@7" or "bp@champion"; a snapshot "12", "-1"
+// or "latest".
 
 struct ModelReference {
   std::string model;
@@ -100,20 +111,29 @@ ModelReference parse_model_reference(std::string_view text);
 // The version that it names; kNotFound says what there is.
 Result<ModelVersionRecord> referred_version(Hub& hub, const ModelReference& reference);
 
-// {in_lockstep, reason, snapshot, commit, time, hub: {...disk use...}, datasets: [{name, rows, clean, train, rejected}],
-//  models: [{name, champion, newest, status, latched, why, behind_commits, metrics}], sources: [{name, type, position}],
-//  writer: {running, pid}}
+// {in_lockstep, reason, snapshot, commit, time, hub: {...disk use...}, datasets: [{name, rows,
+// clean, train, rejected}],
+//  models: [{name, champion, newest, status, latched, why, behind_commits, metrics}], sources:
+//  [{name, type, position}], writer: {running, pid}}
 Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration);
-// [{commit, snapshot, kind, time, inserted, updated, deleted, rejected, message, versions: [{model, version, status}]}]
+// [{commit, snapshot, kind, time, inserted, updated, deleted, rejected, message, versions: [{model,
+// version, status}]}]
 Result<Json> report_log(Hub& hub, std::int64_t newest_count);
-// One commit in full: the same fields, and tables: [{table, inserted, updated, deleted}], versions in full.
+// One commit in full: the same fields, and tables: [{table, inserted, updated, deleted}], versions
+// in full.
 Result<Json> report_show(Hub& hub, const std::string& snapshot);
-// {from, to, tables: [{table, added, removed, changed, columns: {name: changed}}], rows: [{table, key, change, before, after}]}
-Result<Json> report_diff(Hub& hub, const std::string& from, const std::string& to, std::int64_t rows_max);
-// {from: {version, snapshot}, to: ..., same_definition, rows: {inserted, updated, deleted}, metrics: [{name, from, to}],
+// {from, to, tables: [{table, added, removed, changed, columns: {name: changed}}], rows: [{table,
+// key, change, before, after}]}
+Result<Json> report_diff(Hub& hub,
+                         const std::string& from,
+                         const std::string& to,
+                         std::int64_t rows_max);
+// {from: {version, snapshot}, to: ..., same_definition, rows: {inserted, updated, deleted},
+// metrics: [{name, from, to}],
 //  weights: [{target, column, from, to}]}  largest change first
 Result<Json> report_model_diff(Hub& hub, const std::string& from, const std::string& to);
-// [{model, version, snapshot, kind, status, reason, folded, tested, refused, unlabelled, fingerprint, weights_sha256,
+// [{model, version, snapshot, kind, status, reason, folded, tested, refused, unlabelled,
+// fingerprint, weights_sha256,
 //   definition, metrics, aliases, duration_ms}]
 Result<Json> report_models(Hub& hub, const std::string& model, std::int64_t newest_count);
 // [{dataset, source, record, stage, reason, row}]
@@ -126,20 +146,22 @@ struct VerifyOptions {
   std::function<void(const Progress&)> progress;
 };
 
-// [{model, version, snapshot, exact, fingerprint, weights_sha256, retrained_weights_sha256, differences: [text],
+// [{model, version, snapshot, exact, fingerprint, weights_sha256, retrained_weights_sha256,
+// differences: [text],
 //   rows}]; one a model (its champion and newest version) when `reference` is empty.
 // What a version was made from is in the hub whole; the configuration may have gone on since.
 Result<Json> verify(Hub& hub, const std::string& reference, const VerifyOptions& options);
 
 struct PredictOptions {
-  std::string input;   // .csv .tsv .ndjson .parquet, compressed or not: raw rows of the dataset
-  std::string output;  // a file, or empty: `sink`
+  std::string input;    // .csv .tsv .ndjson .parquet, compressed or not: raw rows of the dataset
+  std::string output;   // a file, or empty: `sink`
   double level = 0.95;  // 0: no intervals
   std::function<Result<void>(std::string_view)> sink;  // CSV
 };
 
-// Rows go through the dataset's steps, then the model. Output: the key columns, a column a target (and _low, _high),
-// model_version, data_version, and refused (why there is no prediction). {model, version, snapshot, rows, refused}
+// Rows go through the dataset's steps, then the model. Output: the key columns, a column a target
+// (and _low, _high), model_version, data_version, and refused (why there is no prediction). {model,
+// version, snapshot, rows, refused}
 Result<Json> predict(Io& io, Hub& hub, const std::string& reference, const PredictOptions& options);
 
 struct ExportOptions {
@@ -150,16 +172,24 @@ struct ExportOptions {
 };
 
 // Rows in key order. {dataset, layer, snapshot, rows}
-Result<Json> export_dataset(Io& io, Hub& hub, const std::string& dataset, const ExportOptions& options);
+Result<Json> export_dataset(Io& io,
+                            Hub& hub,
+                            const std::string& dataset,
+                            const ExportOptions& options);
 
-// Ten rows from raw to prediction; commits nothing and needs no hub. {dataset, source, raw, clean, train, rejected,
-// model, prediction}: each a list of objects.
-Result<Json> preview(Io& io, const Configuration& configuration, const std::string& dataset, std::int64_t row_count);
+// Ten rows from raw to prediction; commits nothing and needs no hub. {dataset, source, raw, clean,
+// train, rejected, model, prediction}: each a list of objects.
+Result<Json> preview(Io& io,
+                     const Configuration& configuration,
+                     const std::string& dataset,
+                     std::int64_t row_count);
 
-// [{level: ok|warn|fail, what, message, hint}]: configuration, sources, hub, and the plan of what would change.
+// [{level: ok|warn|fail, what, message, hint}]: configuration, sources, hub, and the plan of what
+// would change.
 Result<Json> check(Io& io, const Configuration& configuration);
 
-// "12", "-1" (the newest data snapshot; -2 the one before), "latest". kNotFound names what there is.
+// "12", "-1" (the newest data snapshot; -2 the one before), "latest". kNotFound names what there
+// is.
 Result<std::int64_t> resolve_snapshot(Hub& hub, const std::string& text);
 
 // ---- the daemon
@@ -168,13 +198,20 @@ struct DaemonOptions {
   EngineOptions engine;
 };
 
-// Syncs, watches, and takes commands on the hub's socket, until stop() says so. Finishes the commit in hand.
-Result<void> run_daemon(Io& io, Log& log, const Configuration& configuration, const DaemonOptions& options);
+// Syncs, watches, and takes commands on the hub's socket, until stop() says so. Finishes the commit
+// in hand.
+Result<void> run_daemon(Io& io,
+                        Log& log,
+                        const Configuration& configuration,
+                        const DaemonOptions& options);
 
 // Sends a command to the daemon of this hub; nullopt: none is running.
-Result<std::optional<Json>> ask_daemon(Io& io, const Configuration& configuration, const Json& command);
+Result<std::optional<Json>> ask_daemon(Io& io,
+                                       const Configuration& configuration,
+                                       const Json& command);
 
-// The process of this hub's daemon; nullopt: none is running. Asks it nothing, so it answers amid a long commit too.
+// The process of this hub's daemon; nullopt: none is running. Asks it nothing, so it answers amid a
+// long commit too.
 std::optional<std::int64_t> daemon_process(Io& io, const Configuration& configuration);
 
 }  // namespace lockstep

@@ -1,12 +1,13 @@
-// Proof by retraining: from raw at the version's snapshot, through the definition's steps, to the weights.
-#include <algorithm>
-
-#include <fmt/format.h>
-
+// Proof by retraining: from raw at the version's snapshot, through the definition's steps, to the
+// weights.
 #include "hub/hub.h"
 #include "sync/dataset_flow.h"
 #include "sync/model_track.h"
 #include "sync/report_values.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace lockstep {
 namespace {
@@ -14,7 +15,9 @@ namespace {
 constexpr std::size_t kDifferencesShown = 10;
 
 // What stands in `train` and does not follow from raw, and the other way.
-Result<void> compare_train(const Batch& stored, const Batch& made, const std::vector<std::string>& key_names,
+Result<void> compare_train(const Batch& stored,
+                           const Batch& made,
+                           const std::vector<std::string>& key_names,
                            std::vector<std::string>& differences) {
   if (!(stored.schema() == made.schema())) {
     differences.emplace_back("the train layer's columns are not those of the definition");
@@ -28,20 +31,27 @@ Result<void> compare_train(const Batch& stored, const Batch& made, const std::ve
       differences.push_back(fmt::format("... {} differences in train in all", rest.row_count()));
       return {};
     }
-    differences.push_back(fmt::format("train: {} {}", key_text(rest, key, row),
-                                      rest.sign(row) < 0 ? "is stored, but does not follow from raw"
-                                                         : "follows from raw, but is not stored so"));
+    differences.push_back(fmt::format("train: {} {}",
+                                      key_text(rest, key, row),
+                                      rest.sign(row) < 0
+                                          ? "is stored, but does not follow from raw"
+                                          : "follows from raw, but is not stored so"));
   }
   return {};
 }
 
-Result<Json> verify_version(Hub& hub, const ModelVersionRecord& version, const VerifyOptions& options) {
+Result<Json> verify_version(Hub& hub,
+                            const ModelVersionRecord& version,
+                            const VerifyOptions& options) {
   const auto definition = TRY(hub.definition(version.definition));
-  if (!definition) return make_error(Code::kCorrupt, fmt::format("definition {} is not in the catalog", version.definition));
+  if (!definition)
+    return make_error(Code::kCorrupt,
+                      fmt::format("definition {} is not in the catalog", version.definition));
   const std::string steps = TRY(steps_of_definition(definition->json));
   const std::unique_ptr<DatasetFlow> flow = TRY(DatasetFlow::from_steps(steps));
   std::vector<std::string> differences;
-  if (sha256_hex(definition->json) != version.definition) differences.emplace_back("the definition is not what its hash says");
+  if (sha256_hex(definition->json) != version.definition)
+    differences.emplace_back("the definition is not what its hash says");
   Batch train = TRY(hub.read(flow->table(Layer::kTrain), version.snapshot));
   if (!options.quick) {
     const Batch raw = TRY(hub.read(flow->table(Layer::kRaw), version.snapshot));
@@ -56,13 +66,15 @@ Result<Json> verify_version(Hub& hub, const ModelVersionRecord& version, const V
   TRY(lineage.learner->fold(lineage.state, train, TRY(fingerprint_hash(hub))));
   const std::string fingerprint = fingerprint_text(lineage.state);
   if (fingerprint != version.fingerprint) {
-    differences.push_back(fmt::format("fingerprint: {} was committed, {} is retrained", version.fingerprint, fingerprint));
+    differences.push_back(fmt::format(
+        "fingerprint: {} was committed, {} is retrained", version.fingerprint, fingerprint));
   }
   std::string retrained;
   const Result<Solution> solution = lineage.learner->solve(lineage.state);
   if (solution.ok()) retrained = sha256_hex(serialize_solution(solution.value()));
   if (retrained != version.weights_sha256) {
-    differences.push_back(fmt::format("weights: {} was committed, {} is retrained", version.weights_sha256, retrained));
+    differences.push_back(fmt::format(
+        "weights: {} was committed, {} is retrained", version.weights_sha256, retrained));
   }
   if (!version.weights.empty() && sha256_hex(version.weights) != version.weights_sha256) {
     differences.emplace_back("the stored weights are not what their hash says");
@@ -100,13 +112,13 @@ Result<std::vector<ModelVersionRecord>> versions_to_verify(Hub& hub, const std::
 
 }  // namespace
 
-Result<Json> verify(Hub& hub, const std::string& reference,
-                    const VerifyOptions& options) {
+Result<Json> verify(Hub& hub, const std::string& reference, const VerifyOptions& options) {
   Json out = Json::array();
   const std::vector<ModelVersionRecord> versions = TRY(versions_to_verify(hub, reference));
   std::uint64_t done = 0;
   for (const ModelVersionRecord& version : versions) {
-    out.push_back(TRY_IN(verify_version(hub, version, options), fmt::format("{}@{}", version.model, version.version)));
+    out.push_back(TRY_IN(verify_version(hub, version, options),
+                         fmt::format("{}@{}", version.model, version.version)));
     if (options.progress) options.progress({"verify", ++done, versions.size(), "versions"});
   }
   return out;

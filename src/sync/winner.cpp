@@ -1,12 +1,12 @@
 #include "sync/winner.h"
 
-#include <algorithm>
-#include <map>
-#include <unordered_map>
+#include "base/hash.h"
 
 #include <fmt/format.h>
 
-#include "base/hash.h"
+#include <algorithm>
+#include <map>
+#include <unordered_map>
 
 namespace lockstep {
 namespace {
@@ -16,10 +16,10 @@ constexpr std::int64_t kUntouched = -2;
 
 // What becomes of one key while the rows of a batch are gone through in order.
 struct Slot {
-  std::string key;                     // encoded (_source, key columns)
-  std::int64_t old_row = kNone;        // in the look-up's rows
-  std::int64_t new_row = kUntouched;   // in the batch; kNone: deleted
-  std::int64_t first = 0;              // the row that named it first
+  std::string key;                    // encoded (_source, key columns)
+  std::int64_t old_row = kNone;       // in the look-up's rows
+  std::int64_t new_row = kUntouched;  // in the batch; kNone: deleted
+  std::int64_t first = 0;             // the row that named it first
 
   bool present() const { return new_row == kUntouched ? old_row != kNone : new_row != kNone; }
 };
@@ -28,7 +28,8 @@ Result<Batch> keys_of(const DatasetFlow& flow, const IncomingBatch& incoming) {
   const Batch& rows = incoming.batch.rows;
   std::vector<Field> fields = {{"_source", Type::kText}};
   const std::vector<int> key = TRY(rows.schema().require_all(flow.key()));
-  for (const int column : key) fields.push_back(rows.schema().field(column));
+  for (const int column : key)
+    fields.push_back(rows.schema().field(column));
   BatchBuilder builder{Schema(std::move(fields))};
   for (std::int64_t row = 0; row < rows.row_count(); ++row) {
     builder.append_text(0, incoming.source);
@@ -49,7 +50,8 @@ bool same_value(const Value& left, const Value& right) {
 
 std::vector<int> all_columns(const Schema& schema) {
   std::vector<int> out;
-  for (int column = 0; column < schema.size(); ++column) out.push_back(column);
+  for (int column = 0; column < schema.size(); ++column)
+    out.push_back(column);
   return out;
 }
 
@@ -61,9 +63,11 @@ class Resolver final {
 
   Result<RawResolution> run() {
     TRY(find_old_rows());
-    for (std::int64_t row = 0; row < rows_.row_count(); ++row) apply(row);
+    for (std::int64_t row = 0; row < rows_.row_count(); ++row)
+      apply(row);
     BatchBuilder delta(flow_.raw_schema());
-    for (const Slot& slot : slots_) write(slot, delta);
+    for (const Slot& slot : slots_)
+      write(slot, delta);
     if (incoming_.batch.replaces_origin) TRY(remove_rest_of_origin(delta));
     out_.delta = TRY(delta.finish());
     return std::move(out_);
@@ -82,7 +86,9 @@ class Resolver final {
   Slot& slot_of(std::int64_t row) {
     std::string key = encode_key(keys_, key_columns_, row);
     const auto [found, added] = slot_of_key_.try_emplace(key, slots_.size());
-    if (added) slots_.push_back({std::move(key), old_.row_of_key[static_cast<std::size_t>(row)], kUntouched, row});
+    if (added)
+      slots_.push_back(
+          {std::move(key), old_.row_of_key[static_cast<std::size_t>(row)], kUntouched, row});
     return slots_[found->second];
   }
 
@@ -106,7 +112,8 @@ class Resolver final {
   bool overridden(const Slot& slot, Operation operation, std::int64_t row) {
     const auto found = overrides_.find(slot.key);
     if (found == overrides_.end()) return false;
-    if (found->second == (operation == Operation::kDelete ? std::string() : own_hash(row))) return true;
+    if (found->second == (operation == Operation::kDelete ? std::string() : own_hash(row)))
+      return true;
     out_.remove_overrides.push_back({flow_.dataset().name, slot.key, {}});
     overrides_.erase(found);
     return false;
@@ -119,11 +126,12 @@ class Resolver final {
   }
 
   void refuse(std::int64_t row, std::string reason) {
-    out_.refused.push_back({incoming_.source,
-                            incoming_.batch.origin + " " + incoming_.batch.positions[static_cast<std::size_t>(row)],
-                            "key",
-                            std::move(reason),
-                            row_json(rows_, row, 0)});
+    out_.refused.push_back(
+        {incoming_.source,
+         incoming_.batch.origin + " " + incoming_.batch.positions[static_cast<std::size_t>(row)],
+         "key",
+         std::move(reason),
+         row_json(rows_, row, 0)});
   }
 
   bool same_content(const Slot& slot) const {
@@ -133,7 +141,8 @@ class Resolver final {
       if (!same_value(old_value, rows_.value(column, slot.new_row))) return false;
     }
     // A mirrored row belongs to the file that holds it now.
-    return !incoming_.batch.replaces_origin || old_.rows.text_at(3, slot.old_row) == incoming_.batch.origin;
+    return !incoming_.batch.replaces_origin ||
+           old_.rows.text_at(3, slot.old_row) == incoming_.batch.origin;
   }
 
   void write(const Slot& slot, BatchBuilder& delta) const {
@@ -170,10 +179,13 @@ class Resolver final {
     if (!incoming_.accept_deletes && static_cast<double>(gone.size()) > limit) {
       return make_error(Code::kRefused,
                         fmt::format("{} would delete {} of {} rows, above max_delete",
-                                    incoming_.batch.origin, gone.size(), of_source),
+                                    incoming_.batch.origin,
+                                    gone.size(),
+                                    of_source),
                         "if that is right: lockstep sync --accept-deletes");
     }
-    for (const std::int64_t row : gone) delta.append_row_from(raw, row, -1);
+    for (const std::int64_t row : gone)
+      delta.append_row_from(raw, row, -1);
     return {};
   }
 
@@ -200,8 +212,12 @@ class Chooser final {
     }
   }
 
-  // Later is greater. Null is before every value; equal ones go by commit, then by the order of `from`.
-  bool before(const Batch& left, std::int64_t left_row, const Batch& right, std::int64_t right_row) const {
+  // Later is greater. Null is before every value; equal ones go by commit, then by the order of
+  // `from`.
+  bool before(const Batch& left,
+              std::int64_t left_row,
+              const Batch& right,
+              std::int64_t right_row) const {
     if (latest_) {
       const Value a = left.value(*latest_, left_row);
       const Value b = right.value(*latest_, right_row);
@@ -229,15 +245,19 @@ struct RowRef {
 };
 
 void keep_later(const Chooser& chooser, std::optional<RowRef>& best, RowRef candidate) {
-  if (!best || chooser.before(*best->batch, best->row, *candidate.batch, candidate.row)) best = candidate;
+  if (!best || chooser.before(*best->batch, best->row, *candidate.batch, candidate.row))
+    best = candidate;
 }
 
 // The rows that the other sources of the dataset have for the keys of `raw_delta`.
-Result<std::vector<Batch>> rows_of_all_sources(Hub& hub, const DatasetFlow& flow, const Batch& raw_delta) {
+Result<std::vector<Batch>> rows_of_all_sources(Hub& hub,
+                                               const DatasetFlow& flow,
+                                               const Batch& raw_delta) {
   std::vector<Batch> out;
   const std::vector<int> key = TRY(raw_delta.schema().require_all(flow.key()));
   std::vector<Field> fields = {{"_source", Type::kText}};
-  for (const int column : key) fields.push_back(raw_delta.schema().field(column));
+  for (const int column : key)
+    fields.push_back(raw_delta.schema().field(column));
   for (const std::string& source : flow.dataset().from) {
     BatchBuilder keys{Schema(fields)};
     for (std::int64_t row = 0; row < raw_delta.row_count(); ++row) {
@@ -255,13 +275,16 @@ Result<std::vector<Batch>> rows_of_all_sources(Hub& hub, const DatasetFlow& flow
 
 std::string row_hash(const Batch& raw, std::int64_t row) {
   std::vector<int> own;
-  for (int column = kRawSystemColumns; column < raw.schema().size(); ++column) own.push_back(column);
+  for (int column = kRawSystemColumns; column < raw.schema().size(); ++column)
+    own.push_back(column);
   std::string bytes;
   append_row_bytes(raw.slice(row, 1).select_columns(own), 0, bytes);
   return sha256_hex(bytes);
 }
 
-Result<RawResolution> resolve_raw(Hub& hub, const DatasetFlow& flow, const IncomingBatch& incoming) {
+Result<RawResolution> resolve_raw(Hub& hub,
+                                  const DatasetFlow& flow,
+                                  const IncomingBatch& incoming) {
   return Resolver(hub, flow, incoming).run();
 }
 
@@ -270,11 +293,13 @@ Result<Batch> winner_delta(Hub& hub, const DatasetFlow& flow, const Batch& raw_d
   const Chooser chooser(flow);
   const std::vector<int> key = TRY(raw_delta.schema().require_all(flow.key()));
   const std::vector<Batch> there = TRY(rows_of_all_sources(hub, flow, raw_delta));
+
   struct Both {
     std::optional<RowRef> old_row;
     std::optional<RowRef> new_row;
     std::vector<std::string> changed;  // sources whose row of the key changes
   };
+
   std::map<std::string, Both> keys;
   for (std::int64_t row = 0; row < raw_delta.row_count(); ++row) {
     Both& both = keys[encode_key(raw_delta, key, row)];
@@ -286,7 +311,8 @@ Result<Batch> winner_delta(Hub& hub, const DatasetFlow& flow, const Batch& raw_d
       Both& both = keys[encode_key(batch, key, row)];
       keep_later(chooser, both.old_row, {&batch, row});
       const std::string source(batch.text_at(0, row));
-      const bool changes = std::find(both.changed.begin(), both.changed.end(), source) != both.changed.end();
+      const bool changes =
+          std::find(both.changed.begin(), both.changed.end(), source) != both.changed.end();
       if (!changes) keep_later(chooser, both.new_row, {&batch, row});
     }
   }
@@ -307,7 +333,8 @@ Result<Batch> winner_rows(const DatasetFlow& flow, const Batch& raw) {
     keep_later(chooser, best[encode_key(raw, key, row)], {&raw, row});
   }
   BatchBuilder out(flow.raw_schema());
-  for (const auto& [bytes, winner] : best) out.append_row_from(*winner->batch, winner->row, 1);
+  for (const auto& [bytes, winner] : best)
+    out.append_row_from(*winner->batch, winner->row, 1);
   return out.finish();
 }
 

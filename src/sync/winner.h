@@ -1,14 +1,15 @@
-// Who is right: from a source's rows to raw's, and from raw's rows to the one that counts for each key.
+// Who is right: from a source's rows to raw's, and from raw's rows to the one that counts for each
+// key.
 #pragma once
-
-#include <cstdint>
-#include <vector>
 
 #include "base/result.h"
 #include "hub/hub.h"
 #include "sync/dataset_flow.h"
 #include "sync/rejected_rows.h"
 #include "table/batch.h"
+
+#include <cstdint>
+#include <vector>
 
 namespace lockstep {
 
@@ -19,7 +20,8 @@ struct RawResolution {
   std::int64_t skipped = 0;
 };
 
-// Finds the old rows and decides what each operation does. kRefused: a mirror would delete too much.
+// Finds the old rows and decides what each operation does. kRefused: a mirror would delete too
+// much.
 Result<RawResolution> resolve_raw(Hub& hub, const DatasetFlow& flow, const IncomingBatch& incoming);
 
 // The change of the winning rows (raw's columns) that a change of raw brings.

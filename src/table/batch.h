@@ -1,6 +1,9 @@
 // Signed rows as Arrow columns: what flows between every two layers.
 #pragma once
 
+#include "base/result.h"
+#include "table/types.h"
+
 #include <arrow/type_fwd.h>
 
 #include <cstdint>
@@ -10,13 +13,11 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
-#include "table/types.h"
-
 namespace lockstep {
 
-// Value: immutable and cheap to copy. Rows with a sign each: +1 enters, -1 leaves; an update is one of each.
-// Columns are Arrow arrays of exactly these types: boolean, int64, float64, utf8, date32, timestamp[us, UTC].
+// Value: immutable and cheap to copy. Rows with a sign each: +1 enters, -1 leaves; an update is one
+// of each. Columns are Arrow arrays of exactly these types: boolean, int64, float64, utf8, date32,
+// timestamp[us, UTC].
 class Batch final {
  public:
   Batch();  // no columns, no rows
@@ -35,7 +36,8 @@ class Batch final {
 
   std::span<const std::int8_t> signs() const { return *signs_; }
 
-  // Typed access; the type must be the column's (asserted), and the value not null for the typed ones.
+  // Typed access; the type must be the column's (asserted), and the value not null for the typed
+  // ones.
   bool is_null(int column, std::int64_t row) const;
   bool bool_at(int column, std::int64_t row) const;
   std::int64_t int_at(int column, std::int64_t row) const;
@@ -43,7 +45,8 @@ class Batch final {
   std::string_view text_at(int column, std::int64_t row) const;
   Value value(int column, std::int64_t row) const;
   std::vector<Value> row(std::int64_t row) const;
-  // A number of any numeric type (bool 0/1, int, float; date in days, timestamp in seconds) as double; null is NaN.
+  // A number of any numeric type (bool 0/1, int, float; date in days, timestamp in seconds) as
+  // double; null is NaN.
   double number_at(int column, std::int64_t row) const;
 
   const std::shared_ptr<arrow::Array>& column(int index) const;
@@ -103,20 +106,25 @@ class BatchBuilder final {
   std::unique_ptr<State> state_;
 };
 
-// The bytes of a row's key: injective, and in the order of the values (null first, -0.0 as 0.0, NaN last).
-// The same bytes in every batch that has these columns with these types.
+// The bytes of a row's key: injective, and in the order of the values (null first, -0.0 as 0.0, NaN
+// last). The same bytes in every batch that has these columns with these types.
 std::string encode_key(const Batch& batch, std::span<const int> key_columns, std::int64_t row);
 std::string encode_key(std::span<const Value> values);
 Result<std::vector<Value>> decode_key(std::string_view bytes);
 // A key for messages: "patient=17, hour=3".
 std::string key_text(const Batch& batch, std::span<const int> key_columns, std::int64_t row);
 
-// The bytes of a whole row, injective, types and nulls told apart; -0.0 and 0.0 differ, every NaN is one NaN.
+// The bytes of a whole row, injective, types and nulls told apart; -0.0 and 0.0 differ, every NaN
+// is one NaN.
 void append_row_bytes(const Batch& batch, std::int64_t row, std::string& out);
 // Same values in two batches of one schema (by append_row_bytes's equality).
-bool rows_equal(const Batch& left, std::int64_t left_row, const Batch& right, std::int64_t right_row);
+bool rows_equal(const Batch& left,
+                std::int64_t left_row,
+                const Batch& right,
+                std::int64_t right_row);
 
-// Opposite rows of the same content cancel; what is left keeps its order, -1 before +1 for one key. Linear.
+// Opposite rows of the same content cancel; what is left keeps its order, -1 before +1 for one key.
+// Linear.
 Result<Batch> net(const Batch& batch, std::span<const int> key_columns);
 
 // arrow::DataType of a Type, and back (kUnsupported names what is refused).

@@ -1,17 +1,17 @@
 // Parquet files of the hub: written with field ids as DuckLake wants them, read by column and row.
 #pragma once
 
+#include "base/io.h"
+#include "base/result.h"
+#include "table/batch.h"
+#include "table/types.h"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "base/io.h"
-#include "base/result.h"
-#include "table/batch.h"
-#include "table/types.h"
 
 namespace lockstep {
 
@@ -44,7 +44,8 @@ struct ParquetWriteOptions {
 class ParquetWriter {
  public:
   virtual ~ParquetWriter() = default;
-  virtual Result<void> write(const Batch& batch) = 0;  // schema = the columns' fields; signs are ignored
+  virtual Result<void> write(
+      const Batch& batch) = 0;  // schema = the columns' fields; signs are ignored
   virtual Result<ParquetFileInfo> finish() = 0;
 };
 
@@ -53,7 +54,8 @@ Result<std::unique_ptr<ParquetWriter>> open_parquet_writer(Io& io,
                                                            std::vector<ParquetColumn> columns,
                                                            const ParquetWriteOptions& options = {});
 
-// Resource. Reads one file; columns are found by field id, so that renamed columns are found. Safe from one thread.
+// Resource. Reads one file; columns are found by field id, so that renamed columns are found. Safe
+// from one thread.
 class ParquetReader {
  public:
   virtual ~ParquetReader() = default;

@@ -1,6 +1,8 @@
 // The types of a column, single values, and their text forms.
 #pragma once
 
+#include "base/result.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,11 +10,10 @@
 #include <variant>
 #include <vector>
 
-#include "base/result.h"
-
 namespace lockstep {
 
-// A column's type. The name is what the configuration says; the third column what the hub stores (DuckLake).
+// A column's type. The name is what the configuration says; the third column what the hub stores
+// (DuckLake).
 enum class Type {
   kBool,       // bool       boolean
   kInt,        // int        int64
@@ -36,17 +37,19 @@ struct Timestamp {
 };
 
 // Value. One cell; monostate is null.
-using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string, Date, Timestamp>;
+using Value =
+    std::variant<std::monostate, bool, std::int64_t, double, std::string, Date, Timestamp>;
 
 bool is_null(const Value& value);
 
-// The text of a value, as exports, messages and DuckDB's casts want it: true/false, shortest round trip for float
-// (nan, inf, -inf), 2026-01-31, 2026-01-31 08:00:00.5+00. Null is the empty string.
+// The text of a value, as exports, messages and DuckDB's casts want it: true/false, shortest round
+// trip for float (nan, inf, -inf), 2026-01-31, 2026-01-31 08:00:00.5+00. Null is the empty string.
 std::string value_text(const Value& value);
 
-// The value that `text` spells in `type`, strictly: nothing before or after, no overflow. Float takes nan and inf
-// in any case. Timestamps take `T` or a space, an optional fraction to microseconds, and Z, +hh, +hh:mm or nothing,
-// which means `utc_offset_minutes`. Dates are ISO 8601. Errors name the text and the type.
+// The value that `text` spells in `type`, strictly: nothing before or after, no overflow. Float
+// takes nan and inf in any case. Timestamps take `T` or a space, an optional fraction to
+// microseconds, and Z, +hh, +hh:mm or nothing, which means `utc_offset_minutes`. Dates are ISO
+// 8601. Errors name the text and the type.
 Result<Value> parse_value(std::string_view text, Type type, int utc_offset_minutes = 0);
 
 struct Field {
@@ -59,6 +62,7 @@ struct Field {
 class Schema final {
  public:
   Schema() = default;
+
   explicit Schema(std::vector<Field> fields) : fields_(std::move(fields)) {}
 
   const std::vector<Field>& fields() const { return fields_; }
@@ -79,7 +83,8 @@ class Schema final {
   std::vector<Field> fields_;
 };
 
-// Names that DuckLake keeps for itself, or that differ from another only in case: refused, with a renaming offered.
+// Names that DuckLake keeps for itself, or that differ from another only in case: refused, with a
+// renaming offered.
 Result<void> check_column_names(const Schema& schema);
 
 }  // namespace lockstep

@@ -42,7 +42,7 @@ TEST(Ridge, SolvesAFixedDatasetToFixedBits) {
   EXPECT_EQ(sha256_hex(serialize_state(trained.state)),
             "5c89b936b35d8a406c13e8011b89b08fb29c08fa58561680fdcfe57c8f9b8a1a");
   EXPECT_EQ(trained.learner->definition().sha256,
-            "31dad36bb5d5c092ef9de65118034910e75bd9696a68950526d6945b4aa0ecb9");
+            "966a39b1f7e9e896ba8f2b78ebe3e29576a4455b4f239ef6d52aa11966139e0a");
 }
 
 using Real = long double;

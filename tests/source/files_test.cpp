@@ -372,12 +372,12 @@ TEST(Files, TheSchemaComesFromTheFirstFileWithoutTheOperation) {
 }
 
 TEST(Files, AnInsertOfAnUpsertedFileReplacesAndOneOfAnAppendedFileDoesNot) {
-  for (const auto& [mode, letter] : std::vector<std::pair<std::string, std::string>>{
-           {"append", "I"}, {"upsert", "U"}}) {
+  for (const auto& [mode, letter] :
+       std::vector<std::pair<std::string, std::string>>{{"append", "I"}, {"upsert", "U"}}) {
     World world;
     world.put("in/a.csv", "op,patient,sbp\nI,1,2\nU,3,4\n");
-    const auto source = world.open(
-        World::request("{type: files, path: in/*, operation: op, mode: " + mode + "}"));
+    const auto source =
+        world.open(World::request("{type: files, path: in/*, operation: op, mode: " + mode + "}"));
     EXPECT_THAT(tell(*source).story,
                 ElementsAre(letter + " in/a.csv line 2: 1,2", "U in/a.csv line 3: 3,4"));
   }

@@ -102,8 +102,8 @@ class World final {
 // What a source gives until it has nothing more, and where it stands then.
 struct Told {
   Story story;
-  std::vector<Position> positions;     // after each batch
-  std::vector<std::size_t> lengths;    // of the story, after each batch
+  std::vector<Position> positions;   // after each batch
+  std::vector<std::size_t> lengths;  // of the story, after each batch
   std::optional<Error> error;
 };
 

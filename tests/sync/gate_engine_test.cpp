@@ -1,4 +1,5 @@
-// The gate's comparisons on test rows, through the engine: with the rule about the batch out of the way.
+// The gate's comparisons on test rows, through the engine: with the rule about the batch out of the
+// way.
 #include "sync/world.h"
 
 #include <fmt/format.h>
