@@ -99,6 +99,13 @@ Error invalid_at(const Mark& mark, std::string message, std::string hint) {
   return invalid(std::move(message), std::move(hint));
 }
 
+Node::Node() = default;
+Node::Node(const Node& other) = default;
+Node::Node(Node&& other) noexcept = default;
+Node& Node::operator=(const Node& other) = default;
+Node& Node::operator=(Node&& other) noexcept = default;
+Node::~Node() = default;
+
 const Node* Node::find(std::string_view name) const {
   for (const auto& [field, value] : fields) {
     if (field == name) return &value;

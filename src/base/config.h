@@ -29,6 +29,14 @@ struct Mark {
 struct Node {
   enum class Kind { kNull, kScalar, kList, kMap };
 
+  // In the source file, where Node is complete: a vector of pairs with it needs that.
+  Node();
+  Node(const Node& other);
+  Node(Node&& other) noexcept;
+  Node& operator=(const Node& other);
+  Node& operator=(Node&& other) noexcept;
+  ~Node();
+
   Kind kind = Kind::kNull;
   std::string scalar;
   bool quoted = false;  // "12" in quotes is text, never a number

@@ -92,6 +92,8 @@ std::string hub_text(const View& view, const Json& report) {
                                  bytes_text(view, integer_of(hub, "catalog_bytes")),
                                  bytes_text(view, integer_of(hub, "data_bytes")));
   text += " in " + plural(view, integer_of(hub, "data_files"), "file");
+  if (const std::int64_t growth = integer_of(hub, "bytes_per_commit"); growth > 0)
+    text += fmt::format(", {} a commit", bytes_text(view, growth));
   const Json& writer = field(report, "writer");
   text += flag_of(writer, "running")
               ? fmt::format("; daemon running, pid {}", id_text(writer, "pid"))

@@ -139,7 +139,8 @@ Result<void> check_bounds(const Range& range, const Schema& input, const Mark& m
   }
   if (range.min && range.max && *range.min > *range.max) {
     return invalid_at(mark,
-                      fmt::format("step 'range': min {} is above max {}", *range.min, *range.max));
+                      fmt::format("step 'range': min {} is above max {}", *range.min, *range.max),
+                      fmt::format("write min: {}, max: {}", *range.max, *range.min));
   }
   for (const int column : range.columns) {
     const Field& field = input.field(column);

@@ -22,13 +22,13 @@ void move_position(Position& position, const Position& changes) {
 }
 
 std::span<const SourceInfo> source_types() {
-  static const std::array types = {
+  static const std::array kTypes = {
       SourceInfo{.type = "files",
                  .text = "Files of a folder: CSV, TSV, NDJSON and Parquet, growing or replaced.",
                  .settings = files_setting_table(),
                  .make = make_files_source},
   };
-  return types;
+  return kTypes;
 }
 
 Result<std::unique_ptr<Source>> make_source(Io& io, const SourceRequest& request) {

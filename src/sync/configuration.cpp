@@ -415,7 +415,7 @@ Result<Configuration> load_configuration(Io& io, const std::string& path) {
 }
 
 std::vector<SettingsSection> settings_sections() {
-  static const std::vector<Setting> models = all_model_settings();
+  static const std::vector<Setting> kModels = all_model_settings();
   std::vector<SettingsSection> sections = {
       {"top", "The whole file.", kTopSettings},
       {"hub", "Where everything is kept.", kHubSettings},
@@ -423,7 +423,7 @@ std::vector<SettingsSection> settings_sections() {
   for (const SourceInfo& info : source_types())
     sections.push_back({info.type, info.text, info.settings});
   sections.push_back({"dataset", "A keyed table with its cleaning.", kDatasetSettings});
-  sections.push_back({"model", "A learner over a dataset.", models});
+  sections.push_back({"model", "A learner over a dataset.", kModels});
   sections.push_back({"trigger", "When a version is made.", kTriggerSettings});
   sections.push_back({"gate", "What a version must meet.", kGateSettings});
   sections.push_back({"learner", "The algorithm.", learner_settings()});

@@ -74,11 +74,16 @@ Result<void> answer(Connection& connection, Engine& engine) {
                     result.ok() ? Json{{"result", result.value()}} : error_json(result.error()));
 }
 
+// Rows came, or a version whose time had come.
+bool has_news(const Json& report) {
+  return report.at("commits").get<std::int64_t>() > 0 || !report.at("versions").empty();
+}
+
 void log_sync(Log& log, const Json& report) {
   for (const Json& error : report.at("errors")) {
     log.error(fmt::format("{} ({})", error.value("message", ""), error.value("hint", "")));
   }
-  if (report.at("commits").get<std::int64_t>() == 0) return;
+  if (!has_news(report)) return;
   const Json& changes = report.at("changes");
   std::string text = fmt::format("snapshot {}: +{} ~{} -{} rows, {} rejected",
                                  report.at("snapshot").get<std::int64_t>(),
@@ -103,7 +108,7 @@ Result<void> serve(Log& log, Engine& engine, Listener& listener, const DaemonOpt
     const Json report = TRY(engine.sync());
     const std::string errors = report.at("errors").dump();
     // An error that stays the same is told once, not five times a second.
-    if (errors != last_error || report.at("commits").get<std::int64_t>() > 0) log_sync(log, report);
+    if (errors != last_error || has_news(report)) log_sync(log, report);
     last_error = errors;
     bool changed = false;
     while (!changed && !stopping()) {

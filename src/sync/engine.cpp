@@ -42,6 +42,14 @@ struct SyncTotals {
   }
 };
 
+void add_to(CommitRequest& request, ModelCommit made) {
+  if (made.version) request.versions.push_back(std::move(*made.version));
+  if (made.definition) request.definitions.push_back(std::move(*made.definition));
+  for (AliasEvent& event : made.aliases)
+    request.aliases.push_back(std::move(event));
+  request.model_states.push_back(std::move(made.memory));
+}
+
 Json versions_json(const std::vector<ModelVersionRecord>& versions) {
   Json out = Json::array();
   for (const ModelVersionRecord& version : versions)
@@ -154,12 +162,7 @@ Result<void> HubEngine::add_models(const std::string& dataset,
       failed_ = true;
       return std::move(made).error().with_context(fmt::format("model '{}'", track->model().name));
     }
-    ModelCommit part = std::move(made).value();
-    if (part.version) request.versions.push_back(std::move(*part.version));
-    if (part.definition) request.definitions.push_back(std::move(*part.definition));
-    for (AliasEvent& event : part.aliases)
-      request.aliases.push_back(std::move(event));
-    request.model_states.push_back(std::move(part.memory));
+    add_to(request, std::move(made).value());
   }
   return {};
 }

@@ -97,6 +97,9 @@ class HubEngine final : public Engine {
   std::int64_t next_progress_us_ = 0;
 };
 
+// What a model adds to a commit goes into its request.
+void add_to(CommitRequest& request, ModelCommit made);
+
 Json versions_json(const std::vector<ModelVersionRecord>& versions);
 
 }  // namespace lockstep

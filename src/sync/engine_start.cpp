@@ -103,11 +103,7 @@ Result<void> HubEngine::apply_plan(const Plan& plan) {
     change.kind = VersionKind::kRecalibration;
     change.release = true;
     ModelCommit made = TRY(track->recalibrate(change));
-    if (made.version) request.versions.push_back(std::move(*made.version));
-    if (made.definition) request.definitions.push_back(std::move(*made.definition));
-    for (AliasEvent& event : made.aliases)
-      request.aliases.push_back(std::move(event));
-    request.model_states.push_back(std::move(made.memory));
+    add_to(request, std::move(made));
   }
   TRY_IN(commit(request), "applying the plan");
   for (const PlanItem& item : plan.items)
@@ -150,11 +146,7 @@ Result<void> HubEngine::rebuild_dataset(const std::string& dataset, CommitReques
     const bool known = (TRY(hub_->newest_version(model.name, std::nullopt))).has_value();
     change.kind = known ? VersionKind::kRecalibration : VersionKind::kCalibration;
     ModelCommit made = known ? TRY(track->recalibrate(change)) : TRY(track->advance(change));
-    if (made.version) request.versions.push_back(std::move(*made.version));
-    if (made.definition) request.definitions.push_back(std::move(*made.definition));
-    for (AliasEvent& event : made.aliases)
-      request.aliases.push_back(std::move(event));
-    request.model_states.push_back(std::move(made.memory));
+    add_to(request, std::move(made));
   }
   return {};
 }
@@ -217,11 +209,7 @@ Result<void> HubEngine::make_owed_versions(bool new_models_too) {
     ModelCommit made = std::move(advanced).value();
     if (!made.version) continue;
     request.message += " " + track->model().name;
-    request.versions.push_back(std::move(*made.version));
-    if (made.definition) request.definitions.push_back(std::move(*made.definition));
-    for (AliasEvent& event : made.aliases)
-      request.aliases.push_back(std::move(event));
-    request.model_states.push_back(std::move(made.memory));
+    add_to(request, std::move(made));
   }
   if (request.versions.empty()) return {};
   TRY(commit(request));

@@ -55,12 +55,9 @@ Result<void> fold_table(
   }
 }
 
-Result<void> bring_to(Hub& hub,
-                      const std::string& model,
-                      const TableName& train,
-                      SnapshotId at,
-                      const KeyedHash& hash,
-                      Lineage& lineage) {
+Result<void> bring_to(
+    Hub& hub, const std::string& model, const TableName& train, SnapshotId at, Lineage& lineage) {
+  const KeyedHash hash = TRY(fingerprint_hash(hub));
   lineage.state = lineage.learner->make_state();
   const auto checkpoint = TRY(hub.read_checkpoint(model, lineage.definition.sha256, at));
   if (checkpoint) {
@@ -146,8 +143,7 @@ Result<Lineage> ModelTrack::restore_lineage(const std::string& definition_sha256
   Lineage lineage;
   lineage.definition = {record->json, record->sha256};
   lineage.learner = TRY(make_sum_learner(lineage.definition, flow_.pipeline().train_schema()));
-  TRY(bring_to(
-      hub_, model_.name, flow_.table(Layer::kTrain), hub_.latest_snapshot(), hash_, lineage));
+  TRY(bring_to(hub_, model_.name, flow_.table(Layer::kTrain), hub_.latest_snapshot(), lineage));
   return lineage;
 }
 

@@ -34,12 +34,8 @@ Result<std::string> steps_of_definition(const std::string& definition_json);
 Result<void> fold_table(
     Hub& hub, const TableName& table, SnapshotId at, const KeyedHash& hash, Lineage& lineage);
 // The sums of a lineage at a snapshot: from a checkpoint and the changes since, or from all rows.
-Result<void> bring_to(Hub& hub,
-                      const std::string& model,
-                      const TableName& train,
-                      SnapshotId at,
-                      const KeyedHash& hash,
-                      Lineage& lineage);
+Result<void> bring_to(
+    Hub& hub, const std::string& model, const TableName& train, SnapshotId at, Lineage& lineage);
 
 // What a model adds to a commit.
 struct ModelCommit {

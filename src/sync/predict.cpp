@@ -44,13 +44,8 @@ Result<Loaded> load(Hub& hub, const std::string& reference, bool intervals) {
   if (!intervals) return out;
   // Intervals need the factor of the sums, which is not stored with every version: the sums are
   // made again.
-  const KeyedHash hash = TRY(fingerprint_hash(hub));
-  TRY(bring_to(hub,
-               out.version.model,
-               out.flow->table(Layer::kTrain),
-               out.version.snapshot,
-               hash,
-               out.lineage));
+  TRY(bring_to(
+      hub, out.version.model, out.flow->table(Layer::kTrain), out.version.snapshot, out.lineage));
   const Solution solved = TRY(out.lineage.learner->solve(out.lineage.state));
   if (sha256_hex(serialize_solution(solved)) != out.version.weights_sha256) {
     return make_error(

@@ -23,17 +23,17 @@ nlohmann::ordered_json json_of(const Value& value) {
 }  // namespace
 
 const Schema& rejected_schema() {
-  static const Schema schema({{"_source", Type::kText},
-                              {"_record", Type::kText},
-                              {"_stage", Type::kText},
-                              {"_reason", Type::kText},
-                              {"_row", Type::kText}});
-  return schema;
+  static const Schema kSchema({{"_source", Type::kText},
+                               {"_record", Type::kText},
+                               {"_stage", Type::kText},
+                               {"_reason", Type::kText},
+                               {"_row", Type::kText}});
+  return kSchema;
 }
 
 const std::vector<std::string>& rejected_key() {
-  static const std::vector<std::string> key = {"_source", "_record", "_stage"};
-  return key;
+  static const std::vector<std::string> kKey = {"_source", "_record", "_stage"};
+  return kKey;
 }
 
 void RejectedChange::put(RejectedRow row) {

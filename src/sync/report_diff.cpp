@@ -54,22 +54,18 @@ Json count_changes(const Batch& change, const KeyChanges& keys) {
   return out;
 }
 
-void add_rows(const TableName& table,
-              const Batch& change,
-              std::span<const int> key,
-              const KeyChanges& keys,
-              std::int64_t rows_max,
-              Json& rows) {
-  for (const auto& [bytes, one] : keys) {
-    if (static_cast<std::int64_t>(rows.size()) >= rows_max) return;
-    Json line;
-    line["table"] = table_text(table);
-    line["key"] = key_text(change, key, one.after >= 0 ? one.after : one.before);
-    line["change"] = one.before < 0 ? "added" : one.after < 0 ? "removed" : "changed";
-    line["before"] = one.before < 0 ? Json(nullptr) : json_of_row(change, one.before);
-    line["after"] = one.after < 0 ? Json(nullptr) : json_of_row(change, one.after);
-    rows.push_back(std::move(line));
-  }
+// One changed key of a table, with the row before and after.
+Json row_json_of(const TableName& table,
+                 const Batch& change,
+                 std::span<const int> key,
+                 const KeyChange& one) {
+  Json line;
+  line["table"] = table_text(table);
+  line["key"] = key_text(change, key, one.after >= 0 ? one.after : one.before);
+  line["change"] = one.before < 0 ? "added" : one.after < 0 ? "removed" : "changed";
+  line["before"] = one.before < 0 ? Json(nullptr) : json_of_row(change, one.before);
+  line["after"] = one.after < 0 ? Json(nullptr) : json_of_row(change, one.after);
+  return line;
 }
 
 Result<void> add_table(const TableDefinition& table,
@@ -85,7 +81,10 @@ Result<void> add_table(const TableDefinition& table,
   for (const auto& [name, value] : counts.items())
     line[name] = value;
   out["tables"].push_back(std::move(line));
-  add_rows(table.name, change, key, keys, rows_max, out["rows"]);
+  for (const auto& [bytes, one] : keys) {
+    if (static_cast<std::int64_t>(out["rows"].size()) >= rows_max) break;
+    out["rows"].push_back(row_json_of(table.name, change, key, one));
+  }
   return {};
 }
 

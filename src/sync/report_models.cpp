@@ -30,13 +30,7 @@ Result<std::map<std::string, std::map<std::int64_t, std::vector<std::string>>>> 
 }
 
 Json model_json(const ModelVersionRecord& version) {
-  Json out;
-  out["model"] = version.model;
-  out["version"] = version.version;
-  out["snapshot"] = number(version.snapshot);
-  out["kind"] = version_kind_name(version.kind);
-  out["status"] = version_status_name(version.status);
-  out["reason"] = version.reason;
+  Json out = version_summary(version);
   out["folded"] = version.folded;
   out["tested"] = version.tested;
   out["refused"] = version.refused;
@@ -44,7 +38,6 @@ Json model_json(const ModelVersionRecord& version) {
   out["fingerprint"] = version.fingerprint;
   out["weights_sha256"] = version.weights_sha256;
   out["definition"] = version.definition;
-  out["metrics"] = parsed_or_null(version.metrics);
   out["duration_ms"] = static_cast<double>(version.duration_us) / 1e3;
   return out;
 }

@@ -62,6 +62,7 @@ class Bad:
     rows: int = 0  # that are taken all the same
     file: str = "bad.csv"
     packed: bool = False  # by gzip: the file is whole, and cannot grow
+    mode: str = "upsert"  # of the source
 
 
 def cut_gzip():
@@ -91,7 +92,8 @@ FILES = [
     Bad("a key that is missing", HEADER + "I,,50,east,70,120,2026-01-01\n" + GOOD, "id", rows=1),
     Bad("an unknown operation", HEADER + "X,500,50,east,70,120,2026-01-01\n" + GOOD, "X", rows=1),
     Bad("a deletion of nothing", HEADER + "D,500,,,,,\n" + GOOD, "500", rows=1),
-    Bad("a key that is inserted twice", HEADER + GOOD + GOOD.replace("120", "130"), "there already", rows=1),
+    Bad("a key that is inserted twice", HEADER + GOOD + GOOD.replace("120", "130"), "there already", rows=1,
+        mode="append"),
     Bad("latin-1 that is called UTF-8", (HEADER + "I,500,50,").encode() + b"\xdcbersee,70,120,2026-01-01\n"
         + GOOD.encode(), "this is not utf-8 text"),
     Bad("UTF-16 that is called UTF-8", (HEADER + GOOD).encode("utf-16"), "bad.csv"),
@@ -109,6 +111,8 @@ def test_a_bad_file_is_rejected_with_its_reason(place, bad):
     before = raw_rows(place)
     if bad.file.endswith(".gz") or not bad.file.endswith(".csv"):
         place.configure(CONFIGURATION.replace('"incoming/*.csv"', '["incoming/*.csv", "incoming/bad.*"]'))
+    if bad.mode != "upsert":
+        place.configure(CONFIGURATION.replace("mode: upsert", f"mode: {bad.mode}"))
     known = {json.dumps(line, sort_keys=True) for line in place.json("rejected")}
     place.drop_text(gzip.compress(bad.data.encode()) if bad.packed else bad.data, bad.file)
     done = place.run("sync", "--json", codes=(bad.code,))
@@ -123,6 +127,7 @@ def test_a_bad_file_is_rejected_with_its_reason(place, bad):
 
 
 TAKEN = [
+    ("a key that is inserted again by an upserted file", HEADER + GOOD + GOOD.replace("120", "130"), 1),
     ("a byte order mark", "\ufeff" + HEADER + GOOD, 1),
     ("line ends of Windows", (HEADER + GOOD).replace("\n", "\r\n"), 1),
     ("a quoted newline", HEADER + 'I,500,50,"ea\nst",70,120,2026-01-01\n', 1),
