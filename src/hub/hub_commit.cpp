@@ -255,7 +255,12 @@ Result<Committed> HubOverDuckLake::commit(const CommitRequest& request) {
   }
   if (plan.makes_snapshot) latest_ = plan.next;
   last_time_ = plan.record.time;
-  if (catalog_->log_bytes() > options_.log_bytes_max) TRY(catalog_->checkpoint());
+  if (catalog_->log_bytes() > options_.log_bytes_max) {
+    // The commit is durable whatever comes of this. A log that could not be moved is tried again at
+    // the next commit, and a failed write stops that one (catalog-4).
+    const Result<void> moved = catalog_->checkpoint();
+    if (!moved.ok() && moved.error().code == Code::kCorrupt) broken_ = true;
+  }
   return Committed{plan.record.id, plan.record.snapshot, plan.record.time};
 }
 

@@ -187,6 +187,7 @@ struct Prediction {
 // gate's evidence.
 struct BatchErrors {
   std::int64_t row_count = 0;              // +1 rows with prediction and targets
+  std::vector<std::int64_t> target_rows;   // [target] of them those with this target
   std::vector<double> absolute_error_sum;  // [target]
   std::vector<double> squared_error_sum;   // [target]
 };

@@ -161,6 +161,7 @@ Result<BatchErrors> batch_errors(const Expander& expander,
   const Binding binding = TRY(expander.bind_for_fold(rows.schema()));
   const std::size_t target_count = solution.targets.size();
   BatchErrors errors;
+  errors.target_rows.assign(target_count, 0);
   errors.absolute_error_sum.assign(target_count, 0.0);
   errors.squared_error_sum.assign(target_count, 0.0);
   ExpandedRows expanded;
@@ -180,6 +181,7 @@ Result<BatchErrors> batch_errors(const Expander& expander,
         solution_row(expander.layout(), solution, t, q, columns);
         const double truth = rows.number_at(binding.targets[t], offset + row);
         const double error = truth - predicted(solution, t, columns);
+        ++errors.target_rows[t];
         errors.absolute_error_sum[t] += std::fabs(error);
         errors.squared_error_sum[t] += error * error;
       }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 namespace lockstep {
 namespace {
@@ -326,7 +327,30 @@ Error unknown_name(const Mark& mark,
                          : fmt::format("there are: {}", fmt::join(names, ", ")));
 }
 
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+// SQL takes vitals and Vitals for one table: a reader of the hub would get the wrong one's rows.
+Result<void> check_dataset_names(const Configuration& configuration) {
+  std::map<std::string, std::string> seen;
+  for (const DatasetConfiguration& dataset : configuration.datasets) {
+    const auto [found, added] = seen.emplace(lower(dataset.name), dataset.name);
+    if (added) continue;
+    return invalid_at(
+        dataset.mark,
+        fmt::format("datasets '{}' and '{}' differ only in case", found->second, dataset.name),
+        "give one another name");
+  }
+  return {};
+}
+
 Result<void> check_references(const Configuration& configuration) {
+  TRY(check_dataset_names(configuration));
   for (const DatasetConfiguration& dataset : configuration.datasets) {
     for (const std::string& source : dataset.from) {
       if (configuration.source(source) == nullptr) {

@@ -60,6 +60,7 @@ Json versions_json(const std::vector<ModelVersionRecord>& versions) {
 Result<Json> HubEngine::sync() {
   const std::int64_t started = io_.monotonic_us();
   SyncTotals totals;
+  TRY(require_sound());
   TRY(make_owed_versions(false));
   totals.add(owed_versions_);
   owed_versions_.clear();
@@ -106,13 +107,16 @@ Result<Json> HubEngine::sync() {
   return out;
 }
 
+Result<void> HubEngine::require_sound() const {
+  if (!failed_) return {};
+  return make_error(
+      Code::kIo, "a commit failed; the hub must be opened again", "run the command again");
+}
+
 // One batch of one source. false: it has nothing now.
 Result<bool> HubEngine::step(Feed& feed, SyncTotals& totals) {
   const std::string context = fmt::format("source '{}'", feed.configuration->name);
-  if (failed_) {
-    return make_error(
-        Code::kIo, "a commit failed; the hub must be opened again", "run the command again");
-  }
+  TRY(require_sound());
   if (!TRY_IN(open_feed(feed), context)) return false;
   const SourceLimits limits{configuration_.hub.commit_rows_max};
   const std::optional<SourceBatch> batch = TRY_IN(feed.source->next(limits), context);
@@ -174,8 +178,14 @@ Result<Committed> HubEngine::commit(CommitRequest& request) {
     return committed;
   }
   for (const std::unique_ptr<ModelTrack>& track : tracks_) {
-    TRY(track->committed());
-    TRY(track->checkpoint(hub_->latest_snapshot()));
+    if (Result<void> known = track->committed(); !known.ok()) {
+      failed_ = true;
+      return std::move(known).error().with_context("after a commit that is durable");
+    }
+    // A checkpoint is a cache: without it the next start reads more rows.
+    if (Result<void> kept = track->checkpoint(hub_->latest_snapshot()); !kept.ok())
+      log_.warning(fmt::format(
+          "no checkpoint of model '{}': {}", track->model().name, kept.error().message));
   }
   return committed;
 }
@@ -201,6 +211,7 @@ void HubEngine::report_progress(Feed& feed, const SyncTotals& totals) {
 }
 
 Result<bool> HubEngine::wait(std::int64_t timeout_us) {
+  TRY(require_sound());
   const auto owes = [](const std::unique_ptr<ModelTrack>& track) { return track->owes_version(); };
   if (std::any_of(tracks_.begin(), tracks_.end(), owes)) return true;
   if (feeds_.empty()) {

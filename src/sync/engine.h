@@ -66,6 +66,7 @@ class HubEngine final : public Engine {
                           const ModelChange& change,
                           CommitRequest& request);
   Result<Committed> commit(CommitRequest& request);
+  Result<void> require_sound() const;
   void report_progress(Feed& feed, const SyncTotals& totals);
 
   // commands.cpp

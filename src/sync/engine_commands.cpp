@@ -23,10 +23,16 @@ std::string text_or(const Json& command, const char* name, const std::string& fa
   return found != command.end() && found->is_string() ? found->get<std::string>() : fallback;
 }
 
-std::optional<std::int64_t> number_at(const Json& command, const char* name) {
-  const auto found = command.find(name);
-  if (found == command.end() || !found->is_number_integer()) return std::nullopt;
-  return found->get<std::int64_t>();
+// A version's number; nullopt: absent, null or "latest".
+Result<std::optional<std::int64_t>> version_at(const Json& command) {
+  const auto found = command.find("version");
+  if (found == command.end() || found->is_null() || *found == "latest") {
+    return std::optional<std::int64_t>();
+  }
+  if (found->is_number_integer()) return std::optional<std::int64_t>(found->get<std::int64_t>());
+  return make_error(Code::kUsage,
+                    fmt::format("the version {} is no whole number", found->dump()),
+                    "give a number, or latest");
 }
 
 Result<RevertConflicts> conflicts_of(const std::string& text) {
@@ -53,9 +59,7 @@ Error conflict_error(SnapshotId snapshot, const std::vector<std::string>& keys) 
 
 Result<Json> HubEngine::execute(const Json& command) {
   if (!command.is_object()) return make_error(Code::kUsage, "a command is a JSON object");
-  if (failed_)
-    return make_error(
-        Code::kIo, "a commit failed; the hub must be opened again", "run the command again");
+  TRY(require_sound());
   return run(command);
 }
 
@@ -86,17 +90,20 @@ Result<Json> HubEngine::revert(const Json& command) {
   request.message = fmt::format("revert {}", wanted);
   ChangeCounts counts;
   std::size_t kept = 0;
-  // All conflicts are looked for before the first model folds anything: a refusal changes nothing.
+  // Everything that can be refused or fail is done before the first model folds anything.
   std::map<std::string, RevertDelta> deltas;
+  std::map<std::string, DatasetChange> changes;
   for (const auto& [name, flow] : flows_) {
     RevertDelta delta = TRY(revert_delta(*hub_, *flow, snapshot, policy));
     if (!delta.conflicts.empty() && policy == RevertConflicts::kRefuse)
       return conflict_error(snapshot, delta.conflicts);
     kept += policy == RevertConflicts::kKeepLater ? delta.conflicts.size() : 0;
-    if (delta.raw.row_count() > 0) deltas.emplace(name, std::move(delta));
+    if (delta.raw.row_count() == 0) continue;
+    changes.emplace(name, TRY(flow->change(*hub_, delta.raw)));
+    deltas.emplace(name, std::move(delta));
   }
   for (const auto& [name, delta] : deltas) {
-    DatasetChange change = TRY(flows_.at(name)->change(*hub_, delta.raw));
+    DatasetChange& change = changes.at(name);
     counts.inserted += change.counts.inserted;
     counts.updated += change.counts.updated;
     counts.deleted += change.counts.deleted;
@@ -151,7 +158,14 @@ Result<Json> HubEngine::recalibrate(const Json& command) {
   change.kind = VersionKind::kRecalibration;
   change.release = true;
   const auto before = TRY(hub_->newest_version(model->model().name, std::nullopt));
-  ModelCommit made = TRY(model->recalibrate(change));
+  Result<ModelCommit> recalibrated = model->recalibrate(change);
+  if (!recalibrated.ok()) {
+    // Rows that cannot be calibrated on leave the track as it was; anything else may have stopped
+    // half-way.
+    failed_ = recalibrated.error().code != Code::kInvalid;
+    return std::move(recalibrated).error();
+  }
+  ModelCommit made = std::move(recalibrated).value();
   Json out;
   out["model"] = model->model().name;
   const bool same = before && made.definition && before->definition == made.definition->sha256 &&
@@ -167,7 +181,11 @@ Result<Json> HubEngine::recalibrate(const Json& command) {
     out["unchanged"] = true;
     out["versions"] = Json::array();
     out["version"] = before->version;
-    if (!model->memory().latched) return out;
+    // A champion that a hand pinned stays where it is, and one without weights serves nobody.
+    const auto alias = TRY(hub_->alias(before->model, "champion"));
+    const bool held_by_gate = alias && !alias->follow && alias->who == "gate";
+    const bool usable = before->status != VersionStatus::kUnsolved;
+    if (!model->memory().latched || !held_by_gate || !usable) return out;
     made = model->accept("recalibration", before->version);
   } else {
     request.versions.push_back(*made.version);
@@ -228,7 +246,7 @@ Result<Json> HubEngine::set_alias(const Json& command) {
   const std::string model = TRY(text_at(command, "model"));
   const std::string alias = TRY(text_at(command, "alias"));
   TRY(track(model));
-  if (const std::optional<std::int64_t> version = number_at(command, "version")) {
+  if (const std::optional<std::int64_t> version = TRY(version_at(command))) {
     return pin_alias(model, alias, *version, text_or(command, "why", "set by hand"));
   }
   const auto newest = TRY(hub_->newest_version(model, VersionStatus::kReady));
@@ -258,7 +276,7 @@ Result<Json> HubEngine::set_alias(const Json& command) {
 Result<Json> HubEngine::rollback(const Json& command) {
   const std::string model = TRY(text_at(command, "model"));
   TRY(track(model));
-  if (const std::optional<std::int64_t> version = number_at(command, "version")) {
+  if (const std::optional<std::int64_t> version = TRY(version_at(command))) {
     return pin_alias(model, "champion", *version, "rolled back");
   }
   const std::optional<std::int64_t> champion = TRY(resolve_alias(*hub_, model, "champion"));

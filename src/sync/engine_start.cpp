@@ -180,12 +180,18 @@ Result<void> HubEngine::create_tables(const DatasetFlow& flow) {
 }
 
 Result<void> HubEngine::open_tracks() {
-  tracks_.clear();
+  std::vector<std::unique_ptr<ModelTrack>> tracks;
   for (const ModelConfiguration& model : configuration_.models) {
     const auto flow = flows_.find(model.dataset);
-    if (flow != flows_.end())
-      tracks_.push_back(TRY(ModelTrack::open(io_, *hub_, model, *flow->second)));
+    if (flow == flows_.end()) continue;
+    Result<std::unique_ptr<ModelTrack>> track = ModelTrack::open(io_, *hub_, model, *flow->second);
+    if (!track.ok()) {
+      failed_ = true;  // without it rows would be committed without their versions
+      return std::move(track).error();
+    }
+    tracks.push_back(std::move(track).value());
   }
+  tracks_ = std::move(tracks);
   return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace lockstep {
 namespace {
@@ -15,12 +16,26 @@ constexpr double kUsualRowsMax = 2'000;
 // Fewer rows than this say too little about what is usual.
 constexpr double kUsualRowsMin = 50;
 
+double count_of(const GateMemory::Errors& errors, std::size_t target) {
+  return errors.counts.empty() ? errors.rows : errors.counts[target];
+}
+
 nlohmann::ordered_json json_of(const GateMemory::Errors& errors) {
-  return {{"rows", errors.rows}, {"absolute", errors.absolute}};
+  return {{"rows", errors.rows}, {"absolute", errors.absolute}, {"counts", errors.counts}};
+}
+
+// JSON has no infinity: such a sum is stored as null, and read as the infinity that it was.
+std::vector<double> sums_of(const nlohmann::ordered_json& json) {
+  std::vector<double> sums;
+  for (const auto& sum : json)
+    sums.push_back(sum.is_null() ? std::numeric_limits<double>::infinity() : sum.get<double>());
+  return sums;
 }
 
 GateMemory::Errors errors_of(const nlohmann::ordered_json& json) {
-  return {json.at("rows").get<double>(), json.at("absolute").get<std::vector<double>>()};
+  return {json.at("rows").get<double>(),
+          sums_of(json.at("absolute")),
+          json.at("counts").get<std::vector<double>>()};
 }
 
 std::optional<std::string> judge_batch(const GateConfiguration& gate,
@@ -36,8 +51,11 @@ std::optional<std::string> judge_batch(const GateConfiguration& gate,
   if (seen.rows < rows_min || seen.absolute.size() != memory.usual.absolute.size())
     return std::nullopt;
   for (std::size_t target = 0; target < seen.absolute.size(); ++target) {
-    const double now = seen.absolute[target] / seen.rows;
-    const double usual = memory.usual.absolute[target] / memory.usual.rows;
+    // A target that few rows have says too little.
+    if (count_of(seen, target) < rows_min) continue;
+    if (count_of(memory.usual, target) < kUsualRowsMin) continue;
+    const double now = seen.absolute[target] / count_of(seen, target);
+    const double usual = memory.usual.absolute[target] / count_of(memory.usual, target);
     // Written so that a NaN blocks.
     if (!(now <= gate.batch_error * usual)) {
       return fmt::format(
@@ -61,6 +79,7 @@ std::optional<std::string> judge_against(const GateConfiguration& gate,
   for (std::size_t target = 0; target < challenger.targets.size(); ++target) {
     const double now = challenger.targets[target].rmse;
     const double then = other->targets[target].rmse;
+    if (std::isnan(then)) continue;  // no test row has this target
     if (!(now <= then * (1 + gate.at_most_worse))) {
       return fmt::format(
           "test rmse of {} is {:.3f}, {:.1f} % worse than the {}'s {:.3f} (limit {:.1f} %)",
@@ -81,13 +100,19 @@ void add_errors(GateMemory::Errors& into, const GateMemory::Errors& from) {
   if (into.absolute.empty()) into.absolute.assign(from.absolute.size(), 0.0);
   if (into.absolute.size() != from.absolute.size())
     return;  // other targets: another lineage's errors say nothing
-  into.rows += from.rows;
-  for (std::size_t target = 0; target < from.absolute.size(); ++target)
+  std::vector<double> counts;
+  for (std::size_t target = 0; target < from.absolute.size(); ++target) {
+    counts.push_back(count_of(into, target) + count_of(from, target));
     into.absolute[target] += from.absolute[target];
+  }
+  into.rows += from.rows;
+  into.counts = std::move(counts);
 }
 
 GateMemory::Errors errors_of_batch(const BatchErrors& batch) {
-  return {static_cast<double>(batch.row_count), batch.absolute_error_sum};
+  return {static_cast<double>(batch.row_count),
+          batch.absolute_error_sum,
+          std::vector<double>(batch.target_rows.begin(), batch.target_rows.end())};
 }
 
 std::string gate_memory_json(const GateMemory& memory) {
@@ -149,6 +174,8 @@ void remember(const GateConfiguration& gate, GateMemory& memory, const GateMemor
     memory.usual.rows *= fade;
     for (double& sum : memory.usual.absolute)
       sum *= fade;
+    for (double& count : memory.usual.counts)
+      count *= fade;
   }
   memory.recent.push_back(batch);
   while (static_cast<std::int64_t>(memory.recent.size()) > gate.batch_rows_min)
@@ -162,8 +189,12 @@ void remember_start(GateMemory& memory,
   memory.usual = {};
   if (row_count == 0) return;
   memory.usual.rows = std::min(static_cast<double>(row_count), kUsualRowsMax);
-  for (const double mean : mean_absolute_error)
-    memory.usual.absolute.push_back(mean * memory.usual.rows);
+  for (const double mean : mean_absolute_error) {
+    // NaN: no test row has this target, and nothing is usual yet.
+    const double count = std::isnan(mean) ? 0 : memory.usual.rows;
+    memory.usual.counts.push_back(count);
+    memory.usual.absolute.push_back(count > 0 ? mean * count : 0);
+  }
 }
 
 }  // namespace lockstep

@@ -17,7 +17,8 @@ namespace lockstep {
 struct GateMemory {
   struct Errors {
     double rows = 0;
-    std::vector<double> absolute;  // [target] sum
+    std::vector<double> absolute;     // [target] sum
+    std::vector<double> counts = {};  // [target] rows that have it; empty: all rows have all
     bool operator==(const Errors&) const = default;
   };
 

@@ -28,9 +28,10 @@ nlohmann::ordered_json json_of(const Metrics& metrics) {
 Result<void> ModelTrack::judge_version(const ModelChange& change,
                                        GateEvidence evidence,
                                        ModelCommit& commit) {
-  memory_.pending = {};
-  if (commit.version->status == VersionStatus::kUnsolved) return {};
   if (change.release) memory_.latched = false;
+  // What an unsolved version would have been judged by waits for the next one.
+  if (commit.version->status == VersionStatus::kUnsolved) return {};
+  memory_.pending = {};
   if (memory_.latched) {
     commit.version->status = VersionStatus::kBlocked;
     commit.version->reason =
@@ -91,9 +92,9 @@ std::string ModelTrack::metrics_json(const BatchErrors& batch) const {
     out["train"] = json_of(current_->learner->evaluate(*last_solution_, current_->state, "train"));
   }
   if (batch.row_count > 0) {
-    const auto rows = static_cast<double>(batch.row_count);
     out["progressive"] = {{"rows", batch.row_count}, {"targets", nlohmann::ordered_json::object()}};
     for (std::size_t target = 0; target < batch.absolute_error_sum.size(); ++target) {
+      const auto rows = static_cast<double>(batch.target_rows[target]);
       out["progressive"]["targets"][spec_.targets[target]] = {
           {"mae", finite(batch.absolute_error_sum[target] / rows)},
           {"rmse", finite(std::sqrt(batch.squared_error_sum[target] / rows))}};

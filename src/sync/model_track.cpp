@@ -329,6 +329,9 @@ Result<ModelCommit> ModelTrack::adopt(const ModelChange& change,
   BatchErrors batch;
   GateEvidence evidence;
   evidence.batch = TRY(champion_errors(change.train, batch));
+  add_errors(memory_.pending, evidence.batch);
+  // A user who asks for it has seen the rows; a calibration that came of itself has not.
+  if (!change.release) evidence.batch = memory_.pending;
   if (current_) TRY(fold(change.train));
   const bool same = current_ && current_->definition.sha256 == fresh.definition.sha256;
   if (current_ && champion_ && !same && champion_->definition == current_->definition.sha256)

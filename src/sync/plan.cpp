@@ -127,6 +127,12 @@ Result<void> plan_model(Hub& hub,
   }
   const DatasetConfiguration& dataset = *configuration.dataset(model.dataset);
   TRY(refuse_other_dataset(hub, model, newest->definition));
+  const Schema columns = TRY(known_columns(hub, dataset));
+  if (columns.size() == 0) {
+    // Its dataset was away, and no source has shown its columns yet.
+    plan.items.push_back({kAddModel, model.name, fmt::format("add model {}", model.name), false});
+    return {};
+  }
   if (TRY(definition_changed(hub, model, dataset, newest->definition))) {
     plan.items.push_back({kRecalibrateModel,
                           model.name,

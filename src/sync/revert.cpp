@@ -14,7 +14,9 @@ struct Sides {
 
 Result<Batch> change_of_snapshot(Hub& hub, const TableName& raw, SnapshotId snapshot) {
   const SnapshotId before{number(snapshot) - 1};
-  if (!TRY(hub.table(raw, before))) return Batch::empty((TRY(hub.table(raw, snapshot)))->schema);
+  const auto table = TRY(hub.table(raw, snapshot));
+  if (!table) return Batch();  // the dataset came later
+  if (!TRY(hub.table(raw, before))) return Batch::empty(table->schema);
   return hub.changes(raw, before, snapshot);
 }
 

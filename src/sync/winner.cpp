@@ -171,9 +171,16 @@ class Resolver final {
       if (raw.text_at(0, row) != incoming_.source) continue;
       ++of_source;
       if (raw.text_at(3, row) != incoming_.batch.origin) continue;
-      const auto found = slot_of_key_.find(encode_key(raw, key, row));
+      const std::string bytes = encode_key(raw, key, row);
       // A key of the file whose row was reverted, or refused, is still the file's.
-      if (found == slot_of_key_.end()) gone.push_back(row);
+      if (slot_of_key_.contains(bytes)) continue;
+      // Nor does the file bring back a delete that was reverted: it says nothing new about the key.
+      if (const auto kept = overrides_.find(bytes);
+          kept != overrides_.end() && kept->second.empty()) {
+        ++out_.skipped;
+        continue;
+      }
+      gone.push_back(row);
     }
     const auto limit = incoming_.max_delete * static_cast<double>(of_source);
     if (!incoming_.accept_deletes && static_cast<double>(gone.size()) > limit) {
@@ -219,8 +226,9 @@ class Chooser final {
               const Batch& right,
               std::int64_t right_row) const {
     if (latest_) {
-      const Value a = left.value(*latest_, left_row);
-      const Value b = right.value(*latest_, right_row);
+      // As keys are ordered: a total order, with NaN last, so that no order of rows decides.
+      const std::string a = encode_key(left, std::span(&*latest_, 1), left_row);
+      const std::string b = encode_key(right, std::span(&*latest_, 1), right_row);
       if (a != b) return a < b;
     }
     const std::int64_t a = left.int_at(1, left_row);

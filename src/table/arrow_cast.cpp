@@ -44,11 +44,16 @@ Taken take_unsigned(std::uint64_t value) {
   return {static_cast<std::int64_t>(value), {}};
 }
 
+Taken take_date(std::int32_t days) {
+  if (!is_storable(Date{days})) return problem("the date is out of range");
+  return {Date{days}, {}};
+}
+
 Taken take_date64(std::int64_t ms) {
   if (ms % kMsPerDay != 0) return problem("the date has a time of day");
   const std::int64_t days = ms / kMsPerDay;
   if (days != static_cast<std::int32_t>(days)) return problem("the date is out of range");
-  return {Date{static_cast<std::int32_t>(days)}, {}};
+  return take_date(static_cast<std::int32_t>(days));
 }
 
 Taken take_timestamp(std::int64_t value, const arrow::DataType& type, int utc_offset_minutes) {
@@ -72,7 +77,7 @@ Taken take_timestamp(std::int64_t value, const arrow::DataType& type, int utc_of
   const std::int64_t shift_us =
       timestamp.timezone().empty() ? utc_offset_minutes * kUsPerMinute : 0;
   overflow = overflow || __builtin_sub_overflow(us, shift_us, &us);
-  if (overflow) return problem("the timestamp is out of range");
+  if (overflow || !is_storable(Timestamp{us})) return problem("the timestamp is out of range");
   return {Timestamp{us}, {}};
 }
 
@@ -147,7 +152,7 @@ Taken take(const arrow::Array& array, std::int64_t row, const Want& want) {
     case arrow::Type::BINARY_VIEW:
       return take_text(as<arrow::BinaryViewArray>(array).GetView(row));
     case arrow::Type::DATE32:
-      return {Date{as<arrow::Date32Array>(array).Value(row)}, {}};
+      return take_date(as<arrow::Date32Array>(array).Value(row));
     case arrow::Type::DATE64:
       return take_date64(as<arrow::Date64Array>(array).Value(row));
     case arrow::Type::TIMESTAMP:
@@ -173,14 +178,15 @@ Taken widened(Taken taken, Type to) {
   return {static_cast<double>(value), {}};
 }
 
-const arrow::DataType& inner_type(const arrow::DataType& type) {
+// Lives as long as `type`.
+const arrow::DataType* inner_type(const arrow::DataType& type) {
   return type.id() == arrow::Type::DICTIONARY
-             ? *static_cast<const arrow::DictionaryType&>(type).value_type()
-             : type;
+             ? static_cast<const arrow::DictionaryType&>(type).value_type().get()
+             : &type;
 }
 
 bool can_cast(const arrow::DataType& from, Type to) {
-  const arrow::DataType& inner = inner_type(from);
+  const arrow::DataType& inner = *inner_type(from);
   if (inner.id() == arrow::Type::NA) return true;
   if (arrow::is_decimal(inner.id())) return to == Type::kInt || to == Type::kFloat;
   const std::optional<Type> natural = type_of_arrow(inner);
@@ -190,7 +196,7 @@ bool can_cast(const arrow::DataType& from, Type to) {
 }  // namespace
 
 std::optional<Type> type_of_arrow(const arrow::DataType& type) {
-  const arrow::DataType& inner = inner_type(type);
+  const arrow::DataType& inner = *inner_type(type);
   if (arrow::is_integer(inner.id())) return Type::kInt;
   if (arrow::is_decimal(inner.id())) {
     return static_cast<const arrow::DecimalType&>(inner).scale() == 0 ? Type::kInt : Type::kFloat;

@@ -173,14 +173,25 @@ void append_fraction(std::int64_t fraction_us, std::string& out) {
     out.pop_back();
 }
 
+constexpr std::int64_t kDaysMax = 2'147'483'646;
+constexpr std::int64_t kUsMin = -9'223'372'022'400'000'000;
+constexpr std::int64_t kUsMax = 9'223'372'036'854'775'806;
+
 }  // namespace
+
+bool is_storable(Date date) {
+  return date.days >= -kDaysMax && date.days <= kDaysMax;
+}
+
+bool is_storable(Timestamp time) {
+  return time.us >= kUsMin && time.us <= kUsMax;
+}
 
 std::optional<Date> date_of_text(std::string_view text, DateOrder order) {
   Scanner scanner(text);
   const std::optional<std::int64_t> days = scan_date(scanner, order);
   if (!days || !scanner.done()) return std::nullopt;
-  if (*days < std::numeric_limits<std::int32_t>::min()) return std::nullopt;
-  if (*days > std::numeric_limits<std::int32_t>::max()) return std::nullopt;
+  if (*days < -kDaysMax || *days > kDaysMax) return std::nullopt;
   return Date{static_cast<std::int32_t>(*days)};
 }
 
@@ -199,6 +210,7 @@ std::optional<Timestamp> timestamp_of_text(std::string_view text, const Spelling
   std::int64_t us = 0;
   if (__builtin_mul_overflow(early_days, kUsPerDay, &us)) return std::nullopt;
   if (__builtin_add_overflow(us, early_us, &us)) return std::nullopt;
+  if (!is_storable(Timestamp{us})) return std::nullopt;
   return Timestamp{us};
 }
 

@@ -36,6 +36,11 @@ struct Timestamp {
   auto operator<=>(const Timestamp&) const = default;
 };
 
+// Whether every reader of the hub can show it: DuckDB takes the outermost values for infinity, and
+// fails on a whole column for one beyond. Text and files give no others.
+bool is_storable(Date date);
+bool is_storable(Timestamp time);
+
 // Value. One cell; monostate is null.
 using Value =
     std::variant<std::monostate, bool, std::int64_t, double, std::string, Date, Timestamp>;

@@ -49,8 +49,8 @@ const EvidenceCase kEvidence[] = {
      "test rmse of y is 1.200, 20.0 % worse than the last calibration's 1.000 (limit 2.0 %)"},
     {"a challenger of NaN", {}, metrics_of(kNan), metrics_of(1), {},
      "test rmse of y is nan, nan % worse than the champion's 1.000 (limit 2.0 %)"},
-    {"a champion of NaN", {}, metrics_of(1), metrics_of(kNan), {},
-     "test rmse of y is 1.000, nan % worse than the champion's nan (limit 2.0 %)"},
+    {"a target that no test row of the champion has", {}, metrics_of(1), metrics_of(kNan), {}, ""},
+    {"a target that few rows of the batch have", {100, {1'900}, {5}}, {}, {}, {}, ""},
     {"no test rows", {}, metrics_of(9, 0), metrics_of(1), metrics_of(1), ""},
 };
 // clang-format on
@@ -116,7 +116,7 @@ TEST(Gate, ForgetsOldErrorsSoThatTheUsualFollowsTheSeason) {
 TEST(Gate, StartsWithTheErrorsOfItsTestRows) {
   GateMemory memory;
   remember_start(memory, {3, 0.5}, 40);
-  EXPECT_EQ(memory.usual, (GateMemory::Errors{40, {120, 20}}));
+  EXPECT_EQ(memory.usual, (GateMemory::Errors{40, {120, 20}, {40, 40}}));
   remember_start(memory, {}, 0);
   EXPECT_EQ(memory.usual, GateMemory::Errors());
 }

@@ -90,12 +90,15 @@ inline rc::Gen<Value> present_value(Type type) {
     case Type::kText:
       return rc::gen::map(any_text(), [](const std::string& v) { return Value(v); });
     case Type::kDate:
-      return rc::gen::map(any_whole<std::int32_t>(), [](std::int32_t v) { return Value(Date{v}); });
+      return rc::gen::map(any_whole<std::int32_t>(), [](std::int32_t v) {
+        return Value(is_storable(Date{v}) ? Date{v} : Date{2'147'483'646});
+      });
     case Type::kTimestamp:
       break;
   }
-  return rc::gen::map(any_whole<std::int64_t>(),
-                      [](std::int64_t v) { return Value(Timestamp{v}); });
+  return rc::gen::map(any_whole<std::int64_t>(), [](std::int64_t v) {
+    return Value(is_storable(Timestamp{v}) ? Timestamp{v} : Timestamp{-9'223'372'022'400'000'000});
+  });
 }
 
 inline rc::Gen<Value> any_value(Type type) {
