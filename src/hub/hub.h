@@ -142,7 +142,9 @@ class Hub {
   virtual Result<Committed> commit(const CommitRequest& request) = 0;
   virtual SnapshotId latest_snapshot() const = 0;  // of this hub's last refresh() or commit()
   virtual SnapshotId next_snapshot() const = 0;    // the one that a commit with rows makes
-  virtual Result<void> refresh() = 0;              // readers: see what was committed since
+  // Readers see one state of rows and records, as of open() or the last refresh(). They hold the
+  // catalog's log from being moved meanwhile.
+  virtual Result<void> refresh() = 0;
   virtual Result<std::vector<TableDefinition>> tables(SnapshotId at) = 0;
   virtual Result<std::optional<TableDefinition>> table(const TableName& name, SnapshotId at) = 0;
   virtual Result<std::unique_ptr<Scan>> scan(const TableName& table,

@@ -176,7 +176,8 @@ Result<void> HubOverDuckLake::adopt_data_path() {
 }
 
 Result<void> HubOverDuckLake::load_states() {
-  const auto view = TRY(catalog_->begin_read());
+  view_.reset();
+  auto view = TRY(catalog_->begin_read());
   latest_ = TRY(newest_snapshot(*catalog_));
   const auto newest = TRY(records_->newest_commit());
   last_time_ = latest_.time;
@@ -189,6 +190,8 @@ Result<void> HubOverDuckLake::load_states() {
     state->lake = std::move(table);
     states_.emplace(name, std::move(state));
   }
+  // A reader goes on seeing this state, records and rows alike, until it asks for a newer one.
+  if (mode_ == HubMode::kRead) view_ = std::move(view);
   return {};
 }
 

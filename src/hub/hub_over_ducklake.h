@@ -162,6 +162,7 @@ class HubOverDuckLake final : public Hub {
   const HubOptions options_;
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<Catalog> catalog_;
+  std::unique_ptr<Transaction> view_;  // a reader's: what it sees, from one refresh() to the next
   std::unique_ptr<RecordStore> records_;
   std::unique_ptr<DataFiles> files_;
   std::int64_t epoch_ = 0;
