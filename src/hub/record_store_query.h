@@ -28,6 +28,17 @@ class ResetAtEnd final {
   Statement& statement_;
 };
 
+// The kept statement of this text, with its values; whoever steps it resets it at the end.
+inline Result<Statement*> bound(Catalog& catalog,
+                                std::string_view sql,
+                                std::initializer_list<Cell> values) {
+  Statement* const statement = TRY(catalog.cached(sql));
+  int parameter = 0;
+  for (const Cell& value : values)
+    statement->bind(parameter++, value);
+  return statement;
+}
+
 // `read` makes a Result<T> of the row that the statement stands on.
 template <typename Read>
 using RowOf = typename std::invoke_result_t<Read, const Statement&>::value_type;
@@ -37,11 +48,8 @@ Result<std::vector<RowOf<Read>>> read_rows(Catalog& catalog,
                                            std::string_view sql,
                                            std::initializer_list<Cell> values,
                                            Read read) {
-  Statement* const statement = TRY(catalog.cached(sql));
+  Statement* const statement = TRY(bound(catalog, sql, values));
   const ResetAtEnd at_end(*statement);
-  int parameter = 0;
-  for (const Cell& value : values)
-    statement->bind(parameter++, value);
   std::vector<RowOf<Read>> rows;
   while (TRY(statement->step()))
     rows.push_back(TRY(read(*statement)));
@@ -54,11 +62,8 @@ Result<std::optional<RowOf<Read>>> read_row(Catalog& catalog,
                                             std::string_view sql,
                                             std::initializer_list<Cell> values,
                                             Read read) {
-  Statement* const statement = TRY(catalog.cached(sql));
+  Statement* const statement = TRY(bound(catalog, sql, values));
   const ResetAtEnd at_end(*statement);
-  int parameter = 0;
-  for (const Cell& value : values)
-    statement->bind(parameter++, value);
   std::optional<RowOf<Read>> row;
   if (TRY(statement->step())) row = TRY(read(*statement));
   return row;
