@@ -74,20 +74,21 @@ Result<void> plan_rows(TablePlan& plan, std::vector<std::string>& keys) {
   const TableState& table = *plan.table;
   const Batch& rows = *plan.rows;
   const RowsOfKeys of_keys = TRY(rows_of_keys(table, rows, keys));
+  const FoundPlaces places = TRY(plan.table->index.find_all(keys));
   for (std::int64_t row = 0; row < rows.row_count(); ++row) {
     std::string& key = keys[static_cast<std::size_t>(row)];
     const KeyRows& pair = of_keys.at(key);
-    const RowPlace* place = table.index.find(key);
+    const std::optional<RowPlace>& place = places[static_cast<std::size_t>(row)];
     if (rows.sign(row) < 0) {
-      if (place == nullptr) return violation(table, rows, row, "is to leave, but is not there");
+      if (!place) return violation(table, rows, row, "is to leave, but is not there");
       plan_leaving(*place, plan);
       ++(pair.entering >= 0 ? plan.updated : plan.removed);
       if (pair.entering < 0) plan.leaving_keys.push_back(key);
     } else {
-      if (place != nullptr && pair.leaving < 0)
+      if (place && pair.leaving < 0)
         return violation(table, rows, row, "is to enter, but is there already");
-      plan.entering.emplace_back(row, place != nullptr ? place->row_id : plan.next_row_id++);
-      plan.inserted += place != nullptr ? 0 : 1;
+      plan.entering.emplace_back(row, place ? place->row_id : plan.next_row_id++);
+      plan.inserted += place ? 0 : 1;
       plan.entering_keys.push_back(key);
     }
   }
@@ -146,13 +147,18 @@ void publish(const TablePlan& plan, TableStatistics after, std::optional<DataFil
   for (const std::int64_t file_id : plan.ended_files)
     table.files.erase(file_id);
   if (file) table.files[file->id] = *file;
-  const std::int64_t place_file = plan.file_id.value_or(RowPlace::kInlined);
-  if (plan.entering.size() > 1000) {
-    table.index.reserve(table.index.size() + static_cast<std::int64_t>(plan.entering.size()));
+  table.row_count += plan.inserted - plan.removed;
+  if (plan.file_id) {
+    std::vector<std::int64_t> row_ids;
+    row_ids.reserve(plan.entering.size());
+    for (const auto& [row, row_id] : plan.entering)
+      row_ids.push_back(row_id);
+    table.index.add_file(
+        {.file_id = *plan.file_id, .keys = plan.entering_keys, .row_ids = row_ids});
+    return;
   }
   for (std::size_t index = 0; index < plan.entering.size(); ++index) {
-    const std::int64_t position = plan.file_id ? static_cast<std::int64_t>(index) : 0;
-    table.index.set(plan.entering_keys[index], {plan.entering[index].second, place_file, position});
+    table.index.set(plan.entering_keys[index], {.row_id = plan.entering[index].second});
   }
 }
 

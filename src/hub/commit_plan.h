@@ -27,6 +27,7 @@ struct TableState {
   bool has_inlined_deletes = false;
   TableStatistics statistics;
   KeyIndex index;
+  std::int64_t row_count = 0;
   std::map<std::int64_t, DataFile> files;  // the valid ones
 };
 

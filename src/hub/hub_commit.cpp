@@ -1,5 +1,4 @@
 #include "hub/hub_over_ducklake.h"
-#include "hub/table_scan.h"
 
 #include <fmt/format.h>
 
@@ -13,51 +12,6 @@ Result<void> HubOverDuckLake::check_writable() const {
   return make_error(Code::kIo,
                     "an earlier commit failed in its last step",
                     "open the hub anew: what was committed shows then");
-}
-
-Result<TableState*> HubOverDuckLake::indexed_table(const TableName& name) {
-  const auto found = states_.find(name);
-  if (found == states_.end()) {
-    return make_error(
-        Code::kNotFound,
-        fmt::format("there is no table {} at snapshot {}", table_text(name), latest_.id));
-  }
-  if (!found->second->indexed) TRY(build_index(*found->second));
-  return found->second.get();
-}
-
-Result<void> HubOverDuckLake::build_index(TableState& state) {
-  const LakeTable& table = state.lake;
-  state.statistics = TRY(load_statistics(*catalog_, table));
-  state.has_inlined_deletes = catalog_->table_exists(inlined_deletes_name(table.id));
-  state.files.clear();
-  std::int64_t row_count = 0;
-  for (const DataFile& file : TRY(files_->at(table, latest_.id))) {
-    state.files[file.id] = file;
-    row_count += file.row_count;
-  }
-  state.index.reserve(row_count);
-  std::vector<int> key(table.key.size());
-  for (std::size_t index = 0; index < key.size(); ++index)
-    key[index] = static_cast<int>(index);
-  TRY(for_each_place(
-      *catalog_, *files_, table, latest_.id, [&](const PlacedRows& placed) -> Result<void> {
-        const bool inlined = placed.file_id == RowPlace::kInlined;
-        for (std::int64_t row = 0; row < placed.rows.row_count(); ++row) {
-          const auto at = static_cast<std::size_t>(row);
-          const RowPlace place{
-              placed.row_ids[at], placed.file_id, inlined ? 0 : placed.positions[at]};
-          if (!state.index.insert(encode_key(placed.rows, key, row), place)) {
-            return make_error(Code::kCorrupt,
-                              fmt::format("{}: {} names two current rows",
-                                          table_text(table.definition.name),
-                                          key_text(placed.rows, key, row)));
-          }
-        }
-        return {};
-      }));
-  state.indexed = true;
-  return {};
 }
 
 Result<void> HubOverDuckLake::plan_definitions(const CommitRequest& request, CommitPlan& plan) {

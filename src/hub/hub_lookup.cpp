@@ -28,11 +28,10 @@ Result<Batch> HubOverDuckLake::key_columns(const LakeTable& table, const Batch& 
   return keys.select_columns(columns);
 }
 
-Result<Lookup> HubOverDuckLake::fetch_places(const TableState& state,
-                                             const std::vector<const RowPlace*>& places) {
+Result<Lookup> HubOverDuckLake::fetch_places(const TableState& state, const FoundPlaces& places) {
   std::vector<std::size_t> order;
   for (std::size_t asked = 0; asked < places.size(); ++asked) {
-    if (places[asked] != nullptr) order.push_back(asked);
+    if (places[asked]) order.push_back(asked);
   }
   // By place, so that each row group is decoded once.
   const auto rank = [&](std::size_t asked) {
@@ -65,15 +64,14 @@ Result<Lookup> HubOverDuckLake::fetch_places(const TableState& state,
 
 Result<Lookup> HubOverDuckLake::lookup(const TableName& table, const Batch& keys) {
   TRY(check_writable());
-  const TableState* state = TRY(indexed_table(table));
+  TableState* state = TRY(indexed_table(table));
   const Batch columns = TRY(key_columns(state->lake, keys));
   std::vector<int> all(static_cast<std::size_t>(columns.schema().size()));
   std::iota(all.begin(), all.end(), 0);
-  std::vector<const RowPlace*> places;
-  for (std::int64_t row = 0; row < columns.row_count(); ++row) {
-    places.push_back(state->index.find(encode_key(columns, all, row)));
-  }
-  return fetch_places(*state, places);
+  std::vector<std::string> asked;
+  for (std::int64_t row = 0; row < columns.row_count(); ++row)
+    asked.push_back(encode_key(columns, all, row));
+  return fetch_places(*state, TRY(state->index.find_all(asked)));
 }
 
 }  // namespace lockstep

@@ -129,7 +129,7 @@ Result<Batch> HubOverDuckLake::replaced(const TableName& name, SnapshotId from, 
 Result<std::int64_t> HubOverDuckLake::row_count(const TableName& table, SnapshotId at) {
   const auto state = states_.find(table);
   if (state != states_.end() && state->second->indexed && number(at) == latest_.id) {
-    return state->second->index.size();
+    return state->second->row_count;
   }
   const LakeTable lake = TRY(require_table(table, at));
   std::int64_t count = 0;

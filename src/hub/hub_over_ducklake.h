@@ -137,8 +137,6 @@ class HubOverDuckLake final : public Hub {
 
   // hub_commit.cpp
   Result<void> check_writable() const;
-  Result<TableState*> indexed_table(const TableName& name);
-  Result<void> build_index(TableState& state);
   Result<CommitPlan> plan(const CommitRequest& request);
   Result<void> plan_definitions(const CommitRequest& request, CommitPlan& plan);
   Result<void> plan_rows(const CommitRequest& request, CommitPlan& plan);
@@ -151,9 +149,13 @@ class HubOverDuckLake final : public Hub {
                      const std::vector<TableStatistics>& after);
   Result<void> apply_definitions(const CommitPlan& plan);
 
+  // hub_index.cpp
+  Result<TableState*> indexed_table(const TableName& name);
+  Result<void> build_index(TableState& state);
+
   // hub_lookup.cpp
   Result<Batch> key_columns(const LakeTable& table, const Batch& keys) const;
-  Result<Lookup> fetch_places(const TableState& state, const std::vector<const RowPlace*>& places);
+  Result<Lookup> fetch_places(const TableState& state, const FoundPlaces& places);
 
   // Fixed from the start.
   Io& io_;

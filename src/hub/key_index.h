@@ -3,12 +3,15 @@
 #pragma once
 
 #include "base/hash.h"
+#include "base/result.h"
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace lockstep {
 
@@ -26,28 +29,52 @@ struct RowPlace {
   bool operator==(const RowPlace&) const = default;
 };
 
-// Resource. Keys are the bytes of encode_key. Never iterated: its order is nobody's business.
+// Value. Rows that stand one after another in a data file, the first of them at first_position.
+struct FileRows {
+  std::int64_t file_id = 0;
+  std::int64_t first_position = 0;
+  std::span<const std::string> keys;
+  std::span<const std::int64_t> row_ids;  // as many
+};
+
+using FoundPlaces = std::vector<std::optional<RowPlace>>;
+
+// Resource. Keys are the bytes of encode_key. What tells of a commit cannot fail, since the commit
+// is durable by then: an index that cannot follow is made again at the next look-up.
 class KeyIndex final {
  public:
   KeyIndex() = default;
   KeyIndex(const KeyIndex&) = delete;
   KeyIndex& operator=(const KeyIndex&) = delete;
 
-  void reserve(std::int64_t key_count) { places_.reserve(static_cast<std::size_t>(key_count)); }
-
-  // nullptr: no current row.
-  const RowPlace* find(std::string_view key) const {
+  // nullopt: no current row.
+  Result<std::optional<RowPlace>> find(std::string_view key) const {
     const auto found = places_.find(key);
-    return found == places_.end() ? nullptr : &found->second;
+    if (found == places_.end()) return std::optional<RowPlace>{};
+    return std::optional<RowPlace>(found->second);
   }
 
-  // false: the key had a row already, which stays.
-  bool insert(std::string key, const RowPlace& place) {
-    return places_.emplace(std::move(key), place).second;
+  // The same for each of many keys, in their order. Costs less a key than find().
+  Result<FoundPlaces> find_all(std::span<const std::string> keys) const {
+    FoundPlaces places;
+    places.reserve(keys.size());
+    for (const std::string& key : keys)
+      places.push_back(TRY(find(key)));
+    return places;
   }
 
+  // The key's row lies here now, whether it had one or not.
   void set(std::string_view key, const RowPlace& place) {
     places_.insert_or_assign(std::string(key), place);
+  }
+
+  // set() for many rows of a file, at a cost that suits bulk loads and compaction.
+  void add_file(const FileRows& rows) {
+    places_.reserve(places_.size() + rows.keys.size());
+    for (std::size_t row = 0; row < rows.keys.size(); ++row) {
+      set(rows.keys[row],
+          {rows.row_ids[row], rows.file_id, rows.first_position + static_cast<std::int64_t>(row)});
+    }
   }
 
   void erase(std::string_view key) {
@@ -55,7 +82,7 @@ class KeyIndex final {
     if (found != places_.end()) places_.erase(found);
   }
 
-  std::int64_t size() const { return static_cast<std::int64_t>(places_.size()); }
+  void clear() { places_.clear(); }
 
  private:
   struct Hash {
