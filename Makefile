@@ -3,7 +3,7 @@ BUILD ?= build/release
 JOBS ?= $(shell nproc)
 PYTHON := .venv/bin/python
 
-.PHONY: help setup build program demo test check bench lint format docs install clean
+.PHONY: help setup build program demo test check soak bench lint format docs install clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,10 @@ test: build ## Runs all tests: unit, property, tidy and end to end
 check: build ## Format, build and the fast tests
 	@scripts/lint --format-only
 	@scripts/test --fast $(BUILD)
+
+soak: build ## Random histories judged by DuckDB, for MINUTES=10 from SEED=1000000 on
+	@LOCKSTEP_TEST_HUB=$(BUILD)/test_hub $(PYTHON) tests/e2e/hub_proof.py --steps 30 --questions 2 \
+		--minutes $(or $(MINUTES),10) --seed $(or $(SEED),1000000)
 
 bench: program ## Measures, side by side with peers; prints tables and JSON
 	@.venv/bin/pip install -q --disable-pip-version-check -r bench/requirements.txt
