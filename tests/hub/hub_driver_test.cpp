@@ -65,8 +65,8 @@ Result<Batch> rows_of(const Json& rows, const Schema& schema) {
   for (const Json& row : rows) {
     std::vector<Value> cells;
     for (int column = 0; column < schema.size(); ++column) {
-      cells.push_back(TRY(value_of(row.at(static_cast<std::size_t>(column) + 1),
-                                   schema.field(column).type)));
+      cells.push_back(
+          TRY(value_of(row.at(static_cast<std::size_t>(column) + 1), schema.field(column).type)));
     }
     builder.append_row(cells, row.at(0).get<int>());
   }
