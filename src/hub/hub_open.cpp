@@ -1,3 +1,4 @@
+#include "hub/format.h"
 #include "hub/hub_over_ducklake.h"
 
 #include <fmt/format.h>
@@ -131,7 +132,7 @@ Result<void> HubOverDuckLake::start() {
   catalog_ =
       TRY(open_sqlite(io_, paths_.catalog, writes ? CatalogMode::kWrite : CatalogMode::kRead));
   records_ = std::make_unique<RecordStore>(*catalog_);
-  TRY(records_->check_format());
+  TRY(hub_format(*catalog_));
   TRY(check_lake_version(*catalog_));
   files_ = std::make_unique<DataFiles>(*catalog_, io_, paths_.data);
   if (writes) TRY(take_epoch());
@@ -161,6 +162,7 @@ Result<void> HubOverDuckLake::take_lock() {
 
 Result<void> HubOverDuckLake::take_epoch() {
   const auto transaction = TRY(catalog_->begin());
+  TRY(upgrade_hub_format(*catalog_));
   epoch_ = TRY(records_->epoch()) + 1;
   TRY(records_->put_epoch(epoch_));
   TRY(adopt_data_path());

@@ -1,5 +1,6 @@
 #include "hub/record_store.h"
 
+#include "hub/format.h"
 #include "hub/record_store_query.h"
 
 #include <fmt/format.h>
@@ -10,7 +11,6 @@
 namespace lockstep {
 namespace {
 
-constexpr std::string_view kFormat = "1";
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 
 std::string hex_of(std::string_view bytes) {
@@ -99,25 +99,11 @@ Result<std::string> key_json(const TableRecord& table) {
 Result<void> RecordStore::initialize(const HubIdentity& identity) {
   LOCKSTEP_ASSERT(identity.fingerprint_key.size() == 32, "a fingerprint key has 32 bytes");
   LOCKSTEP_ASSERT(!identity.hub_id.empty(), "a hub without an id");
-  TRY(put_meta("format", kFormat));
+  TRY(put_meta("format", std::to_string(kHubFormat)));
   TRY(put_meta("hub_id", identity.hub_id));
   TRY(put_meta("fingerprint_key", hex_of(identity.fingerprint_key)));
   TRY(put_configuration(identity.configuration));
   return put_epoch(0);
-}
-
-Result<void> RecordStore::check_format() {
-  if (!catalog_.table_exists("lockstep_meta")) {
-    return make_error(Code::kNoHub,
-                      "the catalog is no hub: it has no table lockstep_meta",
-                      "make the hub first: lockstep sync");
-  }
-  const std::string format = TRY(required_meta("format"));
-  if (format == kFormat) return {};
-  return make_error(Code::kTooNew,
-                    "the catalog has format " + format + ", and this program knows only format " +
-                        std::string(kFormat),
-                    "use a newer Lockstep");
 }
 
 Result<std::optional<std::string>> RecordStore::meta(std::string_view key) {

@@ -59,8 +59,7 @@ class RecordStore final {
 
   // ---- the tables and the hub itself
   Result<void> create_tables();                          // write; fails when they exist
-  Result<void> initialize(const HubIdentity& identity);  // write; format "1", epoch 0
-  Result<void> check_format();  // kNoHub without tables, kTooNew when not "1"
+  Result<void> initialize(const HubIdentity& identity);  // write; today's format, epoch 0
   Result<std::optional<std::string>> meta(std::string_view key);
   Result<void> put_meta(std::string_view key, std::string_view value);  // write
   Result<std::string> configuration();

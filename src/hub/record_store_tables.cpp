@@ -2,6 +2,9 @@
 //
 // Weights stand last, since SQLite reads a row from the front and leaves what it does not need. No
 // table is WITHOUT ROWID: DuckDB scans by rowid.
+//
+// These are the tables of format 1, as they stay; what came since is in hub/format.cpp.
+#include "hub/format.h"
 #include "hub/record_store.h"
 #include "hub/record_store_query.h"
 
@@ -106,7 +109,7 @@ CREATE TABLE lockstep_checkpoint(  -- files with learners' states: a cache, the 
 Result<void> RecordStore::create_tables() {
   TRY(catalog_.execute(kHubTables));
   TRY(catalog_.execute(kModelTables));
-  return {};
+  return run_format_steps(catalog_, 1);
 }
 
 Result<void> write_row(Catalog& catalog, std::string_view sql, std::initializer_list<Cell> values) {

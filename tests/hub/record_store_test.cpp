@@ -114,7 +114,6 @@ std::string text(const ModelVersionRecord& r) {
 
 TEST_F(RecordStoreTest, KeepsTheHubsIdentity) {
   open();
-  must_do(store_->check_format());
   EXPECT_EQ(must(store_->hub_id()), kIdentity.hub_id);
   EXPECT_EQ(must(store_->fingerprint_key()), kIdentity.fingerprint_key);
   EXPECT_EQ(must(store_->configuration()), kIdentity.configuration);
@@ -128,9 +127,6 @@ TEST_F(RecordStoreTest, KeepsTheHubsIdentity) {
 }
 
 TEST_F(RecordStoreTest, RefusesWhatItCannotRead) {
-  must_do(store_->put_meta("format", "2"));
-  EXPECT_EQ(store_->check_format().error().code, Code::kTooNew);
-
   struct Case {
     const char* key;
     const char* value;
@@ -150,8 +146,6 @@ TEST_F(RecordStoreTest, RefusesWhatItCannotRead) {
   }
   must_do(catalog_->execute("DELETE FROM lockstep_meta"));
   EXPECT_EQ(store_->hub_id().error().code, Code::kCorrupt);
-  auto bare = must(open_sqlite(*io_, "/bare", CatalogMode::kCreate, SqliteFiles::kIo));
-  EXPECT_EQ(RecordStore(*bare).check_format().error().code, Code::kNoHub);
 }
 
 TEST_F(RecordStoreTest, ReadsCommitsBackNewestFirst) {
