@@ -1,5 +1,6 @@
 // `lockstep run`: sync, wait, sync again; and commands from the hub's socket in between. One
-// thread: a command and a commit never meet.
+// thread: a command and a commit never meet. While another process writes it stands by, and takes
+// over when that one's lock is free.
 #include "sync/sync.h"
 
 #include <fmt/format.h>
@@ -16,6 +17,7 @@ constexpr std::int64_t kWaitUs = 200'000;
 constexpr std::int64_t kAnswerUs = 600'000'000;
 constexpr std::int64_t kRequestUs = 5'000'000;
 constexpr std::size_t kMessageBytesMax = 64 << 20;
+constexpr std::int64_t kStandByUs = 200'000;
 constexpr std::int64_t kRetryUs = 1'000'000;
 constexpr std::int64_t kRetryUsMax = 60'000'000;
 
@@ -100,29 +102,45 @@ void log_sync(Log& log, const Json& report) {
   log.info(text);
 }
 
-// Works until told to stop, or until the engine fails.
-Result<void> serve(Log& log, Engine& engine, Listener& listener, const DaemonOptions& options) {
+// Resource. What one that serves holds: the hub's lock and its socket. The socket goes first.
+struct Post {
+  std::unique_ptr<Engine> engine;
+  std::unique_ptr<Listener> listener;
+};
+
+// Works until told to stop, or until the engine fails; then the post is free.
+Result<void> serve(Log& log, const Post post, const DaemonOptions& options) {
   const auto stopping = [&] { return options.engine.stop && options.engine.stop(); };
   std::string last_error;
   while (!stopping()) {
-    const Json report = TRY(engine.sync());
+    const Json report = TRY(post.engine->sync());
     const std::string errors = report.at("errors").dump();
     // An error that stays the same is told once, not five times a second.
     if (errors != last_error || has_news(report)) log_sync(log, report);
     last_error = errors;
     bool changed = false;
     while (!changed && !stopping()) {
-      std::unique_ptr<Connection> caller = TRY(listener.accept(kWaitUs / 4));
+      std::unique_ptr<Connection> caller = TRY(post.listener->accept(kWaitUs / 4));
       if (caller) {
-        Result<void> answered = answer(*caller, engine);
+        Result<void> answered = answer(*caller, *post.engine);
         if (!answered.ok())
           log.warning(fmt::format("a caller was not answered: {}", answered.error().message));
       }
       // However many callers there are, the sources are looked at between two of them.
-      changed = TRY(engine.wait(caller ? 0 : kWaitUs));
+      changed = TRY(post.engine->wait(caller ? 0 : kWaitUs));
     }
   }
   return {};
+}
+
+Result<Post> take_post(Io& io,
+                       Log& log,
+                       const Configuration& configuration,
+                       const DaemonOptions& options) {
+  Post post;
+  post.engine = TRY(Engine::open(io, log, configuration, options.engine));
+  post.listener = TRY(io.listen_local(socket_path(configuration)));
+  return post;
 }
 
 }  // namespace
@@ -134,19 +152,28 @@ Result<void> run_daemon(Io& io,
   const auto stopping = [&] { return options.engine.stop && options.engine.stop(); };
   std::int64_t pause_us = kRetryUs;
   bool started = false;
+  std::string standing_by;  // why, as it was told
   while (!stopping()) {
-    Result<std::unique_ptr<Engine>> engine = Engine::open(io, log, configuration, options.engine);
-    if (!engine.ok() && !started) return std::move(engine).error();
+    Result<Post> post = take_post(io, log, configuration, options);
+    if (!post.ok() && post.error().code == Code::kLocked) {
+      const std::string& why = post.error().message;
+      if (why != standing_by) log.info(fmt::format("standing by: {}", why));
+      standing_by = why;
+      io.sleep_us(kStandByUs);
+      continue;
+    }
+    if (!post.ok() && !started) return std::move(post).error();
     Result<void> served;
-    if (engine.ok()) {
-      std::unique_ptr<Listener> listener = TRY(io.listen_local(socket_path(configuration)));
-      if (!started) log.info(fmt::format("running on {}", configuration.hub.catalog));
+    if (post.ok()) {
+      if (!started || !standing_by.empty())
+        log.info(fmt::format("running on {}", configuration.hub.catalog));
+      standing_by.clear();
       started = true;
-      served = serve(log, *engine.value(), *listener, options);
+      served = serve(log, std::move(post).value(), options);
       if (served.ok()) break;
       pause_us = kRetryUs;
     } else {
-      served = std::move(engine).error();
+      served = std::move(post).error();
       pause_us = std::min(2 * pause_us, kRetryUsMax);
     }
     log.error(fmt::format(

@@ -124,13 +124,29 @@ TEST_F(Daemons, KeepASecondWriterOut) {
   EXPECT_TRUE(after.ok()) << after.error().message;
 }
 
-TEST_F(Daemons, EndWithTheErrorOfAHubThatIsLocked) {
+TEST_F(Daemons, StandByWhileAnotherWritesAndTakeOverAfterIt) {
+  world_.put("in/1.csv", "id,x\n1,10\n");
   world_.open();
-  ASSERT_TRUE(world_.is_open());
-  DaemonOptions options;
-  const Result<void> done = run_daemon(world_.io(), world_.log(), configuration_, options);
-  ASSERT_FALSE(done.ok());
-  EXPECT_EQ(done.error().code, Code::kLocked) << done.error().message;
+  world_.sync();
+  {
+    const Daemon daemon(world_, configuration_);
+    world_.put("in/2.csv", "id,x\n2,20\n");
+    world_.io().sleep_us(500'000);
+    EXPECT_EQ(rows_in_hub(), 1);
+    EXPECT_FALSE(answers());
+    world_.close();
+    EXPECT_TRUE(eventually(world_.io(), [this] { return rows_in_hub() == 2; }));
+    EXPECT_TRUE(eventually(world_.io(), [this] { return answers(); }));
+  }
+  EXPECT_TRUE(world_.try_open().ok());
+}
+
+TEST_F(Daemons, StopWhileTheyStandBy) {
+  world_.open();
+  Daemon daemon(world_, configuration_);
+  world_.io().sleep_us(300'000);
+  daemon.stop();
+  EXPECT_TRUE(world_.is_open());
 }
 
 TEST_F(Daemons, StopWhenTheyAreToldTo) {
