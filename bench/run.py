@@ -7,6 +7,7 @@ import os
 import platform
 
 import commits
+import fold
 import nhanes
 
 
@@ -17,7 +18,7 @@ def main():
     options = parser.parse_args()
     lockstep = os.path.abspath(options.lockstep)
     results = {"machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}}
-    for module in (nhanes, commits):
+    for module in (nhanes, commits, fold):
         results[module.__name__] = module.run(lockstep)
         print(module.table(results[module.__name__]) + "\n", flush=True)
     if options.output:

@@ -65,12 +65,13 @@ struct TileSpace {
     sums.resize(tile_count * static_cast<std::size_t>(fold.tile_rows) * panel);
   }
 
-  // Every tile that touches the lower triangle: its first row, and its panel.
+  // Every tile that touches the lower triangle: its first row, and its panel. A panel stays in the
+  // nearest cache while all the rows below go by; the other way round, twelve columns would come
+  // from further away for every four.
   template <typename Visit>
   void for_each_tile(Visit visit) const {
-    for (int first = 0; first < column_count; first += tiles.tile_rows) {
-      const int last = std::min(first + tiles.tile_rows, column_count) - 1;
-      for (int panel = 0; panel * tiles.panel <= last; ++panel)
+    for (int panel = 0; panel * tiles.panel < column_count; ++panel) {
+      for (int first = panel * tiles.panel; first < column_count; first += tiles.tile_rows)
         visit(first, panel);
     }
   }
@@ -82,12 +83,7 @@ struct TileSpace {
   void pack(const std::int32_t* rows, std::int64_t row_count) {
     for (int first = 0, panel = 0; first < column_count; first += tiles.panel, ++panel) {
       const int width = std::min(tiles.panel, column_count - first);
-      double* out = panel_data(panel);
-      for (std::int64_t row = 0; row < row_count; ++row, out += tiles.panel) {
-        const std::int32_t* from = rows + row * column_count + first;
-        for (int i = 0; i < width; ++i)
-          out[i] = from[i];
-      }
+      tiles.pack(rows + first, {row_count, width, column_count}, panel_data(panel));
     }
   }
 
@@ -119,9 +115,9 @@ struct TileSpace {
 };
 
 constexpr std::array<SumKernel, 3> kKernels = {{
-    {"avx512", avx512_supported, avx512_fold},
-    {"avx2", avx2_supported, avx2_fold},
-    {"portable", portable_supported, portable_fold},
+    {"avx512", avx512_supported, avx512_fold, avx512_quantise},
+    {"avx2", avx2_supported, avx2_fold, avx2_quantise},
+    {"portable", portable_supported, portable_fold, portable_quantise},
 }};
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -33,6 +34,15 @@ struct ExactSum {
   bool operator==(const ExactSum&) const = default;
 };
 
+// Value. How the numbers of a column become fixed point: kept within [low, high], then
+// (x - centre) * factor, rounded half to even; the result stays below 2^30.
+struct Quantisation {
+  double low = 0;
+  double high = 0;
+  double centre = 0;
+  double factor = 1;
+};
+
 // One way to compute the sums. All give the same bits; tests run every one against the same table.
 struct SumKernel {
   const char* name;     // "portable", "avx2", "avx512"
@@ -40,6 +50,11 @@ struct SumKernel {
   // Adds sign * (rows' products). rows: row-major, row_count x column_count, each |q| <=
   // kFixedPointMax.
   void (*fold)(std::span<const std::int32_t> rows, std::int64_t row_count, int sign, ExactSum& sum);
+  // Of numbers that are not NaN; one goes `stride` after the other.
+  void (*quantise)(std::span<const double> numbers,
+                   const Quantisation& how,
+                   std::int32_t* out,
+                   std::ptrdiff_t stride);
 };
 
 // Best first.

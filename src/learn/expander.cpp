@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace lockstep {
@@ -19,6 +20,10 @@ constexpr double kDeviationsMax =
 int count_in_fourier(const LearnerPlan& plan) {
   const auto in = [](const FeaturePlan& feature) { return feature.in_fourier; };
   return static_cast<int>(std::count_if(plan.features.begin(), plan.features.end(), in));
+}
+
+double factor_of(const Scale& scale) {
+  return power_of_two(kFixedPointBits - scale.exponent);
 }
 
 std::string category_text(const Batch& batch, int column, std::int64_t row) {
@@ -59,7 +64,7 @@ struct Expander::Block {
 };
 
 std::int32_t fixed_point(double value, const Scale& scale) {
-  const double scaled = (value - scale.centre) * power_of_two(kFixedPointBits - scale.exponent);
+  const double scaled = (value - scale.centre) * factor_of(scale);
   return rounded(scaled);
 }
 
@@ -165,6 +170,30 @@ void Expander::expand_targets(const Block& block, const Binding& binding) const 
   }
 }
 
+// The usual block of a feature without knots: every number is there, finite, and taken. false: some
+// number is not, and the feature's values are to be looked at one by one.
+bool Expander::expand_plain(const Block& block, std::size_t feature_index, int column) const {
+  const FeaturePlan& feature = plan_.features[feature_index];
+  if (block.out.kernel == nullptr || !feature.knots.empty() || fourier_place_[feature_index] >= 0)
+    return false;
+  // Of any type: a value that is not finite, or beyond what the model takes, is not within.
+  const double largest = std::numeric_limits<double>::max();
+  const double low = plan_.reject_outside ? feature.scale.low : -largest;
+  const double high = plan_.reject_outside ? feature.scale.high : largest;
+  int special = 0;
+  for (std::size_t i = 0; i < block.numbers.values.size(); ++i) {
+    const double value = block.numbers.values[i];
+    special |= static_cast<int>(block.numbers.missing[i] != 0) | static_cast<int>(!(value >= low)) |
+               static_cast<int>(!(value <= high));
+  }
+  if (special != 0) return false;
+  const Quantisation how = {
+      feature.clip_low, feature.clip_high, feature.scale.centre, factor_of(feature.scale)};
+  block.out.kernel->quantise(
+      block.numbers.values, how, block.row(0) + column, block.out.column_count);
+  return true;
+}
+
 void Expander::expand_number(const Block& block, std::size_t feature_index, int column) const {
   const FeaturePlan& feature = plan_.features[feature_index];
   const int missing = layout_.missing_of_feature[feature_index];
@@ -172,6 +201,7 @@ void Expander::expand_number(const Block& block, std::size_t feature_index, int 
   const double fill = plan_.impute == Expansions::Impute::kConstant ? plan_.constant : feature.mean;
   const int place = fourier_place_[feature_index];
   read_numbers(block.batch, block.source_column, block.offset, block.count, block.numbers);
+  if (expand_plain(block, feature_index, column)) return;
   for (std::int64_t row = 0; row < block.count; ++row) {
     std::int32_t* q = block.row(row);
     const bool is_missing = block.numbers.missing[static_cast<std::size_t>(row)] != 0;

@@ -29,6 +29,8 @@ struct ExpandedRows {
   std::vector<std::int32_t> q;               // [row][column]
   std::vector<RowFate> fates;                // [row]
   std::vector<std::uint8_t> target_present;  // [row][target]
+  // The caller's choices:
+  const SumKernel* kernel = nullptr;  // to quantise with; nullptr: one number at a time
   bool wants_reasons = false;
   std::vector<std::string> reasons;  // [row], when wanted: why it is refused
 };
@@ -57,6 +59,7 @@ class Expander final {
  private:
   struct Block;
   void expand_number(const Block& block, std::size_t feature, int column) const;
+  bool expand_plain(const Block& block, std::size_t feature, int column) const;
   void expand_categories(const Block& block, std::size_t feature, int column) const;
   void expand_fourier(const Block& block) const;
   void expand_targets(const Block& block, const Binding& binding) const;

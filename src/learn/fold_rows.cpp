@@ -92,6 +92,7 @@ void fold_rows(const Expander& expander,
                const Batch& batch,
                ModelState& state) {
   ExpandedRows rows;
+  rows.kernel = &kernel;
   for (std::int64_t offset = 0; offset < batch.row_count(); offset += kBlockRows) {
     const std::int64_t count = std::min(kBlockRows, batch.row_count() - offset);
     expander.expand(batch, binding, offset, count, rows);

@@ -1,5 +1,6 @@
 // The kernels for AVX-512: eight doubles at a time.
 #include "learn/kernels.h"
+#include "learn/units.h"
 
 #include <cstdint>
 #include <immintrin.h>
@@ -9,12 +10,15 @@
 #define LOCKSTEP_TILE_ROWS 8
 #define LOCKSTEP_TILE_VECTORS 3
 #define LOCKSTEP_FMA(a, b, c) (_mm512_fmadd_pd(_mm512_set1_pd(a), (b), (c)))
+#define LOCKSTEP_NEAREST(x) \
+  (_mm512_roundscale_pd((x), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC))
 
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512dq,avx512vl,fma")
 
 namespace lockstep {
 namespace {
+#include "learn/quantise_body.inc"
 #include "learn/sum_body.inc"
 #include "learn/update_body.inc"
 }  // namespace
@@ -28,6 +32,13 @@ void avx512_fold(std::span<const std::int32_t> rows,
 
 void avx512_update(const RowUpdate& update) {
   update_body(update);
+}
+
+void avx512_quantise(std::span<const double> numbers,
+                     const Quantisation& how,
+                     std::int32_t* out,
+                     std::ptrdiff_t stride) {
+  quantise_body(numbers, how, out, stride);
 }
 
 }  // namespace lockstep

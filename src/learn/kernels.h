@@ -10,10 +10,19 @@
 
 namespace lockstep {
 
+// Value. Some columns of a block of rows.
+struct PanelShape {
+  std::int64_t row_count = 0;
+  int width = 0;   // columns
+  int stride = 0;  // from one row to the next
+};
+
 // How one instruction set computes a tile of sums.
 struct TileFold {
   int tile_rows = 0;
   int panel = 0;  // columns of a packed panel; a multiple of tile_rows
+  // As doubles, `panel` of them to a row; those beyond the width stay as they are.
+  void (*pack)(const std::int32_t* rows, const PanelShape& shape, double* out) = nullptr;
   // left and right: packed, row_count x panel; tile: tile_rows x panel, added to.
   void (*add_tile)(const double* left,
                    const double* right,
@@ -48,10 +57,18 @@ void portable_fold(std::span<const std::int32_t> rows,
                    int sign,
                    ExactSum& sum);
 void portable_update(const RowUpdate& update);
+void portable_quantise(std::span<const double> numbers,
+                       const Quantisation& how,
+                       std::int32_t* out,
+                       std::ptrdiff_t stride);
 
 bool avx2_supported();
 void avx2_fold(std::span<const std::int32_t> rows, std::int64_t row_count, int sign, ExactSum& sum);
 void avx2_update(const RowUpdate& update);
+void avx2_quantise(std::span<const double> numbers,
+                   const Quantisation& how,
+                   std::int32_t* out,
+                   std::ptrdiff_t stride);
 
 bool avx512_supported();
 void avx512_fold(std::span<const std::int32_t> rows,
@@ -59,5 +76,9 @@ void avx512_fold(std::span<const std::int32_t> rows,
                  int sign,
                  ExactSum& sum);
 void avx512_update(const RowUpdate& update);
+void avx512_quantise(std::span<const double> numbers,
+                     const Quantisation& how,
+                     std::int32_t* out,
+                     std::ptrdiff_t stride);
 
 }  // namespace lockstep

@@ -1,8 +1,12 @@
 #include "learn/exact_sum.h"
 
 #include "learn/sample.h"
+#include "learn/units.h"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cfenv>
 
 namespace lockstep {
 namespace {
@@ -102,6 +106,46 @@ TEST(SumKernels, PartsInAnyOrderAddUpToTheWhole) {
     EXPECT_TRUE(sum == whole) << kernel.name;
     kernel.fold(rows, 1000, -1, sum);
     EXPECT_TRUE(sum == ExactSum::zero(kColumns)) << kernel.name;
+  }
+}
+
+TEST(SumKernels, AllQuantiseAsOneNumberAtATime) {
+  const Quantisation how = {.low = -3.5, .high = 7.25, .centre = 0.5, .factor = 0x1p18};
+  testing::Numbers numbers(7);
+  std::vector<double> values = {-3.5, 7.25, -100, 1e300, -1e300, 0.5, -0.0};
+  // Ties, on both sides of even ones.
+  for (int i = -9; i < 9; ++i)
+    values.push_back(0.5 + (i + 0.5) * 0x1p-18);
+  while (values.size() < 1001)
+    values.push_back(numbers.uniform() * 12 - 4);
+  constexpr std::ptrdiff_t kStride = 3;
+  for (const SumKernel& kernel : sum_kernels()) {
+    if (!kernel.supported()) continue;
+    std::vector<std::int32_t> out(values.size() * kStride, 77);
+    kernel.quantise(values, how, out.data(), kStride);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double within = std::clamp(values[i], how.low, how.high);
+      EXPECT_EQ(out[i * kStride], rounded((within - how.centre) * how.factor))
+          << kernel.name << ": " << values[i];
+      EXPECT_EQ(out[i * kStride + 1], 77) << kernel.name;
+    }
+  }
+}
+
+TEST(SumKernels, QuantiseInEveryRoundingModeOfTheThread) {
+  const Quantisation how = {.low = -8, .high = 8, .centre = 0, .factor = 0x1p20};
+  const std::vector<double> values = {0.3, -0.3, 1.1, -1.1, 0x1.8p-20, 0x1p-21, -0x1.8p-20, 5.7};
+  for (const SumKernel& kernel : sum_kernels()) {
+    if (!kernel.supported()) continue;
+    std::vector<std::int32_t> usual(values.size());
+    kernel.quantise(values, how, usual.data(), 1);
+    for (const int mode : {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO}) {
+      std::vector<std::int32_t> other(values.size());
+      std::fesetround(mode);
+      kernel.quantise(values, how, other.data(), 1);
+      std::fesetround(FE_TONEAREST);
+      EXPECT_EQ(other, usual) << kernel.name << ", mode " << mode;
+    }
   }
 }
 
