@@ -26,7 +26,7 @@ struct TableState {
   bool indexed = false;
   bool has_inlined_deletes = false;
   TableStatistics statistics;
-  KeyIndex index;
+  KeyIndex index;  // attached when the table is indexed
   std::int64_t row_count = 0;
   std::map<std::int64_t, DataFile> files;  // the valid ones
 };

@@ -22,7 +22,8 @@ std::optional<std::int64_t> integer_or_null(const Statement& row, int column) {
   return row.integer(column);
 }
 
-// The group that holds a position.
+}  // namespace
+
 int group_of_position(const ParquetReader& reader, std::int64_t position) {
   int low = 0;
   int high = reader.row_group_count() - 1;
@@ -37,7 +38,21 @@ int group_of_position(const ParquetReader& reader, std::int64_t position) {
   return low;
 }
 
-}  // namespace
+std::vector<std::int64_t> rows_there(std::int64_t start,
+                                     std::int64_t count,
+                                     const std::vector<std::int64_t>& missing) {
+  std::vector<std::int64_t> there;
+  there.reserve(static_cast<std::size_t>(count));
+  auto next = std::lower_bound(missing.begin(), missing.end(), start);
+  for (std::int64_t row = 0; row < count; ++row) {
+    if (next != missing.end() && *next == start + row) {
+      ++next;
+    } else {
+      there.push_back(row);
+    }
+  }
+  return there;
+}
 
 DataFiles::DataFiles(Catalog& catalog, Io& io, std::string data_path)
     : catalog_(catalog), io_(io), data_path_(std::move(data_path)) {
@@ -172,6 +187,28 @@ Result<bool> DataFiles::differs(const LakeTable& table,
                                       inlined),
                           {file.id, from, to}));
   return !std::holds_alternative<std::monostate>(deleted);
+}
+
+Result<FileDifference> DataFiles::difference(const LakeTable& table,
+                                             const DataFile& file,
+                                             std::int64_t from,
+                                             std::int64_t to) {
+  LOCKSTEP_ASSERT(file.valid_at(from) || file.valid_at(to), "hub: a file of neither snapshot");
+  FileDifference difference;
+  if (!file.valid_at(from)) {
+    difference.came = rows_there(0, file.row_count, TRY(missing(table, file, to)));
+    return difference;
+  }
+  if (!file.valid_at(to)) {
+    difference.went = rows_there(0, file.row_count, TRY(missing(table, file, from)));
+    return difference;
+  }
+  if (!TRY(differs(table, file, from, to))) return difference;
+  const auto before = TRY(missing(table, file, from));
+  const auto after = TRY(missing(table, file, to));
+  std::ranges::set_difference(after, before, std::back_inserter(difference.went));
+  std::ranges::set_difference(before, after, std::back_inserter(difference.came));
+  return difference;
 }
 
 Result<ParquetReader*> DataFiles::reader(const DataFile& file) {

@@ -36,6 +36,20 @@ struct SignedRows {
   int sign = 1;
 };
 
+// Value. Positions of a file's rows that only one of two snapshots has, rising.
+struct FileDifference {
+  std::vector<std::int64_t> went;
+  std::vector<std::int64_t> came;
+};
+
+// The rows of [start, start + count) that are not among the missing positions, as indexes from 0.
+std::vector<std::int64_t> rows_there(std::int64_t start,
+                                     std::int64_t count,
+                                     const std::vector<std::int64_t>& missing);
+
+// The row group that holds a position.
+int group_of_position(const ParquetReader& reader, std::int64_t position);
+
 // Resource. Opens files once and keeps decoded row groups, up to a number of bytes.
 class DataFiles final {
  public:
@@ -62,6 +76,12 @@ class DataFiles final {
                        const DataFile& file,
                        std::int64_t from,
                        std::int64_t to);
+
+  // The file must be valid at one of them.
+  Result<FileDifference> difference(const LakeTable& table,
+                                    const DataFile& file,
+                                    std::int64_t from,
+                                    std::int64_t to);
 
   Result<ParquetReader*> reader(const DataFile& file);
   // A row group with all columns of the table, decoded once. Valid until the next call.

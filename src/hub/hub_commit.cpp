@@ -40,6 +40,7 @@ Result<void> HubOverDuckLake::plan_definitions(const CommitRequest& request, Com
     TRY_IN(check_column_names(definition.schema), table_text(definition.name) + ": ");
     auto state = std::make_unique<TableState>();
     state->lake = TRY(plan_lake_table(definition, plan.next));
+    attach_index(*state);
     state->indexed = true;
     state->statistics.columns.resize(state->lake.columns.size());
     ++plan.next.next_catalog_id;
@@ -202,13 +203,14 @@ Result<Committed> HubOverDuckLake::commit(const CommitRequest& request) {
             files[index] ? std::optional<DataFile>(files[index]->file) : std::nullopt);
   }
   for (const LakeTable& dropped : plan.drops)
-    states_.erase(dropped.definition.name);
+    drop_state(dropped.definition.name);
   for (auto& created : plan.created) {
     const TableName name = created->lake.definition.name;
     states_[name] = std::move(created);
   }
   if (plan.makes_snapshot) latest_ = plan.next;
   last_time_ = plan.record.time;
+  settle_indexes();
   if (catalog_->log_bytes() > options_.log_bytes_max) {
     // The commit is durable whatever comes of this. A log that could not be moved is tried again at
     // the next commit, and a failed write stops that one (catalog-4).

@@ -1,10 +1,34 @@
-// The writer's key indexes: made when a table is first touched.
+// The writer's key indexes: loaded when a table is first touched, and kept up with the commits.
 #include "hub/hub_over_ducklake.h"
-#include "hub/table_scan.h"
+#include "hub/row_places.h"
 
 #include <fmt/format.h>
 
 namespace lockstep {
+
+Result<void> HubOverDuckLake::open_indexes() {
+  index_folder_ = std::make_unique<KeyIndexFolder>(
+      io_, paths_.catalog + ".index", TRY(records_->hub_id()), TRY(records_->fingerprint_key()));
+  index_folder_->limits = options_.index;
+  std::set<std::int64_t> table_ids;
+  for (const auto& [name, state] : states_)
+    table_ids.insert(state->lake.id);
+  index_folder_->keep_tables(table_ids);
+  return {};
+}
+
+void HubOverDuckLake::attach_index(TableState& state) {
+  state.index.attach(
+      *index_folder_, state.lake.id, [this, &state](const TakePlace& take) -> Result<void> {
+        return for_each_place(
+                   *catalog_,
+                   *files_,
+                   state.lake,
+                   latest_.id,
+                   [&](const PlacedRows& placed) -> Result<void> { return placed.each(take); })
+            .with_context(table_text(state.lake.definition.name) + ": ");
+      });
+}
 
 Result<TableState*> HubOverDuckLake::indexed_table(const TableName& name) {
   const auto found = states_.find(name);
@@ -13,43 +37,90 @@ Result<TableState*> HubOverDuckLake::indexed_table(const TableName& name) {
         Code::kNotFound,
         fmt::format("there is no table {} at snapshot {}", table_text(name), latest_.id));
   }
-  if (!found->second->indexed) TRY(build_index(*found->second));
+  if (!found->second->indexed) TRY(load_index(*found->second));
   return found->second.get();
 }
 
-Result<void> HubOverDuckLake::build_index(TableState& state) {
+Result<void> HubOverDuckLake::load_index(TableState& state) {
   const LakeTable& table = state.lake;
   state.statistics = TRY(load_statistics(*catalog_, table));
   state.has_inlined_deletes = catalog_->table_exists(inlined_deletes_name(table.id));
   state.files.clear();
-  state.row_count = 0;
-  state.index.clear();
   for (const DataFile& file : TRY(files_->at(table, latest_.id)))
     state.files[file.id] = file;
-  std::vector<int> key(table.key.size());
-  for (std::size_t index = 0; index < key.size(); ++index)
-    key[index] = static_cast<int>(index);
-  TRY(for_each_place(
-      *catalog_, *files_, table, latest_.id, [&](const PlacedRows& placed) -> Result<void> {
-        const bool inlined = placed.file_id == RowPlace::kInlined;
-        for (std::int64_t row = 0; row < placed.rows.row_count(); ++row) {
-          const auto at = static_cast<std::size_t>(row);
-          const RowPlace place{
-              placed.row_ids[at], placed.file_id, inlined ? 0 : placed.positions[at]};
-          const std::string bytes = encode_key(placed.rows, key, row);
-          if (TRY(state.index.find(bytes))) {
-            return make_error(Code::kCorrupt,
-                              fmt::format("{}: {} names two current rows",
-                                          table_text(table.definition.name),
-                                          key_text(placed.rows, key, row)));
-          }
-          state.index.set(bytes, place);
-          ++state.row_count;
-        }
-        return {};
-      }));
+  attach_index(state);
+  const auto stamp = state.index.load();
+  if (stamp && TRY(is_of_this_history(*stamp))) {
+    TRY(replay_index(state, *stamp));
+  } else {
+    state.row_count = TRY_IN(state.index.rebuild(), table_text(table.definition.name) + ": ");
+  }
   state.indexed = true;
   return {};
+}
+
+// An index from a future that was lost, or of another line of commits, has a stamp that no snapshot
+// here bears. So has one whose snapshot expired: what went since may have gone without a trace.
+Result<bool> HubOverDuckLake::is_of_this_history(const IndexStamp& stamp) {
+  const Cell same = TRY(catalog_->single(
+      "SELECT 1 FROM ducklake_snapshot WHERE snapshot_id = ? AND snapshot_time = ? AND "
+      "next_file_id = ?",
+      {stamp.snapshot, lake_time_text({stamp.time_us}), stamp.next_file_id}));
+  return !std::holds_alternative<std::monostate>(same);
+}
+
+Result<void> HubOverDuckLake::replay_index(TableState& state, const IndexStamp& stamp) {
+  KeyIndex& index = state.index;
+  const PlaceRange range{
+      .from = stamp.snapshot, .to = latest_.id, .new_file_id = stamp.next_file_id};
+  const auto make_room = [&] {
+    if (index.wants_room()) index.make_room();
+  };
+  const TakePlaced went = [&](const PlacedRows& placed) -> Result<void> {
+    make_room();
+    return placed.each([&](std::string_view key, const RowPlace&) -> Result<void> {
+      index.erase(key);
+      return {};
+    });
+  };
+  const TakePlaced came = [&](const PlacedRows& placed) -> Result<void> {
+    make_room();
+    return placed.each([&](std::string_view key, const RowPlace& place) -> Result<void> {
+      index.set(key, place);
+      return {};
+    });
+  };
+  state.row_count = stamp.row_count +
+                    TRY(for_each_moved_place(*catalog_, *files_, state.lake, range, {went, came}));
+  index.settle(index_stamp(state));
+  return {};
+}
+
+IndexStamp HubOverDuckLake::index_stamp(const TableState& state) const {
+  return {.snapshot = latest_.id,
+          .time_us = latest_.time.us,
+          .next_file_id = latest_.next_file_id,
+          .row_count = state.row_count};
+}
+
+void HubOverDuckLake::drop_state(const TableName& name) {
+  const auto found = states_.find(name);
+  if (found->second->indexed) found->second->index.discard();
+  states_.erase(found);
+}
+
+void HubOverDuckLake::settle_indexes() {
+  for (const auto& [name, state] : states_) {
+    if (state->indexed) state->index.settle(index_stamp(*state));
+  }
+}
+
+// What is in memory would be replayed at the next start: less work now.
+void HubOverDuckLake::close_indexes() {
+  if (broken_) return;
+  for (const auto& [name, state] : states_) {
+    if (state->indexed) state->index.settle(index_stamp(*state), true);
+  }
 }
 
 }  // namespace lockstep

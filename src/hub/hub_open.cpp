@@ -138,6 +138,7 @@ Result<void> HubOverDuckLake::start() {
   if (writes) TRY(take_epoch());
   TRY(load_states());
   if (!writes) return {};
+  TRY(open_indexes());
   // What somebody else committed has no commit of ours: their rows have no model versions and no
   // positions.
   if (!TRY(records_->commit_of_snapshot(SnapshotId{latest_.id}))) {

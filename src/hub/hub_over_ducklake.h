@@ -18,6 +18,7 @@ struct HubOptions {
   std::int64_t inline_rows_max = 500;  // of one table in one commit
   std::uint64_t log_bytes_max = std::uint64_t{16}
                                 << 20;  // then the write-ahead log is moved into the database
+  KeyIndexLimits index = {};
 };
 
 // Value. A HubPlace with its catalog's prefix taken off and both paths made absolute; the data path
@@ -36,6 +37,11 @@ Result<std::unique_ptr<Hub>> open_hub(Io& io,
 class HubOverDuckLake final : public Hub {
  public:
   HubOverDuckLake(Io& io, HubPaths paths, HubMode mode, const HubOptions& options);
+
+  ~HubOverDuckLake() override { close_indexes(); }
+
+  HubOverDuckLake(const HubOverDuckLake&) = delete;
+  HubOverDuckLake& operator=(const HubOverDuckLake&) = delete;
 
   // Connects, checks versions, and as a writer takes the lock and the next epoch.
   Result<void> start();
@@ -150,8 +156,16 @@ class HubOverDuckLake final : public Hub {
   Result<void> apply_definitions(const CommitPlan& plan);
 
   // hub_index.cpp
+  Result<void> open_indexes();
+  void attach_index(TableState& state);
   Result<TableState*> indexed_table(const TableName& name);
-  Result<void> build_index(TableState& state);
+  Result<void> load_index(TableState& state);
+  Result<bool> is_of_this_history(const IndexStamp& stamp);
+  Result<void> replay_index(TableState& state, const IndexStamp& stamp);
+  IndexStamp index_stamp(const TableState& state) const;
+  void drop_state(const TableName& name);
+  void settle_indexes();
+  void close_indexes();
 
   // hub_lookup.cpp
   Result<Batch> key_columns(const LakeTable& table, const Batch& keys) const;
@@ -172,6 +186,7 @@ class HubOverDuckLake final : public Hub {
   // As of the newest snapshot that this hub knows.
   LakeSnapshot latest_;
   Timestamp last_time_;  // of the newest commit, with or without a snapshot
+  std::unique_ptr<KeyIndexFolder> index_folder_;  // a writer's; the states' indexes use it
   TableStates states_;
   bool broken_ =
       false;  // a commit ended in the middle of its last step: what is stored is not known here

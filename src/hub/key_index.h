@@ -1,11 +1,19 @@
 // Where the current row of each key lies. A cache (hub-7): built from the table's rows, kept by the
-// writer.
+// writer, found again after a restart.
+//
+// The newest entries are in memory, the others in runs (hub/key_run.h), which are merged a little
+// at each commit, so that there are few and memory stays small however many keys there are. Nothing
+// is synced: a file that a crash damaged is found out by its checksums when it is read, and the
+// index is made again from the rows.
 #pragma once
 
-#include "base/hash.h"
-#include "base/result.h"
+#include "hub/key_index_folder.h"
+#include "hub/key_merge.h"
+#include "hub/row_place.h"
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,20 +22,6 @@
 #include <vector>
 
 namespace lockstep {
-
-// Value. Where a current row lies: in the inlined table under its row id, or at a position of a
-// data file.
-struct RowPlace {
-  static constexpr std::int64_t kInlined = -1;
-
-  std::int64_t row_id = 0;
-  std::int64_t file_id = kInlined;
-  std::int64_t position = 0;  // in the file
-
-  bool is_inlined() const { return file_id == kInlined; }
-
-  bool operator==(const RowPlace&) const = default;
-};
 
 // Value. Rows that stand one after another in a data file, the first of them at first_position.
 struct FileRows {
@@ -38,6 +32,8 @@ struct FileRows {
 };
 
 using FoundPlaces = std::vector<std::optional<RowPlace>>;
+// Gives every current row of a table as of the newest commit.
+using CurrentPlaces = std::function<Result<void>(const TakePlace& take)>;
 
 // Resource. Keys are the bytes of encode_key. What tells of a commit cannot fail, since the commit
 // is durable by then: an index that cannot follow is made again at the next look-up.
@@ -47,51 +43,83 @@ class KeyIndex final {
   KeyIndex(const KeyIndex&) = delete;
   KeyIndex& operator=(const KeyIndex&) = delete;
 
-  // nullopt: no current row.
-  Result<std::optional<RowPlace>> find(std::string_view key) const {
-    const auto found = places_.find(key);
-    if (found == places_.end()) return std::optional<RowPlace>{};
-    return std::optional<RowPlace>(found->second);
-  }
+  // First of all. An index of no rows, until load() or rebuild(). `folder` outlives it.
+  void attach(KeyIndexFolder& folder, std::int64_t table_id, CurrentPlaces current);
 
+  // Takes what is in the folder, as of the stamp that it returns; what changed since is the
+  // caller's to tell, by set() and erase(). nullopt: nothing usable is there.
+  std::optional<IndexStamp> load();
+  // Made from the rows, in bounded memory. Returns their number. What was set since the newest
+  // commit stays set.
+  Result<std::int64_t> rebuild();
+
+  // nullopt: no current row.
+  Result<std::optional<RowPlace>> find(std::string_view key);
   // The same for each of many keys, in their order. Costs less a key than find().
-  Result<FoundPlaces> find_all(std::span<const std::string> keys) const {
-    FoundPlaces places;
-    places.reserve(keys.size());
-    for (const std::string& key : keys)
-      places.push_back(TRY(find(key)));
-    return places;
-  }
+  Result<FoundPlaces> find_all(std::span<const std::string> keys);
 
   // The key's row lies here now, whether it had one or not.
-  void set(std::string_view key, const RowPlace& place) {
-    places_.insert_or_assign(std::string(key), place);
-  }
-
+  void set(std::string_view key, const RowPlace& place);
+  void erase(std::string_view key);
   // set() for many rows of a file, at a cost that suits bulk loads and compaction.
-  void add_file(const FileRows& rows) {
-    places_.reserve(places_.size() + rows.keys.size());
-    for (std::size_t row = 0; row < rows.keys.size(); ++row) {
-      set(rows.keys[row],
-          {rows.row_ids[row], rows.file_id, rows.first_position + static_cast<std::int64_t>(row)});
-    }
-  }
+  void add_file(const FileRows& rows);
 
-  void erase(std::string_view key) {
-    const auto found = places_.find(key);
-    if (found != places_.end()) places_.erase(found);
-  }
+  // Once in a while: entries go from memory to the folder, runs are merged. All that was set is of
+  // commits up to the stamp; nothing is done while rows lie in files that are younger, as those of
+  // a load before its commit do. `all`: whatever is in memory goes, if it is much.
+  void settle(const IndexStamp& stamp, bool all = false);
+  // Makes room in memory amid many set(), all of durable commits.
+  void make_room();
 
-  void clear() { places_.clear(); }
+  bool wants_room() const { return recent_.size() >= folder_->limits.recent_max; }
+
+  // Of what is in the folder.
+  const IndexStamp& stamp() const { return record_.stamp; }
+
+  // The table is dropped.
+  void discard();
 
  private:
-  struct Hash {
-    using is_transparent = void;
-
-    std::size_t operator()(std::string_view key) const { return hash64(key); }
+  struct HashOfKey {
+    std::size_t operator()(const KeyHash& key) const { return key.low; }
   };
 
-  std::unordered_map<std::string, RowPlace, Hash, std::equal_to<>> places_;
+  struct Words {
+    std::uint64_t first = 0;
+    std::uint64_t second = 0;
+  };
+
+  using Entries = std::vector<KeyEntry>;
+
+  Result<FoundPlaces> find_hashes(const std::vector<KeyHash>& keys);
+  Result<FoundPlaces> look_up(const std::vector<KeyHash>& keys) const;
+  void put(const KeyEntry& entry);
+  // Sorts the entries and puts them before the other runs. kCorrupt when a key comes twice.
+  Result<void> add_run(Entries& entries);
+  Result<void> spill();
+  Result<void> settle_now(const IndexStamp& stamp, bool spills);
+  bool is_merging(const std::shared_ptr<const KeyRun>& run) const;
+  Result<void> start_merges();
+  Result<void> step_merges();
+  Result<void> finish_merge(KeyMerge& merge);
+  Result<void> record(const IndexStamp& stamp);
+  Result<void> read_current(std::int64_t& row_count);
+  void lose();
+
+  KeyIndexFolder* folder_ = nullptr;
+  std::int64_t table_id_ = 0;
+  CurrentPlaces current_;
+  std::unordered_map<KeyHash, Words, HashOfKey> recent_;
+  KeyMerge::Runs runs_;                            // newest first
+  std::vector<std::unique_ptr<KeyMerge>> merges_;  // of runs that stand together
+  std::vector<std::uint64_t> replaced_;            // runs that only the record names still
+  IndexRecord record_;
+  bool changed_ = false;    // other runs than the record says
+  bool uncovered_ = false;  // and rows from after its stamp
+  bool lost_ = false;
+  bool ahead_ = false;  // there may be runs of rows that the catalog does not have yet
+  std::int64_t newest_file_ = RowPlace::kInlined;
+  std::int64_t work_ = 0;  // entries that came since runs were last merged
 };
 
 }  // namespace lockstep

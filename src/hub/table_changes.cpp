@@ -9,22 +9,6 @@ namespace lockstep {
 
 namespace {
 
-std::vector<std::int64_t> positions_without(std::int64_t row_count,
-                                            const std::vector<std::int64_t>& missing) {
-  std::vector<std::int64_t> all(static_cast<std::size_t>(row_count));
-  std::iota(all.begin(), all.end(), 0);
-  std::vector<std::int64_t> left;
-  std::set_difference(
-      all.begin(), all.end(), missing.begin(), missing.end(), std::back_inserter(left));
-  return left;
-}
-
-// Positions of a file's rows that only one of two snapshots has.
-struct FileDifference {
-  std::vector<std::int64_t> went;
-  std::vector<std::int64_t> came;
-};
-
 class Difference {
  public:
   Difference(Catalog& catalog,
@@ -52,38 +36,11 @@ class Difference {
  private:
   Result<void> add_files() {
     for (const DataFile& file : TRY(files_.at_either(table_, from_, to_))) {
-      const FileDifference difference = TRY(file_difference(file));
+      const FileDifference difference = TRY(files_.difference(table_, file, from_, to_));
       TRY(add_positions(file, difference.went, -1));
       TRY(add_positions(file, difference.came, 1));
     }
     return {};
-  }
-
-  Result<FileDifference> file_difference(const DataFile& file) {
-    if (!file.valid_at(from_)) {
-      return FileDifference{
-          {}, positions_without(file.row_count, TRY(files_.missing(table_, file, to_)))};
-    }
-    if (!file.valid_at(to_)) {
-      return FileDifference{
-          positions_without(file.row_count, TRY(files_.missing(table_, file, from_))), {}};
-    }
-    const bool differs = TRY(files_.differs(table_, file, from_, to_));
-    if (!differs) return FileDifference{};
-    const auto before = TRY(files_.missing(table_, file, from_));
-    const auto after = TRY(files_.missing(table_, file, to_));
-    FileDifference difference;
-    std::set_difference(after.begin(),
-                        after.end(),
-                        before.begin(),
-                        before.end(),
-                        std::back_inserter(difference.went));
-    std::set_difference(before.begin(),
-                        before.end(),
-                        after.begin(),
-                        after.end(),
-                        std::back_inserter(difference.came));
-    return difference;
   }
 
   Result<void> add_positions(const DataFile& file,

@@ -1,30 +1,12 @@
 #include "hub/table_scan.h"
 
 #include "hub/inlined_rows.h"
-#include "hub/key_index.h"
 
 #include <algorithm>
 
 namespace lockstep {
 
 namespace {
-
-// The rows of [start, start + count) that are not among the missing positions, as indexes from 0.
-std::vector<std::int64_t> rows_there(std::int64_t start,
-                                     std::int64_t count,
-                                     const std::vector<std::int64_t>& missing) {
-  std::vector<std::int64_t> there;
-  there.reserve(static_cast<std::size_t>(count));
-  auto next = std::lower_bound(missing.begin(), missing.end(), start);
-  for (std::int64_t row = 0; row < count; ++row) {
-    if (next != missing.end() && *next == start + row) {
-      ++next;
-    } else {
-      there.push_back(row);
-    }
-  }
-  return there;
-}
 
 bool any_missing(std::int64_t start, std::int64_t count, const std::vector<std::int64_t>& missing) {
   const auto next = std::lower_bound(missing.begin(), missing.end(), start);
@@ -132,37 +114,6 @@ class TableScan final : public Scan {
   std::int64_t pending_offset_ = 0;
 };
 
-// One row group of a file: key columns and places of the rows that are there.
-Result<PlacedRows> placed_group(DataFiles& files,
-                                const LakeTable& table,
-                                const DataFile& file,
-                                int group,
-                                const std::vector<std::int64_t>& missing) {
-  std::vector<ParquetColumn> columns;
-  std::vector<int> key;
-  for (const int index : table.key) {
-    key.push_back(static_cast<int>(columns.size()));
-    columns.push_back(table.columns[static_cast<std::size_t>(index)]);
-  }
-  const int id_column = static_cast<int>(columns.size());
-  columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField});
-  ParquetReader* reader = TRY(files.reader(file));
-  const std::int64_t start = reader->row_group_start(group);
-  const Batch read = TRY(reader->read_row_group(group, columns));
-  const std::vector<std::int64_t> there = rows_there(start, read.row_count(), missing);
-  PlacedRows placed;
-  placed.file_id = file.id;
-  for (const std::int64_t row : there) {
-    placed.positions.push_back(start + row);
-    placed.row_ids.push_back(read.is_null(id_column, row) ? file.row_id_start + start + row
-                                                          : read.int_at(id_column, row));
-  }
-  placed.rows = read.select_columns(key);
-  if (static_cast<std::int64_t>(there.size()) < read.row_count())
-    placed.rows = placed.rows.select_rows(there);
-  return placed;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Scan>> open_scan(Catalog& catalog,
@@ -173,32 +124,6 @@ Result<std::unique_ptr<Scan>> open_scan(Catalog& catalog,
   auto scan = std::make_unique<TableScan>(catalog, files, std::move(table), at);
   TRY(scan->open(options));
   return std::unique_ptr<Scan>(std::move(scan));
-}
-
-Result<void> for_each_place(Catalog& catalog,
-                            DataFiles& files,
-                            const LakeTable& table,
-                            std::int64_t at,
-                            const std::function<Result<void>(const PlacedRows&)>& take) {
-  constexpr std::int64_t kPageRows = 65'536;
-  for (const DataFile& file : TRY(files.at(table, at))) {
-    const auto missing = TRY(files.missing(table, file, at));
-    const int group_count = TRY(files.reader(file))->row_group_count();
-    for (int group = 0; group < group_count; ++group) {
-      const PlacedRows placed = TRY(placed_group(files, table, file, group, missing));
-      TRY(take(placed));
-    }
-  }
-  for (const std::string& inlined : TRY(inlined_tables(catalog, table.id))) {
-    InlinedQuery query{.set = InlinedSet::kAlive, .at = at, .row_count_max = kPageRows};
-    while (true) {
-      InlinedPage page = TRY(read_inlined(catalog, table, inlined, table.key, query));
-      if (page.row_ids.empty()) break;
-      query.after_row_id = page.row_ids.back();
-      TRY(take({std::move(page.rows), RowPlace::kInlined, std::move(page.row_ids), {}}));
-    }
-  }
-  return {};
 }
 
 }  // namespace lockstep

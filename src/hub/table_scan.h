@@ -7,7 +7,6 @@
 #include "hub/lake_tables.h"
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,21 +19,6 @@ Result<std::unique_ptr<Scan>> open_scan(Catalog& catalog,
                                         LakeTable table,
                                         std::int64_t at,
                                         const ScanOptions& options);
-
-// Value. Where a scan that asks for places found each row.
-struct PlacedRows {
-  Batch rows;                // the key columns
-  std::int64_t file_id = 0;  // RowPlace::kInlined: inlined
-  std::vector<std::int64_t> row_ids;
-  std::vector<std::int64_t> positions;  // in the file; empty for inlined rows
-};
-
-// Every row of the table at a snapshot with its place, for the key index.
-Result<void> for_each_place(Catalog& catalog,
-                            DataFiles& files,
-                            const LakeTable& table,
-                            std::int64_t at,
-                            const std::function<Result<void>(const PlacedRows&)>& take);
 
 // Signed difference of one table (the same at both snapshots), netted, in key order.
 Result<Batch> table_changes(

@@ -1,0 +1,246 @@
+#include "hub/key_run.h"
+
+#include "base/assert.h"
+#include "base/hash.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <type_traits>
+
+namespace lockstep {
+
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "entries are stored as they lie in memory");
+static_assert(sizeof(KeyEntry) == 32 && std::is_trivially_copyable_v<KeyEntry>);
+
+constexpr std::size_t kPageBytes = 4096;
+constexpr std::size_t kChecksumBytes = 8;
+constexpr std::size_t kWriteBytes = 16 * kPageBytes;
+constexpr std::int64_t kFenceStep = 64;  // pages
+constexpr std::int64_t kEntries = KeyPage::kEntriesMax;
+static_assert(kChecksumBytes + KeyPage::kEntriesMax * sizeof(KeyEntry) <= kPageBytes);
+
+constexpr std::uint64_t kPlaceMask = (std::uint64_t{1} << 40U) - 1;
+constexpr std::uint64_t kLowMask = (std::uint64_t{1} << 24U) - 1;
+constexpr std::uint64_t kInlinedPlace = 1;
+constexpr std::int64_t kFirstFilePlace = 2;
+
+std::uint64_t checksum_of(std::string_view bytes, std::uint64_t id, std::int64_t page) {
+  return hash64(bytes, id + static_cast<std::uint64_t>(page) * 0x9E3779B97F4A7C15U);
+}
+
+void append_word(std::string& out, std::uint64_t word) {
+  std::array<char, 8> bytes{};
+  std::memcpy(bytes.data(), &word, bytes.size());
+  out.append(bytes.data(), bytes.size());
+}
+
+std::uint64_t word_at(const char* bytes) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes, sizeof word);
+  return word;
+}
+
+std::int64_t pages_for(std::int64_t entry_count) {
+  return (entry_count + kEntries - 1) / kEntries;
+}
+
+// Reads exactly so many bytes; fewer are kCorrupt.
+Result<void> read_exactly(const File& file,
+                          const std::string& path,
+                          std::uint64_t offset,
+                          std::span<char> bytes) {
+  const std::size_t count = TRY(file.read_at(offset, std::as_writable_bytes(bytes)));
+  if (count == bytes.size()) return {};
+  return make_error(Code::kCorrupt, fmt::format("the key index's file {} is cut short", path));
+}
+
+Error damaged(const std::string& path) {
+  return make_error(Code::kCorrupt,
+                    fmt::format("the key index's file {} does not match its checksum", path));
+}
+
+}  // namespace
+
+RowPlace KeyEntry::place() const {
+  LOCKSTEP_ASSERT(!is_gone(), "hub: the place of a key whose row is gone");
+  const std::uint64_t place = second & kPlaceMask;
+  return {.row_id = static_cast<std::int64_t>(first >> 16U),
+          .file_id = place == kInlinedPlace ? RowPlace::kInlined
+                                            : static_cast<std::int64_t>(place) - kFirstFilePlace,
+          .position = static_cast<std::int64_t>((first & 0xFFFFU) << 24U | second >> 40U)};
+}
+
+bool fits_entry(const RowPlace& place) {
+  const auto fits = [](std::int64_t number, unsigned bits) {
+    return number >= 0 && static_cast<std::uint64_t>(number) >> bits == 0;
+  };
+  return fits(place.row_id, 48) && fits(place.position, 40) &&
+         fits(place.file_id + kFirstFilePlace, 40);
+}
+
+KeyEntry entry_of(const KeyHash& key, const RowPlace& place) {
+  LOCKSTEP_ASSERT(fits_entry(place), "hub: a row's place does not fit the key index");
+  const auto position = static_cast<std::uint64_t>(place.position);
+  return {.key = key,
+          .first = static_cast<std::uint64_t>(place.row_id) << 16U | position >> 24U,
+          .second = (position & kLowMask) << 40U |
+                    static_cast<std::uint64_t>(place.file_id + kFirstFilePlace)};
+}
+
+KeyEntry gone_entry(const KeyHash& key) {
+  return {.key = key};
+}
+
+const KeyEntry* KeyPage::find(const KeyHash& key) const {
+  const auto* const end = entries.data() + count;
+  const auto* const found =
+      std::lower_bound(entries.data(), end, key, [](const KeyEntry& entry, const KeyHash& asked) {
+        return entry.key < asked;
+      });
+  return found != end && found->key == key ? found : nullptr;
+}
+
+KeyRunWriter::KeyRunWriter(std::unique_ptr<File> file, std::uint64_t id)
+    : file_(std::move(file)), info_{.id = id} {
+}
+
+Result<void> KeyRunWriter::add(const KeyEntry& entry) {
+  LOCKSTEP_ASSERT(info_.entry_count == 0 || last_ < entry.key, "hub: keys of a run do not rise");
+  if (page_.empty() && page_count_ % kFenceStep == 0) fences_.push_back(entry.key.high);
+  std::array<char, sizeof(KeyEntry)> bytes{};
+  std::memcpy(bytes.data(), &entry, bytes.size());
+  page_.append(bytes.data(), bytes.size());
+  last_ = entry.key;
+  ++info_.entry_count;
+  if (info_.entry_count % kEntries == 0) end_page();
+  return ready_.size() < kWriteBytes ? Result<void>{} : write_out();
+}
+
+void KeyRunWriter::end_page() {
+  page_.resize(kPageBytes - kChecksumBytes, '\0');
+  append_word(ready_, checksum_of(page_, info_.id, page_count_));
+  ready_ += page_;
+  page_.clear();
+  ++page_count_;
+}
+
+Result<void> KeyRunWriter::write_out() {
+  TRY(file_->write_at(written_bytes_, std::as_bytes(std::span(ready_))));
+  written_bytes_ += ready_.size();
+  ready_.clear();
+  return {};
+}
+
+Result<KeyRunInfo> KeyRunWriter::finish() {
+  if (!page_.empty()) end_page();
+  LOCKSTEP_ASSERT(page_count_ == pages_for(info_.entry_count), "hub: a run misses a page");
+  std::string fences;
+  for (const std::uint64_t fence : fences_)
+    append_word(fences, fence);
+  append_word(fences, checksum_of(fences, info_.id, page_count_));
+  ready_ += fences;
+  TRY(write_out());
+  return info_;
+}
+
+Result<std::shared_ptr<const KeyRun>> KeyRun::open(Io& io,
+                                                   const std::string& path,
+                                                   const KeyRunInfo& info) {
+  auto run = std::make_shared<KeyRun>(TRY(io.open(path, OpenMode::kRead)), path, info);
+  TRY(run->read_fences());
+  return std::shared_ptr<const KeyRun>(std::move(run));
+}
+
+KeyRun::KeyRun(std::unique_ptr<File> file, std::string path, const KeyRunInfo& info)
+    : file_(std::move(file)), path_(std::move(path)), info_(info) {
+}
+
+std::int64_t KeyRun::page_count() const {
+  return pages_for(info_.entry_count);
+}
+
+Result<void> KeyRun::read_fences() {
+  if (info_.entry_count < 0) return damaged(path_);
+  const std::int64_t pages = page_count();
+  const auto fence_count = static_cast<std::size_t>((pages + kFenceStep - 1) / kFenceStep);
+  const std::uint64_t start = static_cast<std::uint64_t>(pages) * kPageBytes;
+  const std::size_t size = fence_count * sizeof(std::uint64_t) + kChecksumBytes;
+  // The size first: a wrong number of entries must not become a wrong number of bytes.
+  if (TRY(file_->size_bytes()) != start + size) return damaged(path_);
+  std::string bytes(size, '\0');
+  TRY(read_exactly(*file_, path_, start, bytes));
+  const std::string_view fences(bytes.data(), size - kChecksumBytes);
+  if (word_at(bytes.data() + fences.size()) != checksum_of(fences, info_.id, pages))
+    return damaged(path_);
+  for (std::size_t index = 0; index < fence_count; ++index)
+    fences_.push_back(word_at(bytes.data() + index * sizeof(std::uint64_t)));
+  return {};
+}
+
+Result<void> KeyRun::read_page(std::int64_t page, KeyPage& out) const {
+  LOCKSTEP_ASSERT(page >= 0, "hub: a page below zero");
+  LOCKSTEP_ASSERT(page < page_count(), "hub: no such page in a run");
+  out.count = 0;
+  std::array<char, kPageBytes> bytes{};
+  TRY(read_exactly(*file_, path_, static_cast<std::uint64_t>(page) * kPageBytes, bytes));
+  const std::string_view content(bytes.data() + kChecksumBytes, kPageBytes - kChecksumBytes);
+  if (word_at(bytes.data()) != checksum_of(content, info_.id, page)) return damaged(path_);
+  const std::int64_t count = std::min(kEntries, info_.entry_count - page * kEntries);
+  std::memcpy(
+      out.entries.data(), content.data(), static_cast<std::size_t>(count) * sizeof(KeyEntry));
+  out.count = static_cast<std::size_t>(count);
+  return {};
+}
+
+// Hashes are spread evenly, so that a key's share of the range tells its page but for chance:
+// within 64 pages that is a page or so.
+Result<const KeyEntry*> KeyRun::find(const KeyHash& key, KeyPage& page) const {
+  const KeyEntry* none = nullptr;
+  if (page.spans(key)) return page.find(key);
+  const auto above = std::ranges::upper_bound(fences_, key.high);
+  const auto from = std::ranges::lower_bound(fences_, key.high);
+  const std::int64_t first_fence = std::max<std::int64_t>(from - fences_.begin() - 1, 0);
+  std::int64_t low = first_fence * kFenceStep;
+  std::int64_t high = std::min((above - fences_.begin()) * kFenceStep, page_count()) - 1;
+  double low_hash =
+      fences_.empty() ? 0.0 : static_cast<double>(fences_[static_cast<std::size_t>(first_fence)]);
+  double high_hash = above == fences_.end() ? 0x1p64 : static_cast<double>(*above);
+  while (low <= high) {
+    const double share = high_hash > low_hash
+                             ? (static_cast<double>(key.high) - low_hash) / (high_hash - low_hash)
+                             : 0.5;
+    const auto step = static_cast<std::int64_t>(std::clamp(share, 0.0, 1.0) *
+                                                static_cast<double>(high - low + 1));
+    const std::int64_t guess = low + std::min(step, high - low);
+    TRY(read_page(guess, page));
+    if (page.spans(key)) return page.find(key);
+    if (key < page.entries[0].key) {
+      high = guess - 1;
+      high_hash = static_cast<double>(page.entries[0].key.high);
+    } else {
+      low = guess + 1;
+      low_hash = static_cast<double>(page.entries[page.count - 1].key.high);
+    }
+  }
+  return none;
+}
+
+Result<const KeyEntry*> KeyRunCursor::entry() {
+  if (index_ >= page_.count) {
+    const KeyEntry* end = nullptr;
+    if (next_page_ >= run_->page_count()) return end;
+    TRY(run_->read_page(next_page_, page_));
+    ++next_page_;
+    index_ = 0;
+  }
+  const KeyEntry* entry = &page_.entries[index_];
+  return entry;
+}
+
+}  // namespace lockstep
