@@ -8,6 +8,7 @@ import platform
 
 import commits
 import fold
+import lookup
 import nhanes
 
 
@@ -18,7 +19,7 @@ def main():
     options = parser.parse_args()
     lockstep = os.path.abspath(options.lockstep)
     results = {"machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}}
-    for module in (nhanes, commits, fold):
+    for module in (nhanes, commits, fold, lookup):
         results[module.__name__] = module.run(lockstep)
         print(module.table(results[module.__name__]) + "\n", flush=True)
     if options.output:

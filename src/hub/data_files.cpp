@@ -226,46 +226,42 @@ Result<ParquetReader*> DataFiles::reader(const DataFile& file) {
   return readers_.emplace(file.id, std::move(reader)).first->second.get();
 }
 
-Result<const Batch*> DataFiles::group(const LakeTable& table, const DataFile& file, int group) {
-  const auto key = std::make_pair(file.id, group);
-  const auto known = group_of_.find(key);
-  if (known != group_of_.end()) {
-    groups_.splice(groups_.begin(), groups_, known->second);
-    return &groups_.front().rows;
-  }
+Result<const DataFiles::Piece*> DataFiles::piece(const LakeTable& table,
+                                                 const DataFile& file,
+                                                 std::int64_t position) {
   ParquetReader* reader = TRY(this->reader(file));
-  Batch rows = TRY(reader->read_row_group(group, table.columns));
-  const std::size_t bytes = rows.memory_bytes();
-  groups_.push_front({file.id, group, std::move(rows), bytes});
-  group_of_[key] = groups_.begin();
-  cached_bytes_ += bytes;
-  while (cached_bytes_ > kCacheBytesMax && groups_.size() > 1) {
-    const CachedGroup& oldest = groups_.back();
-    cached_bytes_ -= oldest.bytes;
-    group_of_.erase({oldest.file_id, oldest.group});
-    groups_.pop_back();
+  const RowRange range = reader->piece_at(position);
+  const auto key = std::make_pair(file.id, range.start);
+  const auto known = piece_at_.find(key);
+  if (known != piece_at_.end()) {
+    pieces_.splice(pieces_.begin(), pieces_, known->second);
+    return &pieces_.front();
   }
-  return &groups_.front().rows;
+  Batch rows = TRY(reader->read_piece(range, table.columns));
+  const std::size_t bytes = rows.memory_bytes();
+  pieces_.push_front({file.id, range, std::move(rows), bytes});
+  piece_at_[key] = pieces_.begin();
+  cached_bytes_ += bytes;
+  while (cached_bytes_ > kCacheBytesMax && pieces_.size() > 1) {
+    const Piece& oldest = pieces_.back();
+    cached_bytes_ -= oldest.bytes;
+    piece_at_.erase({oldest.file_id, oldest.range.start});
+    pieces_.pop_back();
+  }
+  return &pieces_.front();
 }
 
 Result<void> DataFiles::fetch(const LakeTable& table,
                               const DataFile& file,
                               std::span<const std::int64_t> positions,
                               SignedRows out) {
-  ParquetReader* reader = TRY(this->reader(file));
-  const Batch* rows = nullptr;
-  std::int64_t start = 0;
-  std::int64_t end = 0;
+  const Piece* piece = nullptr;
   for (const std::int64_t position : positions) {
     LOCKSTEP_ASSERT(position >= 0, "hub: a negative position in a file");
     LOCKSTEP_ASSERT(position < file.row_count, "hub: a position behind the end of a file");
-    if (position < start || position >= end) {
-      const int index = group_of_position(*reader, position);
-      rows = TRY(group(table, file, index));
-      start = reader->row_group_start(index);
-      end = start + rows->row_count();
-    }
-    out.rows.append_row_from(*rows, position - start, out.sign);
+    if (piece == nullptr || !piece->range.holds(position))
+      piece = TRY(this->piece(table, file, position));
+    out.rows.append_row_from(piece->rows, position - piece->range.start, out.sign);
   }
   return {};
 }

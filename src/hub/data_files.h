@@ -50,7 +50,7 @@ std::vector<std::int64_t> rows_there(std::int64_t start,
 // The row group that holds a position.
 int group_of_position(const ParquetReader& reader, std::int64_t position);
 
-// Resource. Opens files once and keeps decoded row groups, up to a number of bytes.
+// Resource. Opens files once and keeps decoded pieces of them, up to a number of bytes.
 class DataFiles final {
  public:
   DataFiles(Catalog& catalog, Io& io, std::string data_path);
@@ -84,8 +84,6 @@ class DataFiles final {
                                     std::int64_t to);
 
   Result<ParquetReader*> reader(const DataFile& file);
-  // A row group with all columns of the table, decoded once. Valid until the next call.
-  Result<const Batch*> group(const LakeTable& table, const DataFile& file, int group);
   // Adds the rows at these positions, rising.
   Result<void> fetch(const LakeTable& table,
                      const DataFile& file,
@@ -95,12 +93,16 @@ class DataFiles final {
   const std::string& data_path() const { return data_path_; }
 
  private:
-  struct CachedGroup {
+  struct Piece {
     std::int64_t file_id = 0;
-    int group = 0;
+    RowRange range;
     Batch rows;
     std::size_t bytes = 0;
   };
+
+  // The rows around a position with all columns of the table, decoded once. Valid until the next
+  // call.
+  Result<const Piece*> piece(const LakeTable& table, const DataFile& file, std::int64_t position);
 
   Result<std::vector<std::int64_t>> later_rows(const DataFile& file, std::int64_t snapshot);
   Result<void> deletes_in_files(const DataFile& file,
@@ -112,8 +114,9 @@ class DataFiles final {
   Io& io_;
   const std::string data_path_;
   std::map<std::int64_t, std::unique_ptr<ParquetReader>> readers_;
-  std::list<CachedGroup> groups_;  // the newest used first
-  std::map<std::pair<std::int64_t, int>, std::list<CachedGroup>::iterator> group_of_;
+  std::list<Piece> pieces_;  // the newest used first
+  std::map<std::pair<std::int64_t, std::int64_t>, std::list<Piece>::iterator>
+      piece_at_;  // by file and first row
   std::size_t cached_bytes_ = 0;
 };
 

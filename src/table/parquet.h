@@ -38,6 +38,7 @@ struct ParquetFileInfo {
 struct ParquetWriteOptions {
   std::int64_t row_group_rows = 122'880;
   int zstd_level = 3;
+  std::int64_t page_rows = 2048;  // what is read to get at one row
 };
 
 // Resource. Writes one file, new, and syncs it in finish().
@@ -54,6 +55,14 @@ Result<std::unique_ptr<ParquetWriter>> open_parquet_writer(Io& io,
                                                            std::vector<ParquetColumn> columns,
                                                            const ParquetWriteOptions& options = {});
 
+// Value. Rows of a file, counted from its first.
+struct RowRange {
+  std::int64_t start = 0;
+  std::int64_t count = 0;
+
+  bool holds(std::int64_t row) const { return row >= start && row < start + count; }
+};
+
 // Resource. Reads one file; columns are found by field id, so that renamed columns are found. Safe
 // from one thread.
 class ParquetReader {
@@ -64,6 +73,12 @@ class ParquetReader {
   virtual std::int64_t row_group_start(int group) const = 0;
   // The rows of one row group, in order. A column that the file lacks is all null.
   virtual Result<Batch> read_row_group(int group, std::span<const ParquetColumn> columns) = 0;
+
+  // The fewest rows around one that can be read without others: those of a page, or of the row
+  // group where the file has no page index.
+  virtual RowRange piece_at(std::int64_t row) const = 0;
+  virtual Result<Batch> read_piece(const RowRange& piece,
+                                   std::span<const ParquetColumn> columns) = 0;
 };
 
 Result<std::unique_ptr<ParquetReader>> open_parquet_reader(Io& io, const std::string& path);

@@ -1,6 +1,8 @@
+#include "table/arrow_files.h"
 #include "table/arrow_status.h"
 #include "table/parquet.h"
 #include "table/parquet_open.h"
+#include "table/parquet_pages.h"
 
 #include <arrow/api.h>
 #include <arrow/array/concatenate.h>
@@ -39,13 +41,14 @@ std::map<int, int> columns_by_id(const parquet::FileMetaData& metadata) {
 
 class Reader final : public ParquetReader {
  public:
-  Reader(std::string path, std::unique_ptr<parquet::arrow::FileReader> file)
-      : path_(std::move(path)), file_(std::move(file)) {}
+  Reader(Io& io, std::string path, std::unique_ptr<parquet::arrow::FileReader> file)
+      : io_(io), path_(std::move(path)), file_(std::move(file)) {}
 
   Result<void> index() {
     return catching(what(), [this]() -> Result<void> {
       const auto metadata = file_->parquet_reader()->metadata();
       columns_ = columns_by_id(*metadata);
+      has_page_index_ = has_page_index(*metadata);
       std::int64_t rows = 0;
       for (int group = 0; group < metadata->num_row_groups(); ++group) {
         starts_.push_back(rows);
@@ -76,7 +79,55 @@ class Reader final : public ParquetReader {
         catching(what(), [&]() -> Result<Batch> { return read(group, rows, columns); }));
   }
 
+  RowRange piece_at(std::int64_t row) const override {
+    const int group = group_of(row);
+    const std::int64_t start = row_group_start(group);
+    const std::int64_t end = starts_[static_cast<std::size_t>(group) + 1];
+    if (!has_page_index_) return {.start = start, .count = end - start};
+    const std::int64_t from = row - (row - start) % kPieceRows;
+    return {.start = from, .count = std::min(kPieceRows, end - from)};
+  }
+
+  Result<Batch> read_piece(const RowRange& piece, std::span<const ParquetColumn> columns) override {
+    const int group = group_of(piece.start);
+    if (!has_page_index_) return read_row_group(group, columns);
+    return own_file(
+        catching(what(), [&]() -> Result<Batch> { return read_pages(group, piece, columns); }));
+  }
+
  private:
+  // As many as a page of the hub's own files has.
+  static constexpr std::int64_t kPieceRows = ParquetWriteOptions{}.page_rows;
+
+  int group_of(std::int64_t row) const {
+    LOCKSTEP_ASSERT(row >= 0, "a row below zero");
+    LOCKSTEP_ASSERT(row < row_count(), "no such row");
+    return static_cast<int>(std::ranges::upper_bound(starts_, row) - starts_.begin()) - 1;
+  }
+
+  Result<Batch> read_pages(int group,
+                           const RowRange& piece,
+                           std::span<const ParquetColumn> columns) {
+    if (!pages_) {
+      pages_ = std::make_unique<ParquetPages>(*file_->parquet_reader(),
+                                              TRY(open_arrow_input(io_, path_)));
+    }
+    const PageRows rows{
+        .group = group, .start = piece.start - row_group_start(group), .count = piece.count};
+    std::vector<Field> fields;
+    std::vector<std::shared_ptr<arrow::Array>> arrays;
+    for (const ParquetColumn& column : columns) {
+      fields.push_back(column.field);
+      const auto found = columns_.find(column.field_id);
+      arrays.push_back(
+          found == columns_.end()
+              ? TRY(of_arrow(arrow::MakeArrayOfNull(arrow_type(column.field.type), piece.count),
+                             what()))
+              : TRY_IN(pages_->read(found->second, column.field.type, rows), what() + ": "));
+    }
+    return Batch::make(Schema(std::move(fields)), std::move(arrays)).with_context(what());
+  }
+
   std::string what() const { return "reading " + path_; }
 
   // The leaves that are wanted, once each, ascending: the order in which Arrow gives them.
@@ -121,8 +172,11 @@ class Reader final : public ParquetReader {
     return of_arrow(arrow::Concatenate(chunks.chunks()), what());
   }
 
+  Io& io_;
   std::string path_;
   std::unique_ptr<parquet::arrow::FileReader> file_;
+  std::unique_ptr<ParquetPages> pages_;  // once a piece was asked for
+  bool has_page_index_ = false;
   std::map<int, int> columns_;
   std::vector<std::int64_t> starts_;  // of each row group, and the end
 };
@@ -131,7 +185,7 @@ class Reader final : public ParquetReader {
 
 Result<std::unique_ptr<ParquetReader>> open_parquet_reader(Io& io, const std::string& path) {
   auto file = TRY(own_file(open_parquet_file(io, path)));
-  auto reader = std::make_unique<Reader>(path, std::move(file));
+  auto reader = std::make_unique<Reader>(io, path, std::move(file));
   TRY(own_file(reader->index()));
   return std::unique_ptr<ParquetReader>(std::move(reader));
 }

@@ -44,6 +44,8 @@ std::shared_ptr<parquet::WriterProperties> writer_properties(const ParquetWriteO
   builder.compression(parquet::Compression::ZSTD);
   builder.compression_level(options.zstd_level);
   builder.max_row_group_length(options.row_group_rows);
+  builder.max_rows_per_page(options.page_rows);
+  builder.enable_write_page_index();
   builder.enable_dictionary();
   builder.created_by("lockstep");
   return builder.build();
