@@ -18,7 +18,8 @@
 //          its epoch commits nothing more (kLocked). A snapshot made by somebody else stops the
 //          writer with kRefused (foreign commit).
 //   hub-6  snapshot_time and commit times rise strictly, whatever the clock does.
-//   hub-7  Indexes and decoded files are caches: lost, damaged, or of another history, they are made
+//   hub-7  Indexes and decoded files are caches: lost, damaged, or of another history, they are
+//   made
 //          again from the rows, and never change an answer.
 //
 // What it does not do: know what a row means, where it came from, or how a model is made.
