@@ -8,7 +8,7 @@ std::vector<Command> all_commands() {
           diff_command(),          models_command(),     rejected_command(),  verify_command(),
           predict_command(),       export_command(),     alias_set_command(), alias_list_command(),
           alias_history_command(), rollback_command(),   accept_command(),    revert_command(),
-          recalibrate_command(),   completion_command(), manual_command(),    help_command(),
+          recalibrate_command(),   compact_command(),    completion_command(), manual_command(),    help_command(),
           version_command()};
 }
 

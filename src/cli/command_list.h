@@ -26,6 +26,7 @@ Command accept_command();
 Command revert_command();
 Command recalibrate_command();
 Command export_command();
+Command compact_command();
 Command completion_command();
 Command manual_command();
 Command help_command();

@@ -72,7 +72,11 @@ Result<Json> execute_command(Session& session, const Json& command, const WriteO
   EngineOptions engine_choice = engine_options(session, options);
   engine_choice.progress = line.callback();
   const auto engine = TRY(Engine::open(session.io, session.log, configuration, engine_choice));
-  return engine->execute(command);
+  Result<Json> report = engine->execute(command);
+  // What the command did is done, whatever comes of the upkeep.
+  if (const Result<void> settled = engine->settle(); report.ok() && !settled.ok())
+    session.log.warning(fmt::format("the hub was not compacted: {}", settled.error().message));
+  return report;
 }
 
 Result<std::string> dataset_or_only(const Configuration& configuration, const std::string& given) {

@@ -14,7 +14,7 @@ constexpr std::int64_t kCommitsDefault = 20;
 Result<int> run_log(Session& session, const Arguments& arguments) {
   const std::int64_t count = TRY(arguments.integer("--number", kCommitsDefault, 1));
   const OpenedHub opened = TRY(open_for_reading(session));
-  const Json report = TRY(report_log(*opened.hub, count));
+  const Json report = TRY(report_log(*opened.hub, count, arguments.has("--all")));
   TRY(print_report(session, report, render_log));
   return kExitDone;
 }
@@ -65,7 +65,8 @@ Command log_command() {
       .text = "List commits, the newest first, with the model versions that they made",
       .example = "lockstep log\nlockstep log -n 100 --json",
       .flags =
-          {{.name = "--number", .letter = "-n", .value = "N", .text = "how many (default 20)"}},
+          {{.name = "--number", .letter = "-n", .value = "N", .text = "how many (default 20)"},
+           {.name = "--all", .text = "with the commits that only keep the hub compact"}},
       .run = run_log,
   };
 }

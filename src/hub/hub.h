@@ -19,8 +19,10 @@
 //          writer with kRefused (foreign commit).
 //   hub-6  snapshot_time and commit times rise strictly, whatever the clock does.
 //   hub-7  Indexes and decoded files are caches: lost, damaged, or of another history, they are
-//   made
-//          again from the rows, and never change an answer.
+//          made again from the rows, and never change an answer.
+//   hub-8  compact() moves rows and changes no snapshot: every one has the rows that it had, every
+//          change feed tells what it told. One call makes at most one small transaction, a few
+//          milliseconds long; what is slow happens in a thread of its own, and commits go on.
 //
 // What it does not do: know what a row means, where it came from, or how a model is made.
 //
@@ -130,6 +132,33 @@ struct DiskUse {
   std::int64_t inlined_rows = 0;
 };
 
+struct CompactionLimits {
+  std::int64_t rows_min = 1'000;  // inlined rows of a table that are worth a file
+  std::int64_t rows_max = 1'000;  // rows that one transaction moves
+  // Earlier versions of rows cannot lie in one file with the later ones. Fewer than these stay
+  // inlined.
+  std::int64_t older_rows_min = 100;
+  bool background = false;  // prepare in a thread: a call begins, one after it is done finishes
+};
+
+enum class CompactionState {
+  kNothing,   // nothing is worth moving
+  kUnderway,  // the thread is at work: call again
+  kDone,      // something was moved, or looked at and left: there may be more
+};
+
+struct CompactionStep {
+  CompactionState state = CompactionState::kNothing;
+  TableName table;
+  std::int64_t rows = 0;   // that moved
+  std::int64_t files = 0;  // that were written
+};
+
+struct InlinedUse {
+  TableName table;
+  std::int64_t rows = 0;  // in the catalog, those of earlier snapshots too
+};
+
 // Resource. One thread at a time. Several processes may read; one writes.
 class Hub {
  public:
@@ -158,6 +187,11 @@ class Hub {
   virtual Result<Lookup> lookup(const TableName& table, const Batch& keys) = 0;
   virtual Result<std::int64_t> row_count(const TableName& table, SnapshotId at) = 0;
   virtual Result<DiskUse> disk_use() = 0;
+
+  // ---- upkeep
+  // One bounded step (hub-8). Between commits. Makes a snapshot of kind maintenance when rows moved.
+  virtual Result<CompactionStep> compact(const CompactionLimits& limits) = 0;
+  virtual Result<std::vector<InlinedUse>> inlined_use() = 0;  // what compact() looks at
 
   // ---- records
   virtual Result<std::string> configuration() = 0;

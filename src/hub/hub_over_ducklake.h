@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hub/commit_apply.h"
+#include "hub/compaction.h"
 #include "hub/data_files.h"
 #include "hub/hub.h"
 #include "hub/record_store.h"
@@ -47,6 +48,9 @@ class HubOverDuckLake final : public Hub {
   Result<void> start();
 
   Result<Committed> commit(const CommitRequest& request) override;
+
+  Result<CompactionStep> compact(const CompactionLimits& limits) override;
+  Result<std::vector<InlinedUse>> inlined_use() override;
 
   SnapshotId latest_snapshot() const override { return SnapshotId{latest_.id}; }
 
@@ -167,6 +171,17 @@ class HubOverDuckLake final : public Hub {
   void settle_indexes();
   void close_indexes();
 
+  // hub_compact.cpp
+  Result<TableState*> table_to_flush(const CompactionLimits& limits);
+  Result<CompactionStep> finish_flush(FlushedRows flushed);
+  Result<void> apply_flush(FlushedRows& flushed);
+  LakeSnapshot next_maintenance();
+  Result<void> commit_maintenance(const LakeSnapshot& next,
+                                  const std::string& changes,
+                                  const std::string& message,
+                                  Transaction& transaction);
+  static void publish_moved(TableState& state, const MovedFile& moved);
+
   // hub_lookup.cpp
   Result<Batch> key_columns(const LakeTable& table, const Batch& keys) const;
   Result<Lookup> fetch_places(const TableState& state, const FoundPlaces& places);
@@ -190,6 +205,7 @@ class HubOverDuckLake final : public Hub {
   TableStates states_;
   bool broken_ =
       false;  // a commit ended in the middle of its last step: what is stored is not known here
+  std::unique_ptr<Compaction> compaction_;  // the last to be made, the first to go
 };
 
 }  // namespace lockstep

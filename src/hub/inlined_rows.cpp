@@ -136,6 +136,36 @@ Result<InlinedPage> read_inlined(Catalog& catalog,
   return page;
 }
 
+Result<StoredRows> read_stored(Catalog& catalog,
+                               const LakeTable& table,
+                               const std::string& inlined,
+                               std::int64_t after_place,
+                               std::int64_t row_count_max) {
+  const std::vector<int> columns = all_columns(table);
+  Statement* row = TRY(catalog.cached(
+      fmt::format("SELECT _rowid_, row_id, begin_snapshot, end_snapshot{} FROM {} WHERE _rowid_ > "
+                  "? ORDER BY _rowid_ LIMIT ?",
+                  column_list(table, columns),
+                  quote_identifier(inlined))));
+  row->bind_integer(0, after_place);
+  row->bind_integer(1, row_count_max);
+  StoredRows stored;
+  BatchBuilder builder(table.definition.schema);
+  while (TRY(row->step())) {
+    stored.places.push_back(row->integer(0));
+    stored.row_ids.push_back(row->integer(1));
+    stored.begins.push_back(row->integer(2));
+    stored.ends.push_back(row->is_null(3) ? StoredRows::kAlive : row->integer(3));
+    for (std::size_t to = 0; to < columns.size(); ++to) {
+      TRY(append_cell(
+          *row, static_cast<int>(to) + 4, table.columns[to], builder, static_cast<int>(to)));
+    }
+  }
+  row->reset();
+  stored.rows = TRY(builder.finish());
+  return stored;
+}
+
 Result<void> read_inlined_row(Catalog& catalog,
                               const LakeTable& table,
                               std::int64_t row_id,

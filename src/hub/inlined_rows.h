@@ -46,6 +46,24 @@ Result<InlinedPage> read_inlined(Catalog& catalog,
                                  std::span<const int> columns,
                                  const InlinedQuery& query);
 
+// Value. Inlined rows as they are stored, dead ones too, in the order in which they came.
+struct StoredRows {
+  static constexpr std::int64_t kAlive = 0;  // as an end; no row ever ends at snapshot 0
+
+  Batch rows;                        // all columns of the table
+  std::vector<std::int64_t> places;  // SQLite's rowid: what a row is deleted by
+  std::vector<std::int64_t> row_ids;
+  std::vector<std::int64_t> begins;
+  std::vector<std::int64_t> ends;
+};
+
+// The oldest rows behind a place.
+Result<StoredRows> read_stored(Catalog& catalog,
+                               const LakeTable& table,
+                               const std::string& inlined,
+                               std::int64_t after_place,
+                               std::int64_t row_count_max);
+
 // Adds the current row with this id to the builder, which has the table's schema. kCorrupt when
 // there is none.
 Result<void> read_inlined_row(Catalog& catalog,

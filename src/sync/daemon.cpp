@@ -127,6 +127,7 @@ Result<void> serve(Log& log, const Post post, const DaemonOptions& options) {
           log.warning(fmt::format("a caller was not answered: {}", answered.error().message));
       }
       // However many callers there are, the sources are looked at between two of them.
+      post.engine->tend();
       changed = TRY(post.engine->wait(caller ? 0 : kWaitUs));
     }
   }

@@ -122,6 +122,7 @@ Result<bool> HubEngine::step(Feed& feed, SyncTotals& totals) {
   const std::optional<SourceBatch> batch = TRY_IN(feed.source->next(limits), context);
   if (!batch) return false;
   TRY_IN(commit_batch(feed, *batch, totals), context);
+  tend();
   report_progress(feed, totals);
   return true;
 }

@@ -35,6 +35,9 @@ class HubEngine final : public Engine {
   Result<bool> wait(std::int64_t timeout_us) override;
   Result<Json> execute(const Json& command) override;
 
+  void tend() override;
+  Result<void> settle() override;
+
   Hub& hub() override { return *hub_; }
 
  private:
@@ -83,6 +86,9 @@ class HubEngine final : public Engine {
                          std::int64_t version,
                          std::string why);
 
+  // engine_upkeep.cpp
+  Result<Json> compact();
+
   Io& io_;
   Log& log_;
   const Configuration configuration_;
@@ -96,6 +102,7 @@ class HubEngine final : public Engine {
   bool failed_ = false;
   std::vector<std::string> applied_;  // the plan that opening carried out, for the first report
   std::int64_t next_progress_us_ = 0;
+  std::int64_t next_upkeep_us_ = 0;
 };
 
 // What a model adds to a commit goes into its request.

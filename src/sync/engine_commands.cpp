@@ -71,6 +71,7 @@ Result<Json> HubEngine::run(const Json& command) {
   if (name == "alias-set") return set_alias(command);
   if (name == "rollback") return rollback(command);
   if (name == "accept") return accept(command);
+  if (name == "compact") return compact();
   return make_error(Code::kUsage, fmt::format("there is no command '{}'", name));
 }
 

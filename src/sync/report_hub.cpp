@@ -148,6 +148,20 @@ Result<std::vector<CommitRecord>> data_commits(Hub& hub) {
   return out;
 }
 
+// The newest commits without those that only keep the hub compact.
+Result<std::vector<CommitRecord>> commits_of_users(Hub& hub, std::int64_t newest_count) {
+  for (std::int64_t asked = newest_count;; asked *= 4) {
+    std::vector<CommitRecord> commits = TRY(hub.commits(asked));
+    const bool all = static_cast<std::int64_t>(commits.size()) < asked;
+    std::erase_if(commits, [](const CommitRecord& commit) {
+      return commit.kind == CommitKind::kMaintenance;
+    });
+    const bool enough = static_cast<std::int64_t>(commits.size()) >= newest_count;
+    if (enough) commits.resize(static_cast<std::size_t>(newest_count));
+    if (enough || all) return commits;
+  }
+}
+
 }  // namespace
 
 Result<std::int64_t> resolve_snapshot(Hub& hub, const std::string& text) {
@@ -218,9 +232,12 @@ Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration)
   return out;
 }
 
-Result<Json> report_log(Hub& hub, std::int64_t newest_count) {
+Result<Json> report_log(Hub& hub, std::int64_t newest_count, bool maintenance_too) {
   Json out = Json::array();
-  for (const CommitRecord& commit : TRY(hub.commits(newest_count))) {
+  const std::vector<CommitRecord> commits = maintenance_too
+                                                ? TRY(hub.commits(newest_count))
+                                                : TRY(commits_of_users(hub, newest_count));
+  for (const CommitRecord& commit : commits) {
     Json line = commit_json(commit);
     line["versions"] = Json::array();
     if (commit.snapshot) {

@@ -93,7 +93,13 @@ class Engine {
   //   "..."}
   //   {"command": "rollback", "model": "bp", "version": 7 | null}
   //   {"command": "accept", "model": "bp"}
+  //   {"command": "compact"}: {tables: [{table, rows, files}], snapshot}
   virtual Result<Json> execute(const Json& command) = 0;
+
+  // One small step of keeping the hub compact; between commits, as often as one likes.
+  virtual void tend() = 0;
+  // Finishes what tend() began, and whatever else is worth doing: for a writer that is about to end.
+  virtual Result<void> settle() = 0;
 
   virtual Hub& hub() = 0;
 };
@@ -118,7 +124,9 @@ Result<ModelVersionRecord> referred_version(Hub& hub, const ModelReference& refe
 Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration);
 // [{commit, snapshot, kind, time, inserted, updated, deleted, rejected, message, versions: [{model,
 // version, status}]}]
-Result<Json> report_log(Hub& hub, std::int64_t newest_count);
+Result<Json> report_log(Hub& hub, std::int64_t newest_count, bool maintenance_too = false);
+// What there is to compact. {tables: [{table, rows}], snapshot}
+Result<Json> report_compaction(Hub& hub);
 // One commit in full: the same fields, and tables: [{table, inserted, updated, deleted}], versions
 // in full.
 Result<Json> report_show(Hub& hub, const std::string& snapshot);

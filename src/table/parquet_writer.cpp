@@ -39,7 +39,8 @@ std::shared_ptr<arrow::Schema> schema_with_ids(const Columns& columns) {
   return arrow::schema(std::move(fields));
 }
 
-std::shared_ptr<parquet::WriterProperties> writer_properties(const ParquetWriteOptions& options) {
+std::shared_ptr<parquet::WriterProperties> writer_properties(const Columns& columns,
+                                                             const ParquetWriteOptions& options) {
   parquet::WriterProperties::Builder builder;
   builder.compression(parquet::Compression::ZSTD);
   builder.compression_level(options.zstd_level);
@@ -48,6 +49,11 @@ std::shared_ptr<parquet::WriterProperties> writer_properties(const ParquetWriteO
   builder.enable_write_page_index();
   builder.enable_dictionary();
   builder.created_by("lockstep");
+  // Bounds within the file leave NaN out, and DuckDB, which orders it above all numbers, then passes
+  // over row groups that hold one. The catalog's bounds tell of NaN.
+  for (const ParquetColumn& column : columns) {
+    if (column.field.type == Type::kFloat) builder.disable_statistics(column.field.name);
+  }
   return builder.build();
 }
 
@@ -61,11 +67,11 @@ class Writer final : public ParquetWriter {
     info_.columns.resize(columns.size());
   }
 
-  Result<void> open(const ParquetWriteOptions& options) {
+  Result<void> open(const Columns& columns, const ParquetWriteOptions& options) {
     writer_ = TRY(of_arrow(parquet::arrow::FileWriter::Open(*arrow_schema_,
                                                             arrow::default_memory_pool(),
                                                             output_->stream(),
-                                                            writer_properties(options)),
+                                                            writer_properties(columns, options)),
                            what()));
     return {};
   }
@@ -136,8 +142,8 @@ Result<std::unique_ptr<ParquetWriter>> open_parquet_writer(Io& io,
                                                            const ParquetWriteOptions& options) {
   LOCKSTEP_ASSERT(!columns.empty(), "a Parquet file has columns");
   std::unique_ptr<ArrowOutput> output = TRY(create_arrow_output(io, path));
-  auto writer = std::make_unique<Writer>(path, std::move(columns), std::move(output));
-  TRY(writer->open(options));
+  auto writer = std::make_unique<Writer>(path, columns, std::move(output));
+  TRY(writer->open(columns, options));
   return std::unique_ptr<ParquetWriter>(std::move(writer));
 }
 

@@ -49,8 +49,9 @@ std::string lower_ascii(std::string_view text) {
 }
 
 bool is_reserved(std::string_view lower_name) {
-  constexpr std::array<std::string_view, 3> kReserved = {
-      "row_id", "begin_snapshot", "end_snapshot"};
+  // The last is SQLite's name for a row's place, by which inlined rows are moved.
+  constexpr std::array<std::string_view, 4> kReserved = {
+      "row_id", "begin_snapshot", "end_snapshot", "_rowid_"};
   return lower_name.starts_with("_ducklake_") ||
          std::ranges::find(kReserved, lower_name) != kReserved.end();
 }

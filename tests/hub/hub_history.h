@@ -54,6 +54,16 @@ class RandomHistory {
     }
   }
 
+  // A few steps of compaction, with files as small as they get: what each snapshot holds stays.
+  void compact() {
+    const CompactionLimits limits{.rows_min = 1,
+                                  .rows_max = 1 + static_cast<std::int64_t>(below(12)),
+                                  .older_rows_min = 1 + static_cast<std::int64_t>(below(3)),
+                                  .background = below(2) == 0};
+    for (std::size_t steps = 1 + below(4); steps > 0; --steps)
+      must(hub_->compact(limits));
+  }
+
   static std::vector<TableDefinition> definitions() {
     TableDefinition clean = all_types();
     clean.name = {Layer::kClean, "odd \"name\""};

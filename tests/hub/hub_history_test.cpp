@@ -107,6 +107,7 @@ void check_history(std::uint64_t seed) {
   RandomHistory history(*hub, seed);
   for (int step = 0; step < commit_count; ++step) {
     history.commit();
+    if (history.below(3) == 0) history.compact();
     if (history.below(8) != 0) continue;
     hub.reset();
     hub = ground.open(kMixed);
@@ -174,8 +175,10 @@ TEST(HubHistory, IsWrittenOutForAnotherClient) {
     HubPlayground ground(hub_folder);
     auto hub = ground.open(kMixed);
     RandomHistory history(*hub, seed);
-    for (int step = 0; step < 30; ++step)
+    for (int step = 0; step < 30; ++step) {
       history.commit();
+      if (history.below(3) == 0) history.compact();
+    }
     write_expectation(hub_folder + "/expected.ndjson", history);
     EXPECT_GT(std::filesystem::file_size(hub_folder + "/expected.ndjson"), 1000U);
   }
@@ -193,6 +196,7 @@ TEST(HubHistory, CommitsWhileAnotherClientStaysAttached) {
   RandomHistory history(*hub, 7);
   for (int step = 0; step < 12; ++step) {
     history.commit();
+    history.compact();
     write_expectation(folder + "/expected.ndjson.part", history);
     std::filesystem::rename(folder + "/expected.ndjson.part",
                             fmt::format("{}/expected.{}", folder, step));
