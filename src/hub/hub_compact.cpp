@@ -132,6 +132,7 @@ Result<CompactionStep> HubOverDuckLake::finish_flush(FlushedRows flushed) {
     step.rows += moved.file.row_count;
     ++step.files;
   }
+  settle_indexes();
   return step;
 }
 
