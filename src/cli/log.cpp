@@ -64,9 +64,8 @@ Command log_command() {
       .name = "log",
       .text = "List commits, the newest first, with the model versions that they made",
       .example = "lockstep log\nlockstep log -n 100 --json",
-      .flags =
-          {{.name = "--number", .letter = "-n", .value = "N", .text = "how many (default 20)"},
-           {.name = "--all", .text = "with the commits that only keep the hub compact"}},
+      .flags = {{.name = "--number", .letter = "-n", .value = "N", .text = "how many (default 20)"},
+                {.name = "--all", .text = "with the commits that only keep the hub compact"}},
       .run = run_log,
   };
 }

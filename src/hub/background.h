@@ -1,5 +1,5 @@
-// Work of the hub beside its commits: one piece at a time, in a thread of its own with a connection of
-// its own to the catalog.
+// Work of the hub beside its commits: one piece at a time, in a thread of its own with a connection
+// of its own to the catalog.
 #pragma once
 
 #include "base/io.h"

@@ -48,9 +48,9 @@ Result<void> write_files(Io& io,
 // The ends of rows that ended since they were read, by place.
 Result<std::map<std::int64_t, std::int64_t>> newer_ends(Catalog& catalog,
                                                         const FlushedRows& flushed) {
-  Statement* row = TRY(catalog.cached(fmt::format(
-      "SELECT _rowid_, end_snapshot FROM {} WHERE end_snapshot > ?1 AND +_rowid_ <= ?2",
-      quote_identifier(flushed.table.inlined))));
+  Statement* row = TRY(catalog.cached(
+      fmt::format("SELECT _rowid_, end_snapshot FROM {} WHERE end_snapshot > ?1 AND +_rowid_ <= ?2",
+                  quote_identifier(flushed.table.inlined))));
   row->bind_integer(0, flushed.read_at);
   row->bind_integer(1, flushed.last_place);
   std::map<std::int64_t, std::int64_t> ends;

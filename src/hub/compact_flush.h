@@ -1,5 +1,5 @@
-// Compaction's first half: inlined rows become a data file. Reading and writing the file is slow and
-// needs no transaction; what is left for the transaction is small (see hub_compact.cpp).
+// Compaction's first half: inlined rows become a data file. Reading and writing the file is slow
+// and needs no transaction; what is left for the transaction is small (see hub_compact.cpp).
 #pragma once
 
 #include "catalog/catalog.h"

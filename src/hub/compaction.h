@@ -24,8 +24,9 @@ struct Compaction {
   Compaction& operator=(const Compaction&) = delete;
 
   Io& io;
-  std::optional<Result<FlushedRows>> flushed;       // the work's result, once it is done
-  std::map<std::int64_t, std::int64_t> looked_at;  // table id, place up to which rows were looked at
+  std::optional<Result<FlushedRows>> flushed;  // the work's result, once it is done
+  std::map<std::int64_t, std::int64_t>
+      looked_at;  // table id, place up to which rows were looked at
   Background thread;
 };
 

@@ -189,7 +189,8 @@ class Hub {
   virtual Result<DiskUse> disk_use() = 0;
 
   // ---- upkeep
-  // One bounded step (hub-8). Between commits. Makes a snapshot of kind maintenance when rows moved.
+  // One bounded step (hub-8). Between commits. Makes a snapshot of kind maintenance when rows
+  // moved.
   virtual Result<CompactionStep> compact(const CompactionLimits& limits) = 0;
   virtual Result<std::vector<InlinedUse>> inlined_use() = 0;  // what compact() looks at
 

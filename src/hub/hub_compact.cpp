@@ -12,8 +12,8 @@ namespace lockstep {
 namespace {
 
 Result<std::int64_t> newest_place(Catalog& catalog, const LakeTable& table) {
-  const Cell place = TRY(catalog.single(
-      fmt::format("SELECT max(_rowid_) FROM {}", quote_identifier(table.inlined))));
+  const Cell place = TRY(
+      catalog.single(fmt::format("SELECT max(_rowid_) FROM {}", quote_identifier(table.inlined))));
   const std::int64_t* number = std::get_if<std::int64_t>(&place);
   return number == nullptr ? std::int64_t{0} : *number;
 }
@@ -25,8 +25,8 @@ Result<std::vector<InlinedUse>> HubOverDuckLake::inlined_use() {
   for (const auto& [name, state] : states_) {
     InlinedUse use{.table = name};
     for (const std::string& inlined : TRY(inlined_tables(*catalog_, state->lake.id))) {
-      const Cell count = TRY(
-          catalog_->single(fmt::format("SELECT count(*) FROM {}", quote_identifier(inlined))));
+      const Cell count =
+          TRY(catalog_->single(fmt::format("SELECT count(*) FROM {}", quote_identifier(inlined))));
       if (const auto* number = std::get_if<std::int64_t>(&count)) use.rows += *number;
     }
     uses.push_back(std::move(use));
@@ -57,13 +57,13 @@ Result<CompactionStep> HubOverDuckLake::compact(const CompactionLimits& limits) 
     if (table == nullptr) return CompactionStep{};
     const std::int64_t after = work.looked_at[table->lake.id];
     const auto flush = [&work, this, lake = table->lake, after, limits](Catalog& catalog) {
-      work.flushed = write_flush(
-          catalog,
-          io_,
-          paths_.data,
-          lake,
-          after,
-          {.row_count_max = limits.rows_max, .older_rows_min = limits.older_rows_min});
+      work.flushed =
+          write_flush(catalog,
+                      io_,
+                      paths_.data,
+                      lake,
+                      after,
+                      {.row_count_max = limits.rows_max, .older_rows_min = limits.older_rows_min});
     };
     if (limits.background) {
       TRY(work.thread.start(flush));
@@ -142,10 +142,11 @@ Result<void> HubOverDuckLake::apply_flush(FlushedRows& flushed) {
   LakeSnapshot next = next_maintenance();
   TRY(lockstep::apply_flush(*catalog_, flushed, next));
   if (!flushed.files.empty()) {
-    return commit_maintenance(next,
-                              fmt::format("inline_flush:{}", flushed.table.id),
-                              fmt::format("compacted {}", table_text(flushed.table.definition.name)),
-                              *transaction);
+    return commit_maintenance(
+        next,
+        fmt::format("inline_flush:{}", flushed.table.id),
+        fmt::format("compacted {}", table_text(flushed.table.definition.name)),
+        *transaction);
   }
   // Only rows that no snapshot has went.
   broken_ = true;

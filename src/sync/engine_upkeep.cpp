@@ -18,8 +18,8 @@ void HubEngine::tend() {
   const Result<CompactionStep> step = hub_->compact({.background = true});
   if (step.ok()) return;
   next_upkeep_us_ = io_.monotonic_us() + kPauseAfterFailureUs;
-  log_.warning(fmt::format("compaction failed, and is tried again in a minute: {}",
-                           step.error().message));
+  log_.warning(
+      fmt::format("compaction failed, and is tried again in a minute: {}", step.error().message));
 }
 
 Result<void> HubEngine::settle() {

@@ -234,9 +234,8 @@ Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration)
 
 Result<Json> report_log(Hub& hub, std::int64_t newest_count, bool maintenance_too) {
   Json out = Json::array();
-  const std::vector<CommitRecord> commits = maintenance_too
-                                                ? TRY(hub.commits(newest_count))
-                                                : TRY(commits_of_users(hub, newest_count));
+  const std::vector<CommitRecord> commits =
+      maintenance_too ? TRY(hub.commits(newest_count)) : TRY(commits_of_users(hub, newest_count));
   for (const CommitRecord& commit : commits) {
     Json line = commit_json(commit);
     line["versions"] = Json::array();

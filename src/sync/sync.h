@@ -98,7 +98,8 @@ class Engine {
 
   // One small step of keeping the hub compact; between commits, as often as one likes.
   virtual void tend() = 0;
-  // Finishes what tend() began, and whatever else is worth doing: for a writer that is about to end.
+  // Finishes what tend() began, and whatever else is worth doing: for a writer that is about to
+  // end.
   virtual Result<void> settle() = 0;
 
   virtual Hub& hub() = 0;

@@ -49,8 +49,8 @@ std::shared_ptr<parquet::WriterProperties> writer_properties(const Columns& colu
   builder.enable_write_page_index();
   builder.enable_dictionary();
   builder.created_by("lockstep");
-  // Bounds within the file leave NaN out, and DuckDB, which orders it above all numbers, then passes
-  // over row groups that hold one. The catalog's bounds tell of NaN.
+  // Bounds within the file leave NaN out, and DuckDB, which orders it above all numbers, then
+  // passes over row groups that hold one. The catalog's bounds tell of NaN.
   for (const ParquetColumn& column : columns) {
     if (column.field.type == Type::kFloat) builder.disable_statistics(column.field.name);
   }

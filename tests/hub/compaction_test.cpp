@@ -1,7 +1,6 @@
 // Compaction: rows move from the catalog into files, and nothing that a snapshot reads changes
 // (hub-8).
 #include "hub/hub_support.h"
-
 #include "hub/moved_rows.h"
 
 #include <gtest/gtest.h>
