@@ -1,6 +1,10 @@
 #include "hub/commit_plan.h"
 
+#include "table/columns.h"
+
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace lockstep {
 
@@ -69,10 +73,30 @@ void plan_ended_files(TablePlan& plan) {
   std::erase_if(plan.deleted, [&](const auto& deleted) { return ends(deleted.first); });
 }
 
+// A load: rows that enter under keys that nobody had.
+Result<bool> plan_new_rows(TablePlan& plan, std::vector<std::string>& keys) {
+  TableState& table = *plan.table;
+  const Batch& rows = *plan.rows;
+  if (!std::ranges::all_of(rows.signs(), [](std::int8_t sign) { return sign > 0; })) return false;
+  if (!surely_distinct(rows, table.lake.key)) return false;
+  if (table.row_count > 0) {
+    const FoundPlaces places = TRY(table.index.find_all(keys));
+    if (std::ranges::any_of(places, [](const auto& place) { return place.has_value(); }))
+      return false;
+  }
+  plan.entering.reserve(keys.size());
+  for (std::int64_t row = 0; row < rows.row_count(); ++row)
+    plan.entering.emplace_back(row, plan.next_row_id++);
+  plan.inserted = rows.row_count();
+  plan.entering_keys = std::move(keys);
+  return true;
+}
+
 // Row ids: an updated row keeps its own, a new one takes the next.
 Result<void> plan_rows(TablePlan& plan, std::vector<std::string>& keys) {
   const TableState& table = *plan.table;
   const Batch& rows = *plan.rows;
+  if (TRY(plan_new_rows(plan, keys))) return {};
   const RowsOfKeys of_keys = TRY(rows_of_keys(table, rows, keys));
   const FoundPlaces places = TRY(plan.table->index.find_all(keys));
   for (std::int64_t row = 0; row < rows.row_count(); ++row) {

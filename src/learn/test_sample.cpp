@@ -1,5 +1,6 @@
 #include "learn/expander.h"
 #include "learn/prediction.h"
+#include "table/columns.h"
 
 #include <algorithm>
 #include <cmath>
@@ -20,9 +21,13 @@ class KeySample final : public TestSample {
     const Binding binding = TRY(expander_.bind_for_fold(batch.schema()));
     const Batch used = batch.select_columns(binding.used);
     ExpandedRows expanded;
+    std::string key;
     for (std::int64_t row = 0; row < batch.row_count(); ++row) {
-      const std::uint64_t hash = hash64(encode_key(batch, binding.key, row));
-      if (hash > limit_ || !may_be_test(batch, binding, row)) continue;
+      if (!may_be_test(batch, binding, row)) continue;
+      key.clear();
+      append_key(batch, binding.key, row, key);
+      const std::uint64_t hash = hash64(key);
+      if (hash > limit_) continue;
       expander_.expand(batch, binding, row, 1, expanded);
       if (expanded.fates[0] != RowFate::kTest) continue;
       Place place{hash, {}};

@@ -1,6 +1,7 @@
 #include "base/hash.h"
 #include "prepare/row_step.h"
 #include "prepare/step_makers.h"
+#include "table/columns.h"
 
 #include <fmt/format.h>
 
@@ -36,19 +37,27 @@ constexpr std::array kSplitSettings = {
 };
 
 // The first 53 bits of XXH3-64 over encode_key's bytes, as a fraction of one.
-bool is_test_key(const Batch& batch, std::span<const int> columns, std::int64_t row, double share) {
+std::vector<bool> test_keys(const Batch& batch, std::span<const int> columns, double share) {
   constexpr double kUnit = 1.0 / 9007199254740992.0;  // 2^-53
-  const std::uint64_t hash = hash64(encode_key(batch, columns, row), kSplitSeed);
-  return static_cast<double>(hash >> 11U) * kUnit < share;
+  std::vector<bool> test(static_cast<std::size_t>(batch.row_count()));
+  std::string key;
+  for (std::int64_t row = 0; row < batch.row_count(); ++row) {
+    key.clear();
+    append_key(batch, columns, row, key);
+    const std::uint64_t hash = hash64(key, kSplitSeed);
+    test[static_cast<std::size_t>(row)] = static_cast<double>(hash >> 11U) * kUnit < share;
+  }
+  return test;
 }
 
 Result<StepOutput> put_split(const Batch& batch,
                              const Field& field,
                              const std::vector<bool>& test) {
-  ColumnWriter writer(field);
+  BatchBuilder builder(Schema({field}));
   for (const bool one : test)
-    writer.append(Value(std::string(one ? "test" : "train")));
-  const Batch out = TRY(std::move(writer).put_into(batch));
+    builder.append_text(0, one ? "test" : "train");
+  const Batch split = TRY(builder.finish());
+  const Batch out = TRY(batch.with_column(field, split.column(0)));
   return Sieve(batch.row_count()).finish(out);
 }
 
@@ -67,11 +76,7 @@ MadeStep make_hash_split(const Settings& settings, RowStepInfo info, const Field
                             {"test", node_of(value_text(share))}});
   return make_row_step(std::move(info),
                        [columns, share, field](const Batch& batch) -> Result<StepOutput> {
-                         std::vector<bool> test;
-                         for (std::int64_t row = 0; row < batch.row_count(); ++row) {
-                           test.push_back(is_test_key(batch, columns, row, share));
-                         }
-                         return put_split(batch, field, test);
+                         return put_split(batch, field, test_keys(batch, columns, share));
                        });
 }
 

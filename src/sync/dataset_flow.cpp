@@ -65,11 +65,16 @@ void add_step_rejects(const Batch& raw,
 }
 
 ChangeCounts count(const Batch& delta, std::span<const int> key) {
+  ChangeCounts counts;
+  const auto enters = [](std::int8_t sign) { return sign > 0; };
+  if (std::ranges::all_of(delta.signs(), enters)) {
+    counts.inserted = delta.row_count();
+    return counts;
+  }
   std::map<std::string, int> seen;  // bit 0: left, bit 1: entered
   for (std::int64_t row = 0; row < delta.row_count(); ++row) {
     seen[encode_key(delta, key, row)] |= delta.sign(row) < 0 ? 1 : 2;
   }
-  ChangeCounts counts;
   for (const auto& [bytes, bits] : seen) {
     counts.deleted += bits == 1 ? 1 : 0;
     counts.inserted += bits == 2 ? 1 : 0;

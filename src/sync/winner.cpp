@@ -1,6 +1,7 @@
 #include "sync/winner.h"
 
 #include "base/hash.h"
+#include "table/columns.h"
 
 #include <fmt/format.h>
 
@@ -27,17 +28,14 @@ struct Slot {
 Result<Batch> keys_of(const DatasetFlow& flow, const IncomingBatch& incoming) {
   const Batch& rows = incoming.batch.rows;
   std::vector<Field> fields = {{"_source", Type::kText}};
+  std::vector<std::shared_ptr<arrow::Array>> columns = {
+      TRY(repeated(incoming.source, Type::kText, rows.row_count()))};
   const std::vector<int> key = TRY(rows.schema().require_all(flow.key()));
-  for (const int column : key)
+  for (const int column : key) {
     fields.push_back(rows.schema().field(column));
-  BatchBuilder builder{Schema(std::move(fields))};
-  for (std::int64_t row = 0; row < rows.row_count(); ++row) {
-    builder.append_text(0, incoming.source);
-    for (std::size_t part = 0; part < key.size(); ++part) {
-      builder.append_from(static_cast<int>(part) + 1, rows, key[part], row);
-    }
+    columns.push_back(rows.column(column));
   }
-  return builder.finish();
+  return Batch::make(Schema(std::move(fields)), std::move(columns));
 }
 
 // Equal for the purpose of "nothing changed": a NaN equals a NaN.
@@ -63,6 +61,10 @@ class Resolver final {
 
   Result<RawResolution> run() {
     TRY(find_old_rows());
+    if (is_all_new()) {
+      out_.delta = TRY(all_rows());
+      return std::move(out_);
+    }
     for (std::int64_t row = 0; row < rows_.row_count(); ++row)
       apply(row);
     BatchBuilder delta(flow_.raw_schema());
@@ -81,6 +83,30 @@ class Resolver final {
     if (keys_.row_count() == 0) return {};
     old_ = TRY(hub_.lookup(flow_.table(Layer::kRaw), keys_));
     return {};
+  }
+
+  // A load of new keys: what apply() and write() would do with each row, without them.
+  bool is_all_new() const {
+    if (!overrides_.empty() || incoming_.batch.replaces_origin || rows_.row_count() == 0)
+      return false;
+    const auto is_delete = [](Operation one) { return one == Operation::kDelete; };
+    if (std::ranges::any_of(incoming_.batch.operations, is_delete)) return false;
+    if (std::ranges::any_of(old_.row_of_key, [](std::int64_t row) { return row != kNone; }))
+      return false;
+    return surely_distinct(keys_, key_columns_);
+  }
+
+  Result<Batch> all_rows() const {
+    const std::int64_t count = rows_.row_count();
+    const std::optional<Timestamp>& time = incoming_.batch.source_time;
+    std::vector<std::shared_ptr<arrow::Array>> columns = {
+        TRY(repeated(incoming_.source, Type::kText, count)),
+        TRY(repeated(incoming_.sequence, Type::kInt, count)),
+        TRY(repeated(time ? Value(*time) : Value(), Type::kTimestamp, count)),
+        TRY(repeated(incoming_.batch.origin, Type::kText, count))};
+    for (int column = 0; column < rows_.schema().size(); ++column)
+      columns.push_back(rows_.column(column));
+    return Batch::make(flow_.raw_schema(), std::move(columns));
   }
 
   Slot& slot_of(std::int64_t row) {

@@ -213,20 +213,6 @@ Batch Batch::slice(std::int64_t offset, std::int64_t count) const {
   return out;
 }
 
-Batch Batch::select_rows(std::span<const std::int64_t> rows) const {
-  BatchBuilder builder(*schema_);
-  for (int column = 0; column < schema_->size(); ++column) {
-    for (const std::int64_t row : rows)
-      builder.append_from(column, *this, column, row);
-  }
-  for (const std::int64_t row : rows)
-    builder.append_sign(sign(row));
-  Result<Batch> out = builder.finish();
-  // Texts beyond Arrow's 2 GiB a column: reachable only by repeating rows of a huge batch.
-  LOCKSTEP_ASSERT(out.ok(), "rows were selected beyond what one batch can hold");
-  return std::move(out).value();
-}
-
 Batch Batch::select_columns(std::span<const int> columns) const {
   std::vector<Field> fields;
   Batch out = *this;

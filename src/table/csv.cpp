@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <set>
 
@@ -20,7 +21,10 @@ struct CsvField {
 
 class CsvScanner final : public RecordScanner {
  public:
-  explicit CsvScanner(char delimiter) : delimiter_(delimiter) {}
+  explicit CsvScanner(char delimiter) : delimiter_(delimiter) {
+    for (const char end : {delimiter, '\n', '"'})
+      stops_[static_cast<unsigned char>(end)] = true;
+  }
 
   bool has_quotes() const override { return true; }
 
@@ -51,8 +55,11 @@ class CsvScanner final : public RecordScanner {
   // must go on.
   bool scan_plain() {
     const std::size_t first = at_;
-    while (at_ < text_.size() && text_[at_] != delimiter_ && text_[at_] != '\n') {
-      if (text_[at_] == '"') problem_ = "a quote inside a field that is not quoted";
+    for (;;) {
+      while (at_ < text_.size() && !stops_[static_cast<unsigned char>(text_[at_])])
+        ++at_;
+      if (at_ == text_.size() || text_[at_] != '"') break;
+      problem_ = "a quote inside a field that is not quoted";
       ++at_;
     }
     if (at_ == text_.size() && !at_end_) return false;
@@ -109,6 +116,7 @@ class CsvScanner final : public RecordScanner {
   }
 
   char delimiter_;
+  std::array<bool, 256> stops_{};  // of a field that is not quoted: one look a byte
   std::string_view text_;
   std::size_t at_ = 0;
   bool at_end_ = false;

@@ -12,9 +12,11 @@
 // of a longer text.
 #include "base/hash.h"
 #include "table/batch.h"
+#include "table/columns.h"
 
 #include <fmt/format.h>
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -35,9 +37,10 @@ constexpr std::uint64_t kSignBit = std::uint64_t{1} << 63;
 constexpr std::uint64_t kNanBits = ~std::uint64_t{0};
 
 void append_big_endian(std::uint64_t bits, int byte_count, std::string& out) {
-  for (int i = byte_count - 1; i >= 0; --i) {
-    out.push_back(static_cast<char>(static_cast<unsigned char>(bits >> (8 * i))));
-  }
+  std::array<char, 8> bytes{};
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<char>(static_cast<unsigned char>(bits >> (56 - 8 * i)));
+  out.append(bytes.data() + bytes.size() - byte_count, static_cast<std::size_t>(byte_count));
 }
 
 std::uint64_t ordered_bits(std::int64_t value) {
@@ -188,9 +191,16 @@ class KeyReader {
 
 std::string encode_key(const Batch& batch, std::span<const int> key_columns, std::int64_t row) {
   std::string out;
+  append_key(batch, key_columns, row, out);
+  return out;
+}
+
+void append_key(const Batch& batch,
+                std::span<const int> key_columns,
+                std::int64_t row,
+                std::string& out) {
   for (const int column : key_columns)
     append_key_cell(batch, column, row, out);
-  return out;
 }
 
 std::string encode_key(std::span<const Value> values) {
@@ -198,6 +208,27 @@ std::string encode_key(std::span<const Value> values) {
   for (const Value& value : values)
     std::visit(KeyBytes{out}, value);
   return out;
+}
+
+bool surely_distinct(const Batch& batch, std::span<const int> key_columns) {
+  std::size_t slots = 16;
+  while (slots < 2 * static_cast<std::size_t>(batch.row_count()))
+    slots *= 2;
+  std::vector<std::uint64_t> seen(slots, 0);
+  std::string key;
+  for (std::int64_t row = 0; row < batch.row_count(); ++row) {
+    key.clear();
+    append_key(batch, key_columns, row, key);
+    const std::uint64_t hash = hash64(key);
+    if (hash == 0) return false;  // stands for a free slot
+    std::size_t slot = hash & (slots - 1);
+    while (seen[slot] != 0) {
+      if (seen[slot] == hash) return false;
+      slot = (slot + 1) & (slots - 1);
+    }
+    seen[slot] = hash;
+  }
+  return true;
 }
 
 Result<std::vector<Value>> decode_key(std::string_view bytes) {

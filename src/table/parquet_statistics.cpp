@@ -40,8 +40,9 @@ template <typename ArrayType, typename T, typename Stored>
 void add_values(const arrow::Array& array, ParquetColumnStatistics& statistics) {
   const auto& values = static_cast<const ArrayType&>(array);
   Bounds<T> bounds;
+  const bool has_nulls = array.null_count() > 0;
   for (std::int64_t row = 0; row < values.length(); ++row) {
-    if (values.IsValid(row)) bounds.add(T(values.GetView(row)));
+    if (!has_nulls || values.IsValid(row)) bounds.add(T(values.GetView(row)));
   }
   bounds.template widen<Stored>(statistics);
 }
@@ -49,8 +50,9 @@ void add_values(const arrow::Array& array, ParquetColumnStatistics& statistics) 
 void add_floats(const arrow::Array& array, ParquetColumnStatistics& statistics) {
   const auto& values = static_cast<const arrow::DoubleArray&>(array);
   Bounds<double> bounds;
+  const bool has_nulls = array.null_count() > 0;
   for (std::int64_t row = 0; row < values.length(); ++row) {
-    if (values.IsNull(row)) continue;
+    if (has_nulls && values.IsNull(row)) continue;
     const double value = values.Value(row);
     if (std::isnan(value)) {
       statistics.has_nan = true;

@@ -1,6 +1,8 @@
 #include "table/arrow_files.h"
 #include "table/arrow_status.h"
 #include "table/parquet.h"
+#include "table/parquet_encoding.h"
+#include "table/parquet_open.h"
 #include "table/parquet_statistics.h"
 
 #include <arrow/api.h>
@@ -10,7 +12,6 @@
 #include <parquet/arrow/writer.h>
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
-#include <parquet/properties.h>
 
 #include <bit>
 #include <cstring>
@@ -39,47 +40,26 @@ std::shared_ptr<arrow::Schema> schema_with_ids(const Columns& columns) {
   return arrow::schema(std::move(fields));
 }
 
-std::shared_ptr<parquet::WriterProperties> writer_properties(const Columns& columns,
-                                                             const ParquetWriteOptions& options) {
-  parquet::WriterProperties::Builder builder;
-  builder.compression(parquet::Compression::ZSTD);
-  builder.compression_level(options.zstd_level);
-  builder.max_row_group_length(options.row_group_rows);
-  builder.max_rows_per_page(options.page_rows);
-  builder.enable_write_page_index();
-  builder.enable_dictionary();
-  builder.created_by("lockstep");
-  // Bounds within the file leave NaN out, and DuckDB, which orders it above all numbers, then
-  // passes over row groups that hold one. The catalog's bounds tell of NaN.
-  for (const ParquetColumn& column : columns) {
-    if (column.field.type == Type::kFloat) builder.disable_statistics(column.field.name);
-  }
-  return builder.build();
-}
-
 class Writer final : public ParquetWriter {
  public:
-  Writer(std::string path, Columns columns, std::unique_ptr<ArrowOutput> output)
+  Writer(std::string path,
+         Columns columns,
+         ParquetWriteOptions options,
+         std::unique_ptr<ArrowOutput> output)
       : path_(std::move(path)),
-        schema_(schema_of(columns)),
-        arrow_schema_(schema_with_ids(columns)),
+        columns_(std::move(columns)),
+        options_(std::move(options)),
+        schema_(schema_of(columns_)),
+        arrow_schema_(schema_with_ids(columns_)),
         output_(std::move(output)) {
-    info_.columns.resize(columns.size());
-  }
-
-  Result<void> open(const Columns& columns, const ParquetWriteOptions& options) {
-    writer_ = TRY(of_arrow(parquet::arrow::FileWriter::Open(*arrow_schema_,
-                                                            arrow::default_memory_pool(),
-                                                            output_->stream(),
-                                                            writer_properties(columns, options)),
-                           what()));
-    return {};
+    info_.columns.resize(columns_.size());
   }
 
   Result<void> write(const Batch& batch) override {
     LOCKSTEP_ASSERT(batch.schema() == schema_, "a batch of another schema than its file's");
     LOCKSTEP_ASSERT(!finished_, "a write after finish()");
     if (batch.row_count() == 0) return {};
+    TRY(open(batch));
     arrow::ArrayVector arrays;
     for (int i = 0; i < schema_.size(); ++i) {
       arrays.push_back(batch.column(i));
@@ -94,6 +74,7 @@ class Writer final : public ParquetWriter {
   Result<ParquetFileInfo> finish() override {
     LOCKSTEP_ASSERT(!finished_, "finish() twice");
     finished_ = true;
+    TRY(open(Batch::empty(schema_)));
     TRY(of_arrow(writer_->Close(), what()));
     TRY(output_->sync());
     info_.size_bytes = output_->size_bytes();
@@ -104,6 +85,20 @@ class Writer final : public ParquetWriter {
 
  private:
   std::string what() const { return "writing " + path_; }
+
+  // Encodings are chosen from the first rows.
+  Result<void> open(const Batch& first) {
+    if (writer_) return {};
+    return catching(what(), [&]() -> Result<void> {
+      writer_ = TRY(of_arrow(parquet::arrow::FileWriter::Open(*arrow_schema_,
+                                                              arrow::default_memory_pool(),
+                                                              output_->stream(),
+                                                              writer_properties(
+                                                                  columns_, options_, first)),
+                             what()));
+      return {};
+    });
+  }
 
   // The file ends in the footer's length, four bytes little-endian, and PAR1.
   std::uint64_t footer_bytes() const {
@@ -125,8 +120,10 @@ class Writer final : public ParquetWriter {
     }
   }
 
-  std::string path_;
-  Schema schema_;
+  const std::string path_;
+  const Columns columns_;
+  const ParquetWriteOptions options_;
+  const Schema schema_;
   std::shared_ptr<arrow::Schema> arrow_schema_;
   std::unique_ptr<ArrowOutput> output_;  // outlives the writer, whose destructor may write
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
@@ -142,9 +139,8 @@ Result<std::unique_ptr<ParquetWriter>> open_parquet_writer(Io& io,
                                                            const ParquetWriteOptions& options) {
   LOCKSTEP_ASSERT(!columns.empty(), "a Parquet file has columns");
   std::unique_ptr<ArrowOutput> output = TRY(create_arrow_output(io, path));
-  auto writer = std::make_unique<Writer>(path, columns, std::move(output));
-  TRY(writer->open(columns, options));
-  return std::unique_ptr<ParquetWriter>(std::move(writer));
+  return std::unique_ptr<ParquetWriter>(
+      std::make_unique<Writer>(path, std::move(columns), options, std::move(output)));
 }
 
 }  // namespace lockstep

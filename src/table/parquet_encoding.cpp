@@ -1,0 +1,78 @@
+#include "table/parquet_encoding.h"
+
+#include "base/hash.h"
+#include "table/columns.h"
+
+#include <arrow/api.h>
+#include <parquet/properties.h>
+
+#include <algorithm>
+#include <string>
+#include <unordered_set>
+
+namespace lockstep {
+
+namespace {
+
+// Fewer rows than this say nothing of a column.
+constexpr std::int64_t kSampleRowsMin = 64;
+constexpr std::int64_t kSampleRows = 2048;
+
+bool is_mostly_distinct(const Batch& rows, int column) {
+  if (rows.row_count() < kSampleRowsMin) return false;
+  const std::int64_t step = std::max<std::int64_t>(1, rows.row_count() / kSampleRows);
+  std::unordered_set<std::uint64_t> seen;
+  std::int64_t count = 0;
+  std::string key;
+  for (std::int64_t row = 0; row < rows.row_count(); row += step) {
+    if (rows.is_null(column, row)) continue;
+    key.clear();
+    append_key(rows, std::span(&column, 1), row, key);
+    seen.insert(hash64(key));
+    ++count;
+  }
+  return 2 * static_cast<std::int64_t>(seen.size()) > count;
+}
+
+void encode_distinct(Type type,
+                     const std::string& name,
+                     parquet::WriterProperties::Builder& builder) {
+  builder.disable_dictionary(name);
+  switch (type) {
+    case Type::kFloat:
+      builder.encoding(name, parquet::Encoding::BYTE_STREAM_SPLIT);
+      return;
+    case Type::kInt:
+    case Type::kDate:
+    case Type::kTimestamp:
+      builder.encoding(name, parquet::Encoding::DELTA_BINARY_PACKED);
+      return;
+    case Type::kText:
+    case Type::kBool:
+      return;
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<parquet::WriterProperties> writer_properties(std::span<const ParquetColumn> columns,
+                                                             const ParquetWriteOptions& options,
+                                                             const Batch& first) {
+  parquet::WriterProperties::Builder builder;
+  builder.compression(parquet::Compression::ZSTD);
+  builder.compression_level(options.zstd_level);
+  builder.max_row_group_length(options.row_group_rows);
+  builder.max_rows_per_page(options.page_rows);
+  builder.enable_write_page_index();
+  builder.enable_dictionary();
+  builder.created_by("lockstep");
+  for (std::size_t index = 0; index < columns.size(); ++index) {
+    const Field& field = columns[index].field;
+    const auto path = parquet::schema::ColumnPath(std::vector<std::string>{field.name});
+    if (is_mostly_distinct(first, static_cast<int>(index)))
+      encode_distinct(field.type, path.ToDotString(), builder);
+  }
+  return builder.build();
+}
+
+}  // namespace lockstep
