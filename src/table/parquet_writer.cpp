@@ -90,12 +90,12 @@ class Writer final : public ParquetWriter {
   Result<void> open(const Batch& first) {
     if (writer_) return {};
     return catching(what(), [&]() -> Result<void> {
-      writer_ = TRY(of_arrow(parquet::arrow::FileWriter::Open(*arrow_schema_,
-                                                              arrow::default_memory_pool(),
-                                                              output_->stream(),
-                                                              writer_properties(
-                                                                  columns_, options_, first)),
-                             what()));
+      writer_ = TRY(
+          of_arrow(parquet::arrow::FileWriter::Open(*arrow_schema_,
+                                                    arrow::default_memory_pool(),
+                                                    output_->stream(),
+                                                    writer_properties(columns_, options_, first)),
+                   what()));
       return {};
     });
   }

@@ -36,10 +36,9 @@ TEST(Columns, OfOneValueHoldIt) {
     if (is_null(value)) continue;
     const auto type = static_cast<Type>(value.index() - 1);
     const Schema schema({{"one", type}, {"none", type}});
-    const Batch batch = Batch::make(schema,
-                                    {repeated(value, type, 3).value(),
-                                     repeated(Value(), type, 3).value()})
-                            .value();
+    const Batch batch =
+        Batch::make(schema, {repeated(value, type, 3).value(), repeated(Value(), type, 3).value()})
+            .value();
     for (int row = 0; row < 3; ++row) {
       EXPECT_EQ(batch.value(0, row), value);
       EXPECT_TRUE(batch.is_null(1, row));
