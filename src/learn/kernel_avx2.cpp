@@ -17,8 +17,8 @@
 
 namespace lockstep {
 namespace {
-#include "learn/quantise_body.inc"
 #include "learn/sum_body.inc"
+#include "learn/to_fixed_body.inc"
 #include "learn/update_body.inc"
 }  // namespace
 

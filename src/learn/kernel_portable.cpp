@@ -22,8 +22,8 @@ inline __m128d nearest_two(__m128d x) {
   return _mm_loadu_pd(halves);
 }
 
-#include "learn/quantise_body.inc"
 #include "learn/sum_body.inc"
+#include "learn/to_fixed_body.inc"
 #include "learn/update_body.inc"
 }  // namespace
 
