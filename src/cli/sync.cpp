@@ -79,6 +79,10 @@ std::string render_sync(const View& view, const Json& report) {
     if (item.is_string())
       applied += fmt::format("applied: {}\n", printable(item.get<std::string>()));
   }
+  std::string adopted;
+  for (const Json& snapshot : field(report, "adopted"))
+    adopted += fmt::format("{}{}", adopted.empty() ? "adopted: snapshots " : ", ", snapshot.dump());
+  if (!adopted.empty()) applied += adopted + "\n";
   const bool nothing = changes == "no rows changed" && rejected == 0 && versions.empty();
   std::string text = nothing ? (applied.empty() ? "nothing new" : "no new rows") : changes;
   if (!snapshot.empty()) text = fmt::format("snapshot {}: {}", snapshot, text);

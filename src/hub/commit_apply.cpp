@@ -161,6 +161,11 @@ Result<void> apply_table(Catalog& catalog,
 Result<void> apply_records(RecordStore& records,
                            const CommitRequest& request,
                            const CommitRecord& commit) {
+  for (std::size_t index = 0; index < request.adopt.size(); ++index) {
+    CommitRecord adopted = request.adopt[index];
+    adopted.id = CommitId{number(commit.id) - static_cast<std::int64_t>(request.adopt.size() - index)};
+    TRY(records.insert_commit(adopted));
+  }
   TRY(records.insert_commit(commit));
   for (const std::string& source : request.forget_positions)
     TRY(records.forget_positions(source));

@@ -16,13 +16,16 @@
 //   hub-4  Statistics are exact or absent (NULL), never too narrow: DuckDB prunes by them.
 //   hub-5  One writer: the lock file, and the epoch that every commit checks. A writer that lost
 //          its epoch commits nothing more (kLocked). A snapshot made by somebody else stops the
-//          writer with kRefused (foreign commit).
+//          writer with kRefused (foreign commit), unless it adopts them (hub-9).
 //   hub-6  snapshot_time and commit times rise strictly, whatever the clock does.
 //   hub-7  Indexes and decoded files are caches: lost, damaged, or of another history, they are
 //          made again from the rows, and never change an answer.
 //   hub-8  compact() moves rows and changes no snapshot: every one has the rows that it had, every
 //          change feed tells what it told. One call makes at most one small transaction, a few
 //          milliseconds long; what is slow happens in a thread of its own, and commits go on.
+//   hub-9  Foreign commits are adopted whole or not at all: tables stand as they stood, each key
+//          names one row, clean, train and rejected are untouched, and the commit that says what
+//          follows from the rows of raw records them.
 //
 // What it does not do: know what a row means, where it came from, or how a model is made.
 //
@@ -69,9 +72,13 @@ struct TableDefinition {
   bool operator==(const TableDefinition&) const = default;
 };
 
+// What a writer does about snapshots that another program made.
+enum class ForeignCommits { kRefuse, kAdopt };
+
 struct HubPlace {
   std::string catalog;  // "sqlite:PATH"
   std::string data;     // a folder
+  ForeignCommits foreign = ForeignCommits::kRefuse;
 };
 
 enum class HubMode { kRead, kWrite };
@@ -86,6 +93,7 @@ struct CommitRequest {
   CommitKind kind = CommitKind::kChanges;
   std::string message;
   std::optional<Timestamp> source_time;
+  std::vector<CommitRecord> adopt;      // all of foreign_commits(): recorded before this one
   std::vector<TableName> drop;          // before create
   std::vector<TableDefinition> create;  // before changes
   std::vector<TableChange>
@@ -162,7 +170,8 @@ struct InlinedUse {
 // Resource. One thread at a time. Several processes may read; one writes.
 class Hub {
  public:
-  // Makes an empty hub (snapshot 0). kRefused when there is one.
+  // Makes an empty hub (snapshot 0), or makes one of a lake that is there. kRefused when there is a
+  // hub, or the lake is one that cannot be joined.
   static Result<void> create(Io& io, const HubPlace& place, const std::string& configuration);
   // kNoHub, kLocked (another writer: says who), kTooNew.
   static Result<std::unique_ptr<Hub>> open(Io& io, const HubPlace& place, HubMode mode);
@@ -227,6 +236,12 @@ class Hub {
   // The newest at or before `at` whose file is there and has its hash; a broken one is passed over.
   virtual Result<std::optional<std::pair<CheckpointRecord, std::string>>> read_checkpoint(
       const std::string& model, const std::string& definition, SnapshotId at) = 0;
+
+  // ---- foreign commits, for writers: whether another program made a snapshot after ours
+  virtual Result<bool> has_foreign_commits() = 0;
+  // As commits without ids, oldest first; the newest is latest_snapshot() from then on, and the next
+  // commit must adopt them. kRefused, with the reason: they break hub-9.
+  virtual Result<std::vector<CommitRecord>> foreign_commits() = 0;
 
   // Everything of a table at a snapshot, in scan order. For tables that are known to fit in memory.
   Result<Batch> read(const TableName& table, SnapshotId at, std::vector<std::string> columns = {});

@@ -1,4 +1,5 @@
 #include "hub/hub_over_ducklake.h"
+#include "hub/lake_join.h"
 
 #include <fmt/format.h>
 
@@ -35,6 +36,8 @@ Result<void> HubOverDuckLake::plan_definitions(const CommitRequest& request, Com
     if (twice || (states_.contains(definition.name) && !dropped)) {
       return invalid(fmt::format("there is a table {} already", table_text(definition.name)));
     }
+    if (!states_.contains(definition.name))
+      TRY(refuse_name_of_others(*catalog_, definition.name));
     if (definition.key.empty())
       return invalid(fmt::format("{} has no key", table_text(definition.name)));
     TRY_IN(check_column_names(definition.schema), table_text(definition.name) + ": ");
@@ -74,7 +77,8 @@ Result<void> HubOverDuckLake::plan_rows(const CommitRequest& request, CommitPlan
     if (table.file_id) table.file_id = plan.next.next_file_id;
     if (!table.entering.empty()) ++plan.next.next_file_id;
     append_changes_made(table, plan.note.changes_made);
-    if (change.table.layer == Layer::kRaw) {
+    // The rows of raw that a foreign commit changed are counted there.
+    if (change.table.layer == Layer::kRaw && request.kind != CommitKind::kForeign) {
       plan.record.inserted += table.inserted;
       plan.record.updated += table.updated;
       plan.record.deleted += table.removed;
@@ -92,7 +96,9 @@ Result<CommitPlan> HubOverDuckLake::plan(const CommitRequest& request) {
   ++plan.next.id;
   plan.next.time = std::max(Timestamp{io_.now_us()}, Timestamp{last_time_.us + 1});
   if (!request.drop.empty() || !request.create.empty()) ++plan.next.schema_version;
-  plan.record.id = TRY(records_->next_commit_id());
+  if (static_cast<std::int64_t>(request.adopt.size()) != foreign_count_)
+    return foreign_commit_error(latest_.id, TRY(newest_own_snapshot()));
+  plan.record.id = CommitId{number(TRY(records_->next_commit_id())) + foreign_count_};
   plan.record.kind = request.kind;
   plan.record.time = plan.next.time;
   plan.record.source_time = request.source_time;
@@ -141,12 +147,7 @@ Result<void> HubOverDuckLake::check_fence() {
   TRY(check_lake_version(*catalog_));
   const std::int64_t newest = TRY(newest_snapshot(*catalog_)).id;
   if (newest == latest_.id) return {};
-  return make_error(Code::kRefused,
-                    fmt::format("snapshot {} of {} is a foreign commit: the last of ours is {}",
-                                newest,
-                                paths_.catalog,
-                                latest_.id),
-                    "restore the catalog from before it, or make a new hub from the sources");
+  return foreign_commit_error(newest, latest_.id);
 }
 
 Result<void> HubOverDuckLake::apply_definitions(const CommitPlan& plan) {
@@ -209,6 +210,7 @@ Result<Committed> HubOverDuckLake::commit(const CommitRequest& request) {
     states_[name] = std::move(created);
   }
   if (plan.makes_snapshot) latest_ = plan.next;
+  foreign_count_ = 0;
   last_time_ = plan.record.time;
   settle_indexes();
   if (catalog_->log_bytes() > options_.log_bytes_max) {

@@ -1,5 +1,6 @@
 #include "hub/format.h"
 #include "hub/hub_over_ducklake.h"
+#include "hub/lake_join.h"
 
 #include <fmt/format.h>
 
@@ -31,7 +32,10 @@ Result<void> fill_catalog(Catalog& catalog,
                           const std::string& configuration) {
   const auto transaction = TRY(catalog.begin());
   RecordStore records(catalog);
-  const LakeSnapshot snapshot = TRY(create_lake(catalog, io, paths.data, {io.now_us()}));
+  const bool joins = catalog.table_exists("ducklake_metadata");
+  const LakeSnapshot snapshot =
+      joins ? TRY(join_lake(catalog, io, paths.data))
+            : TRY(create_lake(catalog, io, paths.data, {io.now_us()}));
   TRY(records.create_tables());
   TRY(records.initialize({.hub_id = random_uuid(io),
                           .fingerprint_key = random_key(io),
@@ -41,7 +45,7 @@ Result<void> fill_catalog(Catalog& catalog,
   commit.snapshot = SnapshotId{snapshot.id};
   commit.kind = CommitKind::kInit;
   commit.time = snapshot.time;
-  commit.message = "the hub is made";
+  commit.message = joins ? "the lake becomes a hub" : "the hub is made";
   TRY(records.insert_commit(commit));
   return transaction->commit();
 }
@@ -49,7 +53,7 @@ Result<void> fill_catalog(Catalog& catalog,
 // The catalog is closed when it returns, and its log is in it.
 Result<void> fill_file(Io& io, const HubPaths& paths, const std::string& configuration) {
   const auto catalog = TRY(open_sqlite(io, paths.catalog, CatalogMode::kCreate));
-  if (catalog->table_exists("ducklake_metadata")) {
+  if (catalog->table_exists("lockstep_meta")) {
     return make_error(Code::kRefused,
                       fmt::format("there is a hub at {} already", paths.catalog),
                       "use it, or name another place in the configuration");
@@ -86,6 +90,7 @@ Result<HubPaths> resolve_place(Io& io, const HubPlace& place) {
   HubPaths paths;
   paths.catalog = TRY(io.absolute(place.catalog.substr(kSqlitePrefix.size())));
   paths.data = TRY(io.absolute(place.data));
+  paths.foreign = place.foreign;
   if (!paths.data.ends_with('/')) paths.data += '/';
   return paths;
 }
@@ -141,13 +146,10 @@ Result<void> HubOverDuckLake::start() {
   TRY(open_indexes());
   // What somebody else committed has no commit of ours: their rows have no model versions and no
   // positions.
-  if (!TRY(records_->commit_of_snapshot(SnapshotId{latest_.id}))) {
-    return make_error(
-        Code::kRefused,
-        fmt::format("snapshot {} of {} is a foreign commit", latest_.id, paths_.catalog),
-        "restore the catalog from before it, or make a new hub from the sources");
-  }
-  return {};
+  if (!TRY(has_foreign_commits())) return {};
+  foreign_count_ = kNotAdopted;
+  if (paths_.foreign == ForeignCommits::kAdopt) return {};
+  return foreign_commit_error(latest_.id, TRY(newest_own_snapshot()));
 }
 
 Result<void> HubOverDuckLake::take_lock() {

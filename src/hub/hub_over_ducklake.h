@@ -27,6 +27,7 @@ struct HubOptions {
 struct HubPaths {
   std::string catalog;
   std::string data;
+  ForeignCommits foreign = ForeignCommits::kRefuse;
 };
 
 Result<HubPaths> resolve_place(Io& io, const HubPlace& place);
@@ -127,6 +128,9 @@ class HubOverDuckLake final : public Hub {
     return records_->overrides(dataset);
   }
 
+  Result<bool> has_foreign_commits() override;
+  Result<std::vector<CommitRecord>> foreign_commits() override;
+
   Result<void> write_checkpoint(const CheckpointRecord& record, std::string_view bytes) override;
   Result<std::optional<std::pair<CheckpointRecord, std::string>>> read_checkpoint(
       const std::string& model, const std::string& definition, SnapshotId at) override;
@@ -182,6 +186,15 @@ class HubOverDuckLake final : public Hub {
                                   Transaction& transaction);
   static void publish_moved(TableState& state, const MovedFile& moved);
 
+  // hub_foreign.cpp
+  Error foreign_commit_error(std::int64_t newest, std::int64_t own) const;
+  Error refused_foreign(std::int64_t own, const std::string& why) const;
+  Result<std::int64_t> newest_own_snapshot();
+  Result<std::vector<CommitRecord>> read_foreign(std::int64_t own);
+  Result<void> describe_foreign(const std::string& changes, CommitRecord& record);
+  Result<void> check_foreign(std::int64_t own);
+  Result<void> check_foreign_keys(std::int64_t own, const LakeTable& table, const Batch& change);
+
   // hub_lookup.cpp
   Result<Batch> key_columns(const LakeTable& table, const Batch& keys) const;
   Result<Lookup> fetch_places(const TableState& state, const FoundPlaces& places);
@@ -202,6 +215,9 @@ class HubOverDuckLake final : public Hub {
   LakeSnapshot latest_;
   Timestamp last_time_;  // of the newest commit, with or without a snapshot
   std::unique_ptr<KeyIndexFolder> index_folder_;  // a writer's; the states' indexes use it
+  // Foreign commits that the next one of ours must adopt.
+  static constexpr std::int64_t kNotAdopted = -1;  // some, which nobody has looked at
+  std::int64_t foreign_count_ = 0;
   TableStates states_;
   bool broken_ =
       false;  // a commit ended in the middle of its last step: what is stored is not known here

@@ -203,12 +203,30 @@ Result<LakeTable> plan_lake_table(const TableDefinition& definition, const LakeS
   return table;
 }
 
+Result<std::string> insert_layer_schemas(Catalog& catalog, Io& io, LakeSnapshot& snapshot) {
+  std::string changes;
+  for (const Layer layer : kLayers) {
+    const std::string name = layer_name(layer);
+    const Cell there = TRY(catalog.single(
+        "SELECT 1 FROM ducklake_schema WHERE schema_name = ? AND end_snapshot IS NULL", {name}));
+    if (!std::holds_alternative<std::monostate>(there)) continue;
+    TRY(insert_schema(catalog, io, snapshot, name));
+    ++snapshot.next_catalog_id;
+    changes += fmt::format("{}created_schema:\"{}\"", changes.empty() ? "" : ",", name);
+  }
+  return changes;
+}
+
+Result<void> add_lake_indexes(Catalog& catalog) {
+  return catalog.execute(kLakeAdditions);
+}
+
 Result<LakeSnapshot> create_lake(Catalog& catalog,
                                  Io& io,
                                  const std::string& data_path,
                                  Timestamp now) {
   TRY(catalog.execute(kLakeTables));
-  TRY(catalog.execute(kLakeAdditions));
+  TRY(add_lake_indexes(catalog));
   TRY(insert_metadata(catalog, data_path));
   LakeSnapshot snapshot{
       .id = 0, .time = now, .schema_version = 0, .next_catalog_id = 0, .next_file_id = 0};
@@ -220,13 +238,7 @@ Result<LakeSnapshot> create_lake(Catalog& catalog,
               .schema_version = 1,
               .next_catalog_id = snapshot.next_catalog_id,
               .next_file_id = 0};
-  std::string changes;
-  for (const Layer layer : kLayers) {
-    TRY(insert_schema(catalog, io, snapshot, layer_name(layer)));
-    ++snapshot.next_catalog_id;
-    changes +=
-        fmt::format("{}created_schema:\"{}\"", changes.empty() ? "" : ",", layer_name(layer));
-  }
+  const std::string changes = TRY(insert_layer_schemas(catalog, io, snapshot));
   TRY(insert_snapshot(catalog, snapshot, {changes, "the layers", ""}));
   return snapshot;
 }

@@ -41,7 +41,8 @@ constexpr std::array kCommitKinds = {CommitKind::kInit,
                                      CommitKind::kRecalibration,
                                      CommitKind::kAlias,
                                      CommitKind::kConfiguration,
-                                     CommitKind::kMaintenance};
+                                     CommitKind::kMaintenance,
+                                     CommitKind::kForeign};
 
 constexpr std::string_view kCommitColumns =
     "commit_id, snapshot_id, kind, commit_time, source_time, inserted, updated, deleted, rejected, "

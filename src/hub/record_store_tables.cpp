@@ -25,7 +25,7 @@ CREATE TABLE lockstep_table(  -- which DuckLake table is which layer of which da
 CREATE TABLE lockstep_commit(  -- one row a commit, with or without a snapshot
   commit_id BIGINT NOT NULL PRIMARY KEY,  -- from 0, rising by 1
   snapshot_id BIGINT,  -- ducklake_snapshot.snapshot_id; NULL: a commit without rows
-  kind VARCHAR NOT NULL,  -- init, changes, revert, recalibration, alias, configuration, maintenance
+  kind VARCHAR NOT NULL,  -- init, changes, revert, recalibration, alias, configuration, maintenance, foreign
   commit_time BIGINT NOT NULL,  -- microseconds since 1970, UTC; strictly rising
   source_time BIGINT,  -- of the newest source commit in it, likewise; NULL: unknown
   inserted BIGINT NOT NULL,  -- rows of raw that entered without one of their key leaving

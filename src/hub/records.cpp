@@ -20,6 +20,8 @@ const char* commit_kind_name(CommitKind kind) {
       return "configuration";
     case CommitKind::kMaintenance:
       return "maintenance";
+    case CommitKind::kForeign:
+      return "foreign";
   }
   assertion_failed("CommitKind", "a commit kind has no name", __FILE__, __LINE__);
 }

@@ -29,7 +29,8 @@ enum class CommitKind {
   kRecalibration,
   kAlias,
   kConfiguration,
-  kMaintenance
+  kMaintenance,
+  kForeign  // a snapshot of another program, and the commit that adopts it
 };
 
 const char* commit_kind_name(CommitKind kind);

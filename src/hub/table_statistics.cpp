@@ -19,7 +19,19 @@ Cell text_or_null(const Value& value) {
 
 // DuckDB orders NaN above all, but leaves it out of a maximum and then prunes `x = nan` by it.
 Cell max_cell(const ColumnBounds& bounds) {
-  return bounds.has_nan ? Cell{} : text_or_null(bounds.max);
+  return bounds.has_nan || bounds.max_unknown ? Cell{} : text_or_null(bounds.max);
+}
+
+Cell min_cell(const ColumnBounds& bounds) {
+  return bounds.min_unknown ? Cell{} : text_or_null(bounds.min);
+}
+
+// nullopt: not known, or beyond what a column of ours holds (DuckDB's dates have infinities).
+std::optional<Value> read_bound(const Statement& row, int index, Type type) {
+  if (row.is_null(index)) return std::nullopt;
+  Result<Value> value = parse_value(row.text(index), type);
+  if (!value.ok()) return std::nullopt;
+  return std::move(value).value();
 }
 
 Cell nan_cell(const LakeTable& table, std::size_t column, bool has_nan) {
@@ -27,13 +39,17 @@ Cell nan_cell(const LakeTable& table, std::size_t column, bool has_nan) {
   return std::int64_t{has_nan ? 1 : 0};
 }
 
-Result<ColumnBounds> read_bounds(const Statement& row, const ParquetColumn& column) {
+ColumnBounds read_bounds(const Statement& row, const ParquetColumn& column) {
   ColumnBounds bounds;
   bounds.has_null = row.is_null(0) || row.integer(0) != 0;
   // Unknown counts as there: too wide is right, too narrow is not.
   bounds.has_nan = column.field.type == Type::kFloat && (row.is_null(1) || row.integer(1) != 0);
-  if (!row.is_null(2)) bounds.min = TRY(parse_value(row.text(2), column.field.type));
-  if (!row.is_null(3)) bounds.max = TRY(parse_value(row.text(3), column.field.type));
+  const std::optional<Value> min = read_bound(row, 2, column.field.type);
+  const std::optional<Value> max = read_bound(row, 3, column.field.type);
+  bounds.min = min.value_or(Value{});
+  bounds.max = max.value_or(Value{});
+  bounds.min_unknown = !min;
+  bounds.max_unknown = !max;
   return bounds;
 }
 
@@ -52,10 +68,9 @@ Result<ColumnBounds> load_bounds(Catalog& catalog,
                                   table_text(table.definition.name),
                                   column.field.name));
   }
-  auto bounds = read_bounds(*row, column);
+  ColumnBounds bounds = read_bounds(*row, column);
   row->reset();
-  return std::move(bounds).with_context(
-      fmt::format("statistics of {}: ", table_text(table.definition.name)));
+  return bounds;
 }
 
 Result<void> store_counts(Catalog& catalog,
@@ -147,7 +162,7 @@ Result<void> store_statistics(Catalog& catalog,
                   std::int64_t{table.columns[column].field_id},
                   std::int64_t{bounds.has_null ? 1 : 0},
                   nan_cell(table, column, bounds.has_nan),
-                  text_or_null(bounds.min),
+                  min_cell(bounds),
                   max_cell(bounds)}));
   }
   return {};

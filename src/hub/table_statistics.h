@@ -21,6 +21,10 @@ struct ColumnBounds {
   bool has_nan = false;
   Value min;
   Value max;
+  // Stored as NULL: no value yet, or one that another program did not know. Either way unknown, and
+  // never written again.
+  bool min_unknown = false;
+  bool max_unknown = false;
 
   void widen(const Value& value);
   void widen(const ColumnBounds& other);

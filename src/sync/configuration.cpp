@@ -38,6 +38,12 @@ constexpr std::array kHubSettings = {
             .text = "A file is read in commits of at most so many rows.",
             .min = 1,
             .max = 10e6},
+    Setting{.name = "foreign",
+            .type = kChoice,
+            .fallback = "refuse",
+            .text = "What to do about commits of other programs, as DuckDB makes them: `refuse` "
+                    "stops with a message, `adopt` takes their rows of raw like those of a source.",
+            .choices = "refuse | adopt"},
 };
 
 constexpr std::array kDatasetSettings = {
@@ -142,6 +148,7 @@ Result<HubConfiguration> parse_hub(const Node& node, const std::string& director
   hub.catalog = "sqlite:" + absolute_in(directory, catalog.substr(7));
   hub.data = absolute_in(directory, settings.text("data"));
   hub.commit_rows_max = settings.integer("commit_rows_max");
+  hub.adopt_foreign = settings.text("foreign") == "adopt";
   return hub;
 }
 

@@ -19,6 +19,7 @@ struct HubConfiguration {
   std::string catalog;  // "sqlite:" and an absolute path
   std::string data;     // an absolute path
   std::int64_t commit_rows_max = 100'000;
+  bool adopt_foreign = false;  // commits of other programs; else they are refused
 };
 
 struct SourceConfiguration {

@@ -1,5 +1,6 @@
 #include "sync/dataset_flow.h"
 
+#include "sync/foreign_rows.h"
 #include "sync/rejected_rows.h"
 #include "sync/winner.h"
 
@@ -91,6 +92,14 @@ std::int64_t net_count(const Batch& batch) {
 }
 
 }  // namespace
+
+void ChangeCounts::add(const ChangeCounts& more) {
+  inserted += more.inserted;
+  updated += more.updated;
+  deleted += more.deleted;
+  rejected += more.rejected;
+  skipped += more.skipped;
+}
 
 std::vector<std::string> effective_key(const DatasetConfiguration& dataset) {
   return dataset.key.empty() ? std::vector<std::string>{"_file", "_row"} : dataset.key;
@@ -233,7 +242,7 @@ Result<DatasetChange> DatasetFlow::take(Hub& hub, const IncomingBatch& incoming)
   add_refusals(incoming, key_, rejected);
   for (RejectedRow& row : resolved.refused)
     rejected.put(std::move(row));
-  DatasetChange out = TRY(spread(hub, resolved.delta, rejected));
+  DatasetChange out = TRY(spread(hub, {resolved.delta, resolved.delta}, rejected));
   out.counts.skipped = resolved.skipped;
   out.remove_overrides = std::move(resolved.remove_overrides);
   return out;
@@ -241,16 +250,22 @@ Result<DatasetChange> DatasetFlow::take(Hub& hub, const IncomingBatch& incoming)
 
 Result<DatasetChange> DatasetFlow::change(Hub& hub, const Batch& raw_delta) const {
   RejectedChange rejected;
-  return spread(hub, raw_delta, rejected);
+  return spread(hub, {raw_delta, raw_delta}, rejected);
+}
+
+Result<DatasetChange> DatasetFlow::adopt(Hub& hub, const ForeignRows& foreign) const {
+  RejectedChange rejected;
+  return spread(hub, TRY(complete_rows(hub, *this, foreign)), rejected);
 }
 
 Result<DatasetChange> DatasetFlow::spread(Hub& hub,
-                                          const Batch& raw_delta,
+                                          const RawDelta& raw,
                                           RejectedChange& rejected) const {
+  const Batch& raw_delta = raw.rows;
   DatasetChange out;
   const std::vector<int> raw_keys = TRY(raw_schema_.require_all(raw_key(key_)));
   const std::vector<int> own_keys = TRY(raw_schema_.require_all(key_));
-  const Batch winners = TRY(winner_delta(hub, *this, raw_delta));
+  const Batch winners = TRY(winner_delta(hub, *this, raw));
   const std::vector<int> own = own_columns(raw_schema_);
   const Prepared prepared = TRY(pipeline_->apply(winners.select_columns(own)));
   add_step_rejects(winners, prepared, own_keys, rejected);
@@ -260,7 +275,7 @@ Result<DatasetChange> DatasetFlow::spread(Hub& hub,
       TRY(pipeline_->train_schema().require_all(pipeline_->train_key()));
   out.counts = count(raw_delta, raw_keys);
   out.train = TRY(net(prepared.train, train_keys));
-  add_table(out.tables, table(Layer::kRaw), raw_delta);
+  add_table(out.tables, table(Layer::kRaw), raw.rest);
   add_table(out.tables, table(Layer::kClean), TRY(net(prepared.clean, clean_keys)));
   add_table(out.tables, table(Layer::kTrain), out.train);
   if (!rejected.empty()) {

@@ -27,6 +27,8 @@ struct ChangeCounts {
   std::int64_t deleted = 0;
   std::int64_t rejected = 0;
   std::int64_t skipped = 0;  // rows of a reverted change that their source sent again
+
+  void add(const ChangeCounts& more);
 };
 
 // What one batch does to the tables of its dataset.
@@ -46,6 +48,15 @@ struct IncomingBatch {
   double max_delete = 0.2;
   bool accept_deletes = false;
 };
+
+// What other programs did to raw since the newest commit of ours. The hub holds it.
+struct ForeignRows {
+  const Batch& delta;  // signed raw rows
+  CommitId commit{};      // the one that adopts them
+  SnapshotId snapshot{};  // the newest of theirs
+};
+
+struct RawDelta;
 
 // Resource; const and safe from many threads. Made from the configuration, or from a definition's
 // steps.
@@ -78,6 +89,9 @@ class DatasetFlow final {
   // What signed raw rows change in all layers, raw among them. At most one -1 and one +1 a key.
   Result<DatasetChange> change(Hub& hub, const Batch& raw_delta) const;
 
+  // What follows from rows that raw holds already. kRefused: one of them cannot be taken.
+  Result<DatasetChange> adopt(Hub& hub, const ForeignRows& foreign) const;
+
   // All of clean, train and rejected from all of raw: for a plan that rebuilds, and for verify.
   struct Layers {
     Batch clean;
@@ -90,7 +104,9 @@ class DatasetFlow final {
  private:
   DatasetFlow() = default;
 
-  Result<DatasetChange> spread(Hub& hub, const Batch& raw_delta, RejectedChange& rejected) const;
+  Result<DatasetChange> spread(Hub& hub,
+                               const RawDelta& raw,
+                               RejectedChange& rejected) const;
 
   DatasetConfiguration dataset_;
   Schema columns_;

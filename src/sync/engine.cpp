@@ -22,13 +22,7 @@ struct SyncTotals {
   std::map<std::string, std::int64_t> blocked;
   std::map<std::string, std::int64_t> made;
 
-  void add(const ChangeCounts& more) {
-    counts.inserted += more.inserted;
-    counts.updated += more.updated;
-    counts.deleted += more.deleted;
-    counts.rejected += more.rejected;
-    counts.skipped += more.skipped;
-  }
+  void add(const ChangeCounts& more) { counts.add(more); }
 
   void add(const std::vector<ModelVersionRecord>& versions) {
     for (const ModelVersionRecord& version : versions) {
@@ -61,9 +55,11 @@ Result<Json> HubEngine::sync() {
   const std::int64_t started = io_.monotonic_us();
   SyncTotals totals;
   TRY(require_sound());
+  TRY(adopt_foreign());
   TRY(make_owed_versions(false));
   totals.add(owed_versions_);
   owed_versions_.clear();
+  totals.add(std::exchange(adopted_counts_, {}));
   Json errors = Json::array();
   std::vector<bool> stopped(feeds_.size(), false);
   for (bool more = true; more;) {
@@ -103,6 +99,7 @@ Result<Json> HubEngine::sync() {
   }
   out["duration_s"] = static_cast<double>(io_.monotonic_us() - started) / 1e6;
   out["errors"] = std::move(errors);
+  out["adopted"] = std::exchange(adopted_, {});
   out["applied"] = std::exchange(applied_, {});
   return out;
 }
@@ -215,6 +212,7 @@ Result<bool> HubEngine::wait(std::int64_t timeout_us) {
   TRY(require_sound());
   const auto owes = [](const std::unique_ptr<ModelTrack>& track) { return track->owes_version(); };
   if (std::any_of(tracks_.begin(), tracks_.end(), owes)) return true;
+  if (configuration_.hub.adopt_foreign && TRY(hub_->has_foreign_commits())) return true;
   if (feeds_.empty()) {
     io_.sleep_us(timeout_us);
     return false;

@@ -62,6 +62,11 @@ class HubEngine final : public Engine {
   Result<DatasetFlow*> flow_for(Feed& feed);
   Result<void> create_tables(const DatasetFlow& flow);
 
+  // engine_foreign.cpp
+  Result<void> adopt_foreign();
+  Result<void> open_known_flows();
+  Result<void> refuse_unknown_datasets(SnapshotId before);
+
   // engine.cpp
   Result<bool> step(Feed& feed, SyncTotals& totals);
   Result<void> commit_batch(Feed& feed, const SourceBatch& batch, SyncTotals& totals);
@@ -99,6 +104,8 @@ class HubEngine final : public Engine {
   std::vector<std::unique_ptr<ModelTrack>> tracks_;
   std::vector<Feed> feeds_;
   std::vector<ModelVersionRecord> owed_versions_;  // made without a source, and not reported yet
+  std::vector<std::int64_t> adopted_;  // foreign snapshots, not reported yet
+  ChangeCounts adopted_counts_;
   bool failed_ = false;
   std::vector<std::string> applied_;  // the plan that opening carried out, for the first report
   std::int64_t next_progress_us_ = 0;

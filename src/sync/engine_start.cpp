@@ -21,6 +21,8 @@ Result<std::unique_ptr<Engine>> Engine::open(Io& io,
 
 Result<void> HubEngine::start() {
   TRY(open_hub());
+  TRY(adopt_foreign());
+  tracks_.clear();  // their flows are made anew
   TRY(take_configuration());
   TRY(open_flows());
   TRY(open_tracks());
@@ -29,7 +31,10 @@ Result<void> HubEngine::start() {
 }
 
 Result<void> HubEngine::open_hub() {
-  const HubPlace place{configuration_.hub.catalog, configuration_.hub.data};
+  const HubPlace place{
+      configuration_.hub.catalog,
+      configuration_.hub.data,
+      configuration_.hub.adopt_foreign ? ForeignCommits::kAdopt : ForeignCommits::kRefuse};
   Result<std::unique_ptr<Hub>> opened = Hub::open(io_, place, HubMode::kWrite);
   if (!opened.ok() && opened.error().code == Code::kNoHub) {
     TRY(Hub::create(io_, place, configuration_.json));

@@ -17,7 +17,7 @@ namespace {
 bool has_data(const CommitRecord& commit) {
   return commit.snapshot &&
          (commit.kind == CommitKind::kChanges || commit.kind == CommitKind::kRevert ||
-          commit.kind == CommitKind::kConfiguration);
+          commit.kind == CommitKind::kForeign || commit.kind == CommitKind::kConfiguration);
 }
 
 Json commit_json(const CommitRecord& commit) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <unordered_map>
 
 namespace lockstep {
@@ -305,6 +306,31 @@ Result<std::vector<Batch>> rows_of_all_sources(Hub& hub,
   return out;
 }
 
+// From what raw holds after a change to what it held before.
+Result<void> take_back(const DatasetFlow& flow, const Batch& change, std::vector<Batch>& there) {
+  std::vector<std::string> names = {"_source"};
+  names.insert(names.end(), flow.key().begin(), flow.key().end());
+  const std::vector<int> key = TRY(change.schema().require_all(names));
+  std::set<std::string> entered;
+  std::vector<std::int64_t> left;
+  for (std::int64_t row = 0; row < change.row_count(); ++row) {
+    if (change.sign(row) > 0) {
+      entered.insert(encode_key(change, key, row));
+    } else {
+      left.push_back(row);
+    }
+  }
+  for (Batch& batch : there) {
+    std::vector<std::int64_t> kept;
+    for (std::int64_t row = 0; row < batch.row_count(); ++row) {
+      if (!entered.contains(encode_key(batch, key, row))) kept.push_back(row);
+    }
+    batch = batch.select_rows(kept);
+  }
+  there.push_back(change.select_rows(left));
+  return {};
+}
+
 }  // namespace
 
 std::string row_hash(const Batch& raw, std::int64_t row) {
@@ -322,11 +348,13 @@ Result<RawResolution> resolve_raw(Hub& hub,
   return Resolver(hub, flow, incoming).run();
 }
 
-Result<Batch> winner_delta(Hub& hub, const DatasetFlow& flow, const Batch& raw_delta) {
+Result<Batch> winner_delta(Hub& hub, const DatasetFlow& flow, const RawDelta& raw) {
+  const Batch& raw_delta = raw.rows;
   if (flow.dataset().from.size() < 2 || raw_delta.row_count() == 0) return raw_delta;
   const Chooser chooser(flow);
   const std::vector<int> key = TRY(raw_delta.schema().require_all(flow.key()));
-  const std::vector<Batch> there = TRY(rows_of_all_sources(hub, flow, raw_delta));
+  std::vector<Batch> there = TRY(rows_of_all_sources(hub, flow, raw_delta));
+  if (raw.stored) TRY(take_back(flow, raw_delta, there));
 
   struct Both {
     std::optional<RowRef> old_row;

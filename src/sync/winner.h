@@ -20,12 +20,19 @@ struct RawResolution {
   std::int64_t skipped = 0;
 };
 
+// A change of raw, by signed rows.
+struct RawDelta {
+  Batch rows;
+  Batch rest;           // the part of it that raw does not hold yet: what is to be committed
+  bool stored = false;  // raw holds the other part already
+};
+
 // Finds the old rows and decides what each operation does. kRefused: a mirror would delete too
 // much.
 Result<RawResolution> resolve_raw(Hub& hub, const DatasetFlow& flow, const IncomingBatch& incoming);
 
 // The change of the winning rows (raw's columns) that a change of raw brings.
-Result<Batch> winner_delta(Hub& hub, const DatasetFlow& flow, const Batch& raw_delta);
+Result<Batch> winner_delta(Hub& hub, const DatasetFlow& flow, const RawDelta& raw);
 // The winning row of each key, from all of raw.
 Result<Batch> winner_rows(const DatasetFlow& flow, const Batch& raw);
 

@@ -172,7 +172,7 @@ for name in ("ducklake", "sqlite_scanner"):
     folder = importlib.import_module("duckdb_extension_" + name).__path__[0]
     con.execute(f"INSTALL '{folder}/extensions/v1.5.5/{name}.duckdb_extension'")
 con.execute("SET TimeZone = 'UTC'")
-con.execute(f"ATTACH 'ducklake:sqlite:{sys.argv[1]}' AS lake (READ_ONLY)")
+con.execute(f"ATTACH 'ducklake:sqlite:{sys.argv[1]}' AS lake {sys.argv[3]}")
 for question in json.load(sys.stdin):
     try:
         rows = [[repr(cell) for cell in row] for row in con.execute(question).fetchall()]
@@ -188,9 +188,13 @@ class Duck:
     def __init__(self, extensions):
         self.extensions = str(extensions)
 
-    def ask(self, catalog, questions):
+    def write(self, catalog, statements):
+        """As another program that commits to the hub, or makes a lake of its own."""
+        return self.ask(catalog, statements, "")
+
+    def ask(self, catalog, questions, options="(READ_ONLY)"):
         done = subprocess.run(
-            [sys.executable, "-c", DUCKDB, catalog, self.extensions], input=json.dumps(questions),
+            [sys.executable, "-c", DUCKDB, catalog, self.extensions, options], input=json.dumps(questions),
             capture_output=True, text=True, timeout=BOUND_S, check=False)
         assert done.returncode == 0, done.stderr
         answers = []

@@ -218,6 +218,12 @@ class History:
                 change.remove(key)
         return change
 
+    def foreign(self, table):
+        """The change of a commit that another program is to make; it is in the model at once."""
+        change = self.some_rows(table)
+        self.plan([], [], [change])
+        return change
+
     def plan(self, drops, creates, changes):
         events = []
         for table in drops:

@@ -1,4 +1,4 @@
-"""DuckDB as the judge of random histories: usage: hub_proof.py [--seed N] [--count N] [--steps N] [--minutes N]
+"""DuckDB as the judge of random histories: usage: hub_proof.py [--seed N] [--count N] [--steps N] [--minutes N] [--shared]
 
 Each history goes to a real hub, driven in a process of its own, while DuckDB stays attached and reads. What DuckDB finds in
 every snapshot of every layer must be what plain dictionaries say (hub_model.py). A failure names the command that repeats it.
@@ -16,7 +16,7 @@ import time
 import duckdb
 from hub_driver import HubDriver
 from hub_model import History, exact, exact_row, for_driver, from_driver
-from hub_questions import aggregates, expected_aggregates, plain, quoted, same_value, some_condition
+from hub_questions import aggregates, expected_aggregates, literal, plain, quoted, same_value, some_condition
 
 
 class Disagreement(AssertionError):
@@ -178,16 +178,20 @@ def hub_finds(driver, history):
 class Run:
     """One history from its seed."""
 
-    def __init__(self, driver, connection, seed, options):
+    def __init__(self, driver, connection, seed, options, shared=False):
+        self.shared = shared  # with DuckDB, which commits too
         self.driver = driver
         self.connection = connection
         self.steps = options.steps
         self.questions = options.questions
         self.history = History(seed)
-        self.folder = tempfile.mkdtemp(prefix="lockstep-proof-")
+        # In memory where the machine has room there: durability is not what is asked.
+        parent = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.folder = tempfile.mkdtemp(prefix="lockstep-proof-", dir=parent)
 
     def open(self):
-        self.driver.ask("open", folder=self.folder, inline_rows_max=self.history.inline_rows_max)
+        self.driver.ask(
+            "open", folder=self.folder, inline_rows_max=self.history.inline_rows_max, adopt=self.shared)
 
     def __enter__(self):
         self.driver.ask("create", folder=self.folder)
@@ -229,15 +233,79 @@ class Run:
         return judge
 
 
+MAINTENANCE = [
+    "CALL ducklake_flush_inlined_data('lake')",
+    "CALL ducklake_merge_adjacent_files('lake')",
+    "CALL ducklake_rewrite_data_files('lake', delete_threshold => 0)",
+]
+
+
+class SharedRun(Run):
+    """A hub to which DuckDB commits in turn with Lockstep, which adopts what came."""
+
+    def __init__(self, driver, connection, seed, options):
+        super().__init__(driver, connection, seed, options, shared=True)
+
+    def play(self):
+        history, driver, random = self.history, self.driver, self.history.random
+        history.committed(driver.ask("commits", commits=[history.first()])["snapshots"])
+        # Only raw takes the rows of others.
+        raw = history.new_table(("raw", "shared"))
+        history.committed(driver.ask("commits", commits=[history.plan([], [raw], [history.some_rows(raw)])])["snapshots"])
+        judge = Judge(self.connection, history, self.folder, self.questions, read_only=False)
+        kept = True
+        for _ in range(self.steps):
+            dice = random.random()
+            if dice < 0.5 and history.tables.get(raw.name) is raw:
+                self.commit_by_duckdb(judge, raw)
+            elif dice < 0.6:
+                judge.ask(random.choice(MAINTENANCE))
+                kept = False
+                driver.ask("adopt")
+            else:
+                history.committed(driver.ask("commits", commits=history.take())["snapshots"])
+            if random.random() < 0.1:
+                self.open()
+            judge.newest()
+        judge.states()
+        if kept:
+            judge.feeds()
+        hub_finds(driver, history)
+        driver.ask("open", folder=self.folder, read_only=True)
+        hub_reads(driver, history)
+
+    def commit_by_duckdb(self, judge, table):
+        change = self.history.foreign(table)
+        judge.ask("BEGIN")
+        for before, after in change.pairs.values():
+            judge.ask(statement_of(table, before, after))
+        judge.ask("COMMIT")
+        self.history.committed(self.driver.ask("adopt")["snapshots"])
+
+
+def statement_of(table, before, after):
+    """What turns one row of a table into another."""
+    source = f"lake.{quoted(table.name[0])}.{quoted(table.name[1])}"
+    cells = [(quoted(name), literal(value, kind)) for (name, kind), value in zip(table.columns, after or before)]
+    key = " AND ".join(f"{name} = {value}" for name, value in cells if name in map(quoted, table.key))
+    if before is None:
+        return f"INSERT INTO {source} VALUES ({', '.join(value for _, value in cells)})"
+    if after is None:
+        return f"DELETE FROM {source} WHERE {key}"
+    changes = ", ".join(f"{name} = {value}" for name, value in cells if name not in map(quoted, table.key))
+    return f"UPDATE {source} SET {changes} WHERE {key}"
+
+
 def check(driver, connection, seed, options):
     try:
-        with Run(driver, connection, seed, options) as run:
+        with (SharedRun if options.shared else Run)(driver, connection, seed, options) as run:
             run.play()
             return len(run.history.states)
     except Exception as error:
         raise Disagreement(
             f"seed {seed}: {error}\nrepeat: LOCKSTEP_TEST_HUB={hub_binary()} {sys.executable} {__file__} "
-            f"--seed {seed} --steps {options.steps} --questions {options.questions}") from error
+            f"--seed {seed} --steps {options.steps} --questions {options.questions}"
+            + (" --shared" if options.shared else "")) from error
 
 
 def hub_binary():
@@ -268,6 +336,7 @@ def main():
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--questions", type=int, default=1)
+    parser.add_argument("--shared", action="store_true", help="DuckDB commits too, and Lockstep adopts")
     parser.add_argument("--minutes", type=float)
     options = parser.parse_args()
     started = time.monotonic()

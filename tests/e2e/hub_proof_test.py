@@ -14,7 +14,7 @@ if not os.environ.get("CI"):
     pytest.importorskip("duckdb")
 import hub_proof
 
-OPTIONS = argparse.Namespace(steps=8, questions=1)
+OPTIONS = argparse.Namespace(steps=8, questions=1, shared=False)
 HISTORIES = int(os.environ.get("LOCKSTEP_HISTORIES") or (300 if os.environ.get("CI") else 60))
 
 
@@ -33,6 +33,15 @@ def test_duckdb_agrees_with_random_histories():
     assert snapshots >= 8 * HISTORIES
 
 
+def test_histories_that_duckdb_and_the_hub_write_in_turn():
+    require_binary()
+    count = max(1, HISTORIES // 10)
+    shared = argparse.Namespace(steps=8, questions=1, shared=True)
+    histories, snapshots = hub_proof.prove(range(2001, 2001 + count), shared)
+    assert histories == count
+    assert snapshots >= 6 * count
+
+
 @pytest.fixture
 def judged(tmp_path):
     """Driver and connection, for histories one after another."""
@@ -41,15 +50,6 @@ def judged(tmp_path):
     yield driver, connection
     connection.close()
     driver.close()
-
-
-# In an order in which a user might call them.
-MAINTENANCE = [
-    "CALL ducklake_flush_inlined_data('lake')",
-    "CALL ducklake_merge_adjacent_files('lake')",
-    "CALL ducklake_rewrite_data_files('lake', delete_threshold => 0)",
-    "CALL ducklake_merge_adjacent_files('lake')",
-]
 
 
 def expire(connection, history):
@@ -74,7 +74,7 @@ def test_maintenance_by_duckdb_leaves_a_hub_equal(judged, tmp_path, seed):
         driver.ask("open", folder=copy)  # a copy tells DuckDB where its files lie now
         driver.ask("close")
         judge = hub_proof.Judge(connection, run.history, copy, questions=1, read_only=False)
-        for call in MAINTENANCE:
+        for call in [*hub_proof.MAINTENANCE, hub_proof.MAINTENANCE[1]]:
             connection.execute(call)
             if "rewrite" in call:
                 # It narrows the table's statistics to the rows of the newest snapshot, and DuckDB then answers

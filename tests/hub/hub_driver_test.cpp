@@ -97,6 +97,7 @@ class HubDriver {
     }
     if (hub_ == nullptr) return bad_command("no hub is open");
     if (word == "commits") return commits(command);
+    if (word == "adopt") return adopt();
     if (word == "read") return read(command);
     if (word == "changes") return changes(command);
     if (word == "lookup") return lookup(command);
@@ -106,7 +107,9 @@ class HubDriver {
  private:
   HubPlace place_of(const Json& command) const {
     const auto folder = command.at("folder").get<std::string>();
-    return {"sqlite:" + folder + "/catalog.sqlite", folder + "/data"};
+    return {"sqlite:" + folder + "/catalog.sqlite",
+            folder + "/data",
+            command.value("adopt", false) ? ForeignCommits::kAdopt : ForeignCommits::kRefuse};
   }
 
   Result<Json> create(const Json& command) {
@@ -155,6 +158,18 @@ class HubDriver {
       const Committed done = TRY(hub_->commit(request));
       snapshots.push_back(done.snapshot ? Json(number(*done.snapshot)) : Json());
     }
+    return Json{{"snapshots", std::move(snapshots)}};
+  }
+
+  // What other programs committed meanwhile; the hub must have been opened with "adopt".
+  Result<Json> adopt() {
+    CommitRequest request;
+    request.kind = CommitKind::kForeign;
+    request.adopt = TRY(hub_->foreign_commits());
+    Json snapshots = Json::array();
+    for (const CommitRecord& commit : request.adopt)
+      snapshots.push_back(number(*commit.snapshot));
+    TRY(hub_->commit(request));
     return Json{{"snapshots", std::move(snapshots)}};
   }
 
