@@ -163,7 +163,8 @@ Result<void> apply_records(RecordStore& records,
                            const CommitRecord& commit) {
   for (std::size_t index = 0; index < request.adopt.size(); ++index) {
     CommitRecord adopted = request.adopt[index];
-    adopted.id = CommitId{number(commit.id) - static_cast<std::int64_t>(request.adopt.size() - index)};
+    adopted.id =
+        CommitId{number(commit.id) - static_cast<std::int64_t>(request.adopt.size() - index)};
     TRY(records.insert_commit(adopted));
   }
   TRY(records.insert_commit(commit));

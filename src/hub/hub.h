@@ -239,8 +239,8 @@ class Hub {
 
   // ---- foreign commits, for writers: whether another program made a snapshot after ours
   virtual Result<bool> has_foreign_commits() = 0;
-  // As commits without ids, oldest first; the newest is latest_snapshot() from then on, and the next
-  // commit must adopt them. kRefused, with the reason: they break hub-9.
+  // As commits without ids, oldest first; the newest is latest_snapshot() from then on, and the
+  // next commit must adopt them. kRefused, with the reason: they break hub-9.
   virtual Result<std::vector<CommitRecord>> foreign_commits() = 0;
 
   // Everything of a table at a snapshot, in scan order. For tables that are known to fit in memory.

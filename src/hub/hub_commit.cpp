@@ -36,8 +36,7 @@ Result<void> HubOverDuckLake::plan_definitions(const CommitRequest& request, Com
     if (twice || (states_.contains(definition.name) && !dropped)) {
       return invalid(fmt::format("there is a table {} already", table_text(definition.name)));
     }
-    if (!states_.contains(definition.name))
-      TRY(refuse_name_of_others(*catalog_, definition.name));
+    if (!states_.contains(definition.name)) TRY(refuse_name_of_others(*catalog_, definition.name));
     if (definition.key.empty())
       return invalid(fmt::format("{} has no key", table_text(definition.name)));
     TRY_IN(check_column_names(definition.schema), table_text(definition.name) + ": ");

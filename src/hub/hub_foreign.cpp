@@ -1,5 +1,5 @@
-// Foreign commits: the snapshots that another program made after the newest of ours, and what has to
-// hold before Lockstep takes them for its own (hub-9).
+// Foreign commits: the snapshots that another program made after the newest of ours, and what has
+// to hold before Lockstep takes them for its own (hub-9).
 #include "hub/compaction.h"
 #include "hub/hub_over_ducklake.h"
 #include "hub/table_scan.h"
@@ -48,8 +48,8 @@ bool changes_rows(const ChangeMade& change) {
 }
 
 Result<std::vector<ChangeMade>> changes_since(Catalog& catalog, std::int64_t own) {
-  Statement* rows = TRY(catalog.cached(
-      "SELECT changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > ?"));
+  Statement* rows = TRY(
+      catalog.cached("SELECT changes_made FROM ducklake_snapshot_changes WHERE snapshot_id > ?"));
   rows->bind_integer(0, own);
   std::vector<ChangeMade> made;
   while (TRY(rows->step())) {
@@ -67,8 +67,8 @@ bool moves_rows(const ChangeMade& change) {
   return std::find(kVerbs.begin(), kVerbs.end(), change.verb) != kVerbs.end();
 }
 
-// ducklake_rewrite_data_files narrows a table's statistics to the newest rows, while older snapshots
-// are pruned by the same statistics. Unknown is right for all of them (hub-4).
+// ducklake_rewrite_data_files narrows a table's statistics to the newest rows, while older
+// snapshots are pruned by the same statistics. Unknown is right for all of them (hub-4).
 Result<void> widen_rewritten(Catalog& catalog, const std::vector<ChangeMade>& made) {
   const auto transaction = TRY(catalog.begin());
   Statement* widen = TRY(catalog.cached(
@@ -235,8 +235,8 @@ Result<void> HubOverDuckLake::check_foreign_keys(std::int64_t own,
     if (change.sign(row) > 0) rows_of_key[encode_key(change, table.key, row)] = 0;
   }
   if (rows_of_key.empty()) return {};
-  const auto scan = TRY(open_scan(
-      *catalog_, *files_, table, latest_.id, {.columns = table.definition.key}));
+  const auto scan =
+      TRY(open_scan(*catalog_, *files_, table, latest_.id, {.columns = table.definition.key}));
   std::vector<int> key(table.key.size());
   for (std::size_t part = 0; part < key.size(); ++part)
     key[part] = static_cast<int>(part);

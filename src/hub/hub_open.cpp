@@ -33,9 +33,8 @@ Result<void> fill_catalog(Catalog& catalog,
   const auto transaction = TRY(catalog.begin());
   RecordStore records(catalog);
   const bool joins = catalog.table_exists("ducklake_metadata");
-  const LakeSnapshot snapshot =
-      joins ? TRY(join_lake(catalog, io, paths.data))
-            : TRY(create_lake(catalog, io, paths.data, {io.now_us()}));
+  const LakeSnapshot snapshot = joins ? TRY(join_lake(catalog, io, paths.data))
+                                      : TRY(create_lake(catalog, io, paths.data, {io.now_us()}));
   TRY(records.create_tables());
   TRY(records.initialize({.hub_id = random_uuid(io),
                           .fingerprint_key = random_key(io),

@@ -27,10 +27,10 @@ Result<void> check_place(Catalog& catalog, Io& io, const std::string& data_path)
 
 // A layer's tables lie in the folder that bears its name.
 Result<void> check_schemas(Catalog& catalog) {
-  const Cell elsewhere = TRY(
-      catalog.single("SELECT schema_name FROM ducklake_schema WHERE end_snapshot IS NULL AND "
-                     "path_is_relative = 0 AND schema_name IN ('raw', 'clean', 'train', "
-                     "'rejected')"));
+  const Cell elsewhere =
+      TRY(catalog.single("SELECT schema_name FROM ducklake_schema WHERE end_snapshot IS NULL AND "
+                         "path_is_relative = 0 AND schema_name IN ('raw', 'clean', 'train', "
+                         "'rejected')"));
   const auto* name = std::get_if<std::string>(&elsewhere);
   if (name == nullptr) return {};
   return make_error(Code::kUnsupported,
@@ -73,9 +73,8 @@ Result<void> refuse_name_of_others(Catalog& catalog, const TableName& name) {
   if (other == nullptr) return {};
   return make_error(
       Code::kRefused,
-      fmt::format("{}.{} is there already, and another program made it",
-                  layer_name(name.layer),
-                  *other),
+      fmt::format(
+          "{}.{} is there already, and another program made it", layer_name(name.layer), *other),
       fmt::format("give the dataset another name, or rename it: ALTER TABLE {} RENAME TO ...",
                   quoted_table({name.layer, *other})));
 }

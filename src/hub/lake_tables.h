@@ -58,8 +58,8 @@ Result<LakeSnapshot> create_lake(Catalog& catalog,
                                  const std::string& data_path,
                                  Timestamp now);
 
-// Those of the layers' schemas that are not there, from `snapshot` on, which counts their ids. Returns
-// what the snapshot says of it: empty when all are there.
+// Those of the layers' schemas that are not there, from `snapshot` on, which counts their ids.
+// Returns what the snapshot says of it: empty when all are there.
 Result<std::string> insert_layer_schemas(Catalog& catalog, Io& io, LakeSnapshot& snapshot);
 // The indexes that DuckLake's own tables lack.
 Result<void> add_lake_indexes(Catalog& catalog);

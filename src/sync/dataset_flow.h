@@ -51,7 +51,7 @@ struct IncomingBatch {
 
 // What other programs did to raw since the newest commit of ours. The hub holds it.
 struct ForeignRows {
-  const Batch& delta;  // signed raw rows
+  const Batch& delta;     // signed raw rows
   CommitId commit{};      // the one that adopts them
   SnapshotId snapshot{};  // the newest of theirs
 };
@@ -104,9 +104,7 @@ class DatasetFlow final {
  private:
   DatasetFlow() = default;
 
-  Result<DatasetChange> spread(Hub& hub,
-                               const RawDelta& raw,
-                               RejectedChange& rejected) const;
+  Result<DatasetChange> spread(Hub& hub, const RawDelta& raw, RejectedChange& rejected) const;
 
   DatasetConfiguration dataset_;
   Schema columns_;

@@ -104,7 +104,7 @@ class HubEngine final : public Engine {
   std::vector<std::unique_ptr<ModelTrack>> tracks_;
   std::vector<Feed> feeds_;
   std::vector<ModelVersionRecord> owed_versions_;  // made without a source, and not reported yet
-  std::vector<std::int64_t> adopted_;  // foreign snapshots, not reported yet
+  std::vector<std::int64_t> adopted_;              // foreign snapshots, not reported yet
   ChangeCounts adopted_counts_;
   bool failed_ = false;
   std::vector<std::string> applied_;  // the plan that opening carried out, for the first report

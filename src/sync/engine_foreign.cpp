@@ -1,5 +1,5 @@
-// Foreign commits as a source: the rows of raw that another program changed go through the steps, and
-// models learn them, in one commit of ours that follows theirs.
+// Foreign commits as a source: the rows of raw that another program changed go through the steps,
+// and models learn them, in one commit of ours that follows theirs.
 #include "sync/engine.h"
 #include "sync/plan.h"
 
@@ -27,8 +27,7 @@ Result<void> HubEngine::adopt_foreign() {
   request.message = adoption_text(foreign);
   request.adopt = foreign;
   const std::vector<CommitRecord> last = TRY(hub_->commits(1));
-  const CommitId adopting{number(last.front().id) + 1 +
-                          static_cast<std::int64_t>(foreign.size())};
+  const CommitId adopting{number(last.front().id) + 1 + static_cast<std::int64_t>(foreign.size())};
   const SnapshotId before{number(*foreign.front().snapshot) - 1};
   TRY(refuse_unknown_datasets(before));
   // Everything that can be refused is done before the first model folds anything.

@@ -93,8 +93,7 @@ class Completion final {
     }
     if (moved.empty()) return {};
     const Batch rows = rest.select_rows(moved);
-    const Lookup there =
-        TRY(hub_.lookup(flow_.table(Layer::kRaw), rows.select_columns(raw_key_)));
+    const Lookup there = TRY(hub_.lookup(flow_.table(Layer::kRaw), rows.select_columns(raw_key_)));
     for (std::size_t row = 0; row < moved.size(); ++row) {
       if (there.row_of_key[row] < 0) continue;
       return refused_row(flow_,

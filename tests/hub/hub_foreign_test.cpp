@@ -31,8 +31,8 @@ class ForeignCommit : public ::testing::Test {
 
   // As DuckDB does it: a row in the inlined table, and a snapshot that says so.
   void insert(Layer layer, std::int64_t id) {
-    const auto catalog = must(
-        open_sqlite(ground_.io(), ground_.folder() + "/catalog.sqlite", CatalogMode::kWrite));
+    const auto catalog =
+        must(open_sqlite(ground_.io(), ground_.folder() + "/catalog.sqlite", CatalogMode::kWrite));
     RecordStore records(*catalog);
     LakeSnapshot next = must(newest_snapshot(*catalog));
     ++next.id;
@@ -41,7 +41,8 @@ class ForeignCommit : public ::testing::Test {
     for (const LakeTable& table : must(load_tables(*catalog, must(records.tables()), own_))) {
       if (table.definition.name.layer != layer) continue;
       must(catalog->execute(fmt::format(
-          "INSERT INTO {}(row_id, begin_snapshot, id, name, x) VALUES ({}, {}, {}, 'theirs', '1.5');"
+          "INSERT INTO {}(row_id, begin_snapshot, id, name, x) VALUES ({}, {}, {}, 'theirs', "
+          "'1.5');"
           "UPDATE ducklake_table_stats SET record_count = record_count + 1, next_row_id = "
           "next_row_id + 1 WHERE table_id = {};",
           table.inlined,
@@ -74,7 +75,8 @@ TEST_F(ForeignCommit, IsRecordedAndItsRowsAreFoundAndWrittenOn) {  // hub-9
   EXPECT_TRUE(must(hub->has_foreign_commits()));
   must(adopt(*hub));
   EXPECT_FALSE(must(hub->has_foreign_commits()));
-  EXPECT_EQ(must(hub->lookup(small_table().name, numbered_rows(0, 30))).rows.row_count(), kRows + 2);
+  EXPECT_EQ(must(hub->lookup(small_table().name, numbered_rows(0, 30))).rows.row_count(),
+            kRows + 2);
   const auto commits = must(hub->commits(3));
   ASSERT_EQ(commits.size(), 3U);
   EXPECT_FALSE(commits[0].snapshot.has_value());
@@ -128,11 +130,13 @@ TEST_F(ForeignCommit, IsRefusedInALayerThatFollowsFromRaw) {  // hub-9
 // NULL is what another program does not know: a minimum of our next rows would be too narrow.
 TEST_F(ForeignCommit, LeavesUnknownBoundsUnknown) {  // hub-4
   {
-    const auto catalog = must(
-        open_sqlite(ground_.io(), ground_.folder() + "/catalog.sqlite", CatalogMode::kWrite));
-    must(catalog->execute("UPDATE ducklake_table_column_stats SET min_value = NULL, max_value = "
-                          "'beyond' WHERE column_id = 1"));
+    const auto catalog =
+        must(open_sqlite(ground_.io(), ground_.folder() + "/catalog.sqlite", CatalogMode::kWrite));
+    must(
+        catalog->execute("UPDATE ducklake_table_column_stats SET min_value = NULL, max_value = "
+                         "'beyond' WHERE column_id = 1"));
   }
+
   auto hub = ground_.open();
   CommitRequest request;
   request.changes.push_back({small_table().name, numbered_rows(50, 51)});
@@ -140,9 +144,9 @@ TEST_F(ForeignCommit, LeavesUnknownBoundsUnknown) {  // hub-4
   hub.reset();
   const auto catalog =
       must(open_sqlite(ground_.io(), ground_.folder() + "/catalog.sqlite", CatalogMode::kWrite));
-  EXPECT_TRUE(std::holds_alternative<std::monostate>(
-      must(catalog->single("SELECT max(min_value) FROM ducklake_table_column_stats JOIN "
-                           "lockstep_table USING (table_id) WHERE column_id = 1 AND layer = 'raw'"))));
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(must(
+      catalog->single("SELECT max(min_value) FROM ducklake_table_column_stats JOIN "
+                      "lockstep_table USING (table_id) WHERE column_id = 1 AND layer = 'raw'"))));
 }
 
 }  // namespace
