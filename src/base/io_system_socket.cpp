@@ -97,9 +97,17 @@ class SystemConnection final : public Connection {
 class SystemListener final : public Listener {
  public:
   SystemListener(std::string path, Descriptor descriptor)
-      : path_(std::move(path)), descriptor_(std::move(descriptor)) {}
+      : path_(std::move(path)), descriptor_(std::move(descriptor)) {
+    is_known_ = ::lstat(path_.c_str(), &file_) == 0;
+  }
 
-  ~SystemListener() override { ::unlink(path_.c_str()); }
+  // Another program may listen at the path by now: its socket stays.
+  ~SystemListener() override {
+    struct stat now = {};
+    const bool ours = is_known_ && ::lstat(path_.c_str(), &now) == 0 &&
+                      now.st_dev == file_.st_dev && now.st_ino == file_.st_ino;
+    if (ours) ::unlink(path_.c_str());
+  }
 
   SystemListener(const SystemListener&) = delete;
   SystemListener& operator=(const SystemListener&) = delete;
@@ -120,6 +128,8 @@ class SystemListener final : public Listener {
  private:
   const std::string path_;
   const Descriptor descriptor_;
+  struct stat file_ = {};
+  bool is_known_ = false;
 };
 
 // A socket file whose program died would block the next one: nobody answers there, so it may go.

@@ -290,6 +290,19 @@ TEST_P(IoTest, TalksOverALocalSocket) {
   EXPECT_TRUE(io_->listen_local(path).ok());
 }
 
+TEST(SystemSockets, AreTakenAwayOnlyByTheirOwnListener) {
+  const auto io = make_system_io();
+  std::string folder = (std::filesystem::temp_directory_path() / "lockstep-XXXXXX").string();
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const std::string path = folder + "/socket";
+  std::unique_ptr<Listener> first = io->listen_local(path).value();
+  std::filesystem::remove(path);
+  const std::unique_ptr<Listener> second = io->listen_local(path).value();
+  first.reset();
+  EXPECT_TRUE(io->connect_local(path).ok());
+  std::filesystem::remove_all(folder);
+}
+
 TEST_P(IoTest, WakesWhenAFolderChanges) {
   ASSERT_TRUE(io_->make_directories(in("drop/old")).ok());
   const std::unique_ptr<DirectoryWatch> watch = io_->watch({in("drop")}).value();
