@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kRowsDefault = 20;
 constexpr std::size_t kWeightsShown = 20;
 
-// A snapshot is a number or `latest`; everything else must be a model.
+// A model wins over a tag of the same name.
 bool names_a_model(const Configuration& configuration, const std::string& text) {
   return text.find('@') != std::string::npos || configuration.model(text) != nullptr;
 }
@@ -38,10 +38,16 @@ Result<int> run_diff(Session& session, const Arguments& arguments) {
   return arguments.has("--exit-code") && anything_differs(report) ? kExitDifference : kExitDone;
 }
 
-std::string columns_text(const View& view, const Json& columns) {
+// "sbp 5 (mean 121.5 -> 133.25)"
+std::string columns_text(const View& view, const Json& table) {
   std::string text;
-  for (const auto& [name, changed] : columns.items()) {
+  for (const auto& [name, changed] : field(table, "columns").items()) {
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, cell_text(view, changed));
+    const Json& numbers = field(field(table, "numbers"), name);
+    if (numbers.is_null()) continue;
+    text += fmt::format(" (mean {} -> {})",
+                        cell_text(view, field(numbers, "mean_before")),
+                        cell_text(view, field(numbers, "mean_after")));
   }
   return text;
 }
@@ -104,6 +110,29 @@ std::string metrics_text(const View& view, const Json& metrics) {
   return table.text(view);
 }
 
+std::string names_text(const Json& names) {
+  std::string text;
+  for (const Json& name : names)
+    text += (text.empty() ? "" : ", ") + printable(name.get<std::string>());
+  return text;
+}
+
+// What the definitions differ in: features that came and went, then each value.
+std::string definition_text(const View& view, const Json& report) {
+  std::string text;
+  const std::string added = names_text(field(field(report, "features"), "added"));
+  const std::string removed = names_text(field(field(report, "features"), "removed"));
+  if (!added.empty()) text += fmt::format("features added: {}\n", added);
+  if (!removed.empty()) text += fmt::format("features removed: {}\n", removed);
+  TextTable table({{"definition"}, {"from"}, {"to"}});
+  for (const Json& change : field(report, "definition")) {
+    table.add({{text_of(change, "path")},
+               {cell_text(view, field(change, "from"))},
+               {cell_text(view, field(change, "to"))}});
+  }
+  return text + table.text(view);
+}
+
 std::string weights_text(const View& view, const Json& weights) {
   TextTable table({{"target"}, {"column"}, {"from", true}, {"to", true}});
   std::size_t shown = 0;
@@ -147,7 +176,7 @@ std::string render_diff(const View& view, const Json& report) {
                {cell_text(view, field(one, "added"))},
                {cell_text(view, field(one, "removed"))},
                {cell_text(view, field(one, "changed"))},
-               {columns_text(view, field(one, "columns"))}});
+               {columns_text(view, one)}});
   }
   if (!anything_differs(report)) return text + "no differences\n";
   text += table.text(view);
@@ -162,6 +191,7 @@ std::string render_model_diff(const View& view, const Json& report) {
   text += flag_of(report, "same_definition")
               ? "same definition\n"
               : "another definition: weights are not of the same columns\n";
+  text += definition_text(view, report);
   text += "rows: " + changes_text(view, field(report, "rows")) + "\n";
   const std::string gap = view.terminal ? "\n" : "";
   const std::string metrics = metrics_text(view, field(report, "metrics"));

@@ -44,7 +44,8 @@ Command export_command() {
       .text = "Write the rows of a dataset, as they are or were at any snapshot",
       .example =
           "lockstep export vitals > vitals.csv\n"
-          "lockstep export vitals --layer train --at 12 --output train.parquet",
+          "lockstep export vitals --layer train --at 12 --output train.parquet\n"
+          "lockstep export vitals --at 2026-11-20T08:00",
       .positionals = {{.name = "DATASET", .text = "default: the only one", .required = false}},
       .flags = {{.name = "--layer",
                  .value = "LAYER",
@@ -52,7 +53,7 @@ Command export_command() {
                  .choices = "raw | clean | train | rejected"},
                 {.name = "--at",
                  .value = "SNAPSHOT",
-                 .text = "12, latest, or -1, -2, ... from the newest (default latest)"},
+                 .text = "12, -1, latest or a time (default latest)"},
                 {.name = "--output",
                  .letter = "-o",
                  .value = "FILE",

@@ -65,9 +65,10 @@ Command show_command() {
   return {
       .name = "show",
       .text = "Show one commit in full: tables, positions, model versions with their metrics",
-      .example = "lockstep show\nlockstep show 12\nlockstep show -2",
+      .example =
+          "lockstep show\nlockstep show 12\nlockstep show -2\nlockstep show 2026-11-20T08:00",
       .positionals = {{.name = "SNAPSHOT",
-                       .text = "12, latest, or -1, -2, ... from the newest (default latest)",
+                       .text = "a snapshot: 12, -1, latest or a time (default latest)",
                        .required = false}},
       .run = run_show,
   };

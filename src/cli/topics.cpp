@@ -39,7 +39,9 @@ With --json they are one line of JSON on standard error instead:
   {"error":{"code":"no_hub","message":"...","hint":"..."}}
 
 Progress shows on a terminal only, after one second; elsewhere as a line a minute.
-A snapshot is 12, latest, or counted from the newest: -1 is the newest with data, -2 the one before.
+A snapshot is named by its number, as 12; counted from the newest with data, -1 or latest, -2 the one
+before; or by a time, as 2026-11-20T08:00, with or without seconds and +01:00, UTC unless it says
+otherwise: the newest snapshot with data at or before it.
 A model version is bp (its champion), bp@7, or bp@ALIAS.
 Files: .csv .tsv .ndjson .jsonl, with .gz or .zst behind them, and .parquet.
 )";

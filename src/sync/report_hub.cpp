@@ -1,4 +1,4 @@
-// Reports about commits: status, log, show, and the snapshots that a text names.
+// Reports about commits: status, log, show.
 #include "hub/hub.h"
 #include "sync/gate.h"
 #include "sync/model_track.h"
@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 
 namespace lockstep {
@@ -163,31 +162,6 @@ Result<std::vector<CommitRecord>> commits_of_users(Hub& hub, std::int64_t newest
 }
 
 }  // namespace
-
-Result<std::int64_t> resolve_snapshot(Hub& hub, const std::string& text) {
-  const std::int64_t latest = number(hub.latest_snapshot());
-  if (text == "latest") return latest;
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    return make_error(
-        Code::kUsage, fmt::format("'{}' names no snapshot", text), "write a number, latest, or -1");
-  }
-  if (value >= 0) {
-    if (value <= latest) return value;
-    return make_error(Code::kNotFound,
-                      fmt::format("there is no snapshot {}; the newest is {}", value, latest),
-                      "lockstep log");
-  }
-  const std::vector<CommitRecord> commits = TRY(data_commits(hub));
-  const auto back = static_cast<std::size_t>(-value);
-  if (back > commits.size()) {
-    return make_error(Code::kNotFound,
-                      fmt::format("there are only {} snapshots with data", commits.size()),
-                      "lockstep log");
-  }
-  return number(*commits[back - 1].snapshot);
-}
 
 Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration) {
   Json out;

@@ -1,0 +1,92 @@
+// What a text names: a snapshot by its number, by a time, or counted from the newest.
+#include "hub/hub.h"
+#include "sync/sync.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <limits>
+
+namespace lockstep {
+namespace {
+
+std::optional<std::int64_t> whole_number(const std::string& text) {
+  std::int64_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return value;
+}
+
+// "2026-11-20T08:00", also without a time of day, which is midnight; UTC unless it says otherwise.
+std::optional<Timestamp> moment(const std::string& text) {
+  constexpr std::size_t kDateLength = 10;
+  const std::string whole = text.size() == kDateLength ? text + "T00:00" : text;
+  const Result<Value> parsed = parse_value(whole, Type::kTimestamp);
+  if (!parsed.ok()) return std::nullopt;
+  return std::get<Timestamp>(parsed.value());
+}
+
+// Commits that may have changed rows, and not only where they lie.
+bool has_data(const CommitRecord& commit) {
+  return commit.snapshot && commit.kind != CommitKind::kInit &&
+         commit.kind != CommitKind::kMaintenance;
+}
+
+// The newest commit with data by a time, or the one `back` before it. Most are asked for near the
+// newest, so that the log is read in growing portions.
+Result<std::optional<CommitRecord>> data_commit(Hub& hub, Timestamp by, std::int64_t back) {
+  std::int64_t portion = 64;
+  while (true) {
+    const std::vector<CommitRecord> commits = TRY(hub.commits(portion));
+    std::int64_t left = back;
+    for (const CommitRecord& commit : commits) {
+      if (!has_data(commit) || commit.time > by) continue;
+      if (left == 0) return std::optional(commit);
+      --left;
+    }
+    if (static_cast<std::int64_t>(commits.size()) < portion) return std::optional<CommitRecord>();
+    portion *= 8;
+  }
+}
+
+constexpr Timestamp kAnyTime{std::numeric_limits<std::int64_t>::max()};
+
+// -1 is the newest.
+Result<std::int64_t> counted_back(Hub& hub, std::int64_t value) {
+  const auto found = TRY(data_commit(hub, kAnyTime, -(value + 1)));
+  if (found) return number(*found->snapshot);
+  return make_error(Code::kNotFound,
+                    fmt::format("{} goes too far back: there are fewer snapshots with data", value),
+                    "lockstep log");
+}
+
+Result<std::int64_t> newest_by(Hub& hub, const std::string& text, Timestamp time) {
+  const auto found = TRY(data_commit(hub, time, 0));
+  if (found) return number(*found->snapshot);
+  return make_error(
+      Code::kNotFound, fmt::format("no snapshot with data is as old as {}", text), "lockstep log");
+}
+
+}  // namespace
+
+Result<std::int64_t> resolve_snapshot(Hub& hub, const std::string& text) {
+  const std::int64_t newest = number(hub.latest_snapshot());
+  if (text == "latest") {
+    const auto found = TRY(data_commit(hub, kAnyTime, 0));
+    return found ? number(*found->snapshot) : newest;
+  }
+  if (const auto value = whole_number(text)) {
+    if (*value < 0) return counted_back(hub, *value);
+    if (*value <= newest) return *value;
+    return make_error(Code::kNotFound,
+                      fmt::format("there is no snapshot {}; the newest is {}", *value, newest),
+                      "lockstep log");
+  }
+  if (const auto time = moment(text)) return newest_by(hub, text, *time);
+  return make_error(Code::kUsage,
+                    fmt::format("'{}' names no snapshot", text),
+                    "write a number, latest, -1, or a time as 2026-11-20T08:00");
+}
+
+}  // namespace lockstep
