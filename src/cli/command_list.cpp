@@ -1,5 +1,7 @@
 #include "cli/command_list.h"
 
+#include "cli/care_commands.h"
+
 namespace lockstep {
 
 std::vector<Command> all_commands() {
@@ -8,7 +10,8 @@ std::vector<Command> all_commands() {
           diff_command(),          models_command(),   rejected_command(),   verify_command(),
           predict_command(),       export_command(),   alias_set_command(),  alias_list_command(),
           alias_history_command(), rollback_command(), accept_command(),     revert_command(),
-          recalibrate_command(),   compact_command(),  completion_command(), manual_command(),
+          recalibrate_command(),   compact_command(),  backup_command(),     restore_command(),
+          doctor_command(),        repair_command(),   completion_command(), manual_command(),
           help_command(),          version_command()};
 }
 

@@ -32,7 +32,9 @@ Command run_command() {
       .notes =
           "Ctrl-C finishes the commit in hand; a second one stops at once and loses nothing that "
           "was\n"
-          "committed.",
+          "committed. While another process writes to the hub it stands by, and takes over when "
+          "that\n"
+          "one ends.",
       .long_running = true,
       .run = run_run,
   };

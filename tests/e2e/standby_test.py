@@ -128,6 +128,7 @@ def test_one_that_lost_its_lock_commits_nothing_more(daemons):
     first.says("has a newer writer")
     first.says("standing by")
     conftest.wait_until(lambda: daemons.json("status")["commit"] == commits + 1, what="the commit of the update")
+    assert daemons.json("status")["writer"]["pid"] == second.process.pid  # its socket is still there
     assert [line["commit"] for line in daemons.json("log")] == list(range(commits + 1, -1, -1))
     second.end(signal.SIGKILL)
     first.says("running on", TAKE_OVER_S)

@@ -102,6 +102,10 @@ def test_the_first_writer_brings_it_up_and_keeps_all_that_was(old, tmp_path_fact
     assert meta(old) == meta(fresh) != str(old.format)
     assert schema(old) == schema(fresh)
     for line, answer in answers(old, old.expected).items():
+        if line == "log":  # a newer program may write its view of the configuration down first
+            answer = answer[-len(old.expected[line]):]
+        if line == "status":
+            answer |= {name: old.expected[line][name] for name in ("commit", "time")}
         same(settled(line, old.expected[line]), settled(line, answer))
 
 
