@@ -57,6 +57,12 @@ class IndexedHub {
       history_.commit();
   }
 
+  void compact() {
+    const CompactionLimits all{.rows_min = 1, .rows_max = 20, .older_rows_min = 1};
+    while (must(hub_->compact(all)).state != CompactionState::kNothing) {
+    }
+  }
+
   void check() {
     history_.use(*hub_);
     expect_lookups(*hub_, history_);
@@ -126,6 +132,27 @@ TEST(HubIndex, BehindTheCatalogFollowsWhatCameSince) {
     hub.commit(5);
     hub.reopen();
     hub.check();
+  }
+}
+
+// Compaction moves rows to files whose first snapshots are older than the index.
+TEST(HubIndex, BehindACompactionFollowsTheRowsThatMoved) {
+  for (const std::uint64_t seed : {11U, 12U, 13U}) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    IndexedHub hub(seed);
+    hub.commit(12);
+    hub.reopen();
+    hub.keep_index("early");
+    for (int round = 0; round < 3; ++round) {
+      hub.commit(hub.history().below(8));
+      hub.compact();
+      hub.check();
+      hub.commit(hub.history().below(4));
+      hub.close();
+      hub.put_index_back("early");
+      hub.history().use(*hub.open());
+      hub.check();
+    }
   }
 }
 
