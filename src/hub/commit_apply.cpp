@@ -28,7 +28,7 @@ Result<ParquetFileInfo> write_rows(Io& io, const std::string& path, const TableP
   std::vector<ParquetColumn> columns = plan.table->lake.columns;
   if (plan.explicit_row_ids) {
     rows = TRY(with_row_ids(rows, plan));
-    columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField});
+    columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField, {}});
   }
   auto writer = TRY(open_parquet_writer(io, path, columns));
   TRY(writer->write(rows));

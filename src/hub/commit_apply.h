@@ -2,6 +2,7 @@
 // caller's transaction.
 #pragma once
 
+#include "hub/alter.h"
 #include "hub/commit_plan.h"
 #include "hub/record_store.h"
 
@@ -27,7 +28,9 @@ struct CommitPlan {
   CommitRecord record;
   std::vector<LakeTable> drops;
   std::vector<std::unique_ptr<TableState>> created;
-  std::vector<TablePlan> tables;
+  std::unique_ptr<AlteredTables> altered = std::make_unique<AlteredTables>();
+  std::vector<TableChange> changes;  // the request's, and the rows that widened tables write anew
+  std::vector<TablePlan> tables;     // refer to `changes`
 };
 
 // Writes the table's new file and syncs it. A failed one is removed again.

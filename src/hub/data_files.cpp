@@ -105,7 +105,8 @@ Result<std::vector<std::int64_t>> DataFiles::later_rows(const DataFile& file,
   std::vector<std::int64_t> later;
   if (!file.partial_max || *file.partial_max <= snapshot) return later;
   ParquetReader* reader = TRY(this->reader(file));
-  const std::vector<ParquetColumn> columns = {{{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField}};
+  const std::vector<ParquetColumn> columns = {
+      {{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField, {}}};
   for (int group = 0; group < reader->row_group_count(); ++group) {
     const Batch rows = TRY(reader->read_row_group(group, columns));
     const std::int64_t start = reader->row_group_start(group);
@@ -134,8 +135,9 @@ Result<void> DataFiles::deletes_in_files(const DataFile& file,
     paths.push_back(rows->integer(1) != 0 ? path_of(std::string(rows->text(2)) + path) : path);
   }
   rows->reset();
-  const std::vector<ParquetColumn> columns = {{{"pos", Type::kInt}, kDeletePositionField},
-                                              {{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField}};
+  const std::vector<ParquetColumn> columns = {
+      {{"pos", Type::kInt}, kDeletePositionField, {}},
+      {{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField, {}}};
   for (const std::string& path : paths) {
     const auto deletes = TRY_IN(open_parquet_reader(io_, path), "a delete file: ");
     for (int group = 0; group < deletes->row_group_count(); ++group) {
@@ -231,7 +233,7 @@ Result<const DataFiles::Piece*> DataFiles::piece(const LakeTable& table,
                                                  std::int64_t position) {
   ParquetReader* reader = TRY(this->reader(file));
   const RowRange range = reader->piece_at(position);
-  const auto key = std::make_pair(file.id, range.start);
+  const PieceKey key{file.id, range.start, table.begin};
   const auto known = piece_at_.find(key);
   if (known != piece_at_.end()) {
     pieces_.splice(pieces_.begin(), pieces_, known->second);
@@ -239,13 +241,13 @@ Result<const DataFiles::Piece*> DataFiles::piece(const LakeTable& table,
   }
   Batch rows = TRY(reader->read_piece(range, table.columns));
   const std::size_t bytes = rows.memory_bytes();
-  pieces_.push_front({file.id, range, std::move(rows), bytes});
+  pieces_.push_front({key, range, std::move(rows), bytes});
   piece_at_[key] = pieces_.begin();
   cached_bytes_ += bytes;
   while (cached_bytes_ > kCacheBytesMax && pieces_.size() > 1) {
     const Piece& oldest = pieces_.back();
     cached_bytes_ -= oldest.bytes;
-    piece_at_.erase({oldest.file_id, oldest.range.start});
+    piece_at_.erase(oldest.key);
     pieces_.pop_back();
   }
   return &pieces_.front();

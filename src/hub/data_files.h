@@ -93,8 +93,16 @@ class DataFiles final {
   const std::string& data_path() const { return data_path_; }
 
  private:
-  struct Piece {
+  // A table that was altered has other columns from then on.
+  struct PieceKey {
     std::int64_t file_id = 0;
+    std::int64_t start = 0;
+    std::int64_t table_begin = 0;
+    auto operator<=>(const PieceKey&) const = default;
+  };
+
+  struct Piece {
+    PieceKey key;
     RowRange range;
     Batch rows;
     std::size_t bytes = 0;
@@ -115,8 +123,7 @@ class DataFiles final {
   const std::string data_path_;
   std::map<std::int64_t, std::unique_ptr<ParquetReader>> readers_;
   std::list<Piece> pieces_;  // the newest used first
-  std::map<std::pair<std::int64_t, std::int64_t>, std::list<Piece>::iterator>
-      piece_at_;  // by file and first row
+  std::map<PieceKey, std::list<Piece>::iterator> piece_at_;
   std::size_t cached_bytes_ = 0;
 };
 

@@ -26,6 +26,8 @@
 //   hub-9  Foreign commits are adopted whole or not at all: tables stand as they stood, each key
 //          names one row, clean, train and rejected are untouched, and the commit that says what
 //          follows from the rows of raw records them.
+//   hub-10 A column is what its id says, not its name: a renamed column keeps its values, a new one
+//          of an old name has none of them. The only type that becomes another is int, to float.
 //
 // What it does not do: know what a row means, where it came from, or how a model is made.
 //
@@ -39,6 +41,7 @@
 #include "base/io.h"
 #include "base/result.h"
 #include "hub/records.h"
+#include "hub/table_definition.h"
 #include "table/batch.h"
 
 #include <cstdint>
@@ -51,26 +54,6 @@
 #include <vector>
 
 namespace lockstep {
-
-enum class Layer { kRaw, kClean, kTrain, kRejected };
-
-const char* layer_name(Layer layer);  // "raw", also the schema's name in DuckLake
-std::optional<Layer> layer_of_name(std::string_view name);
-
-struct TableName {
-  Layer layer = Layer::kRaw;
-  std::string dataset;
-  auto operator<=>(const TableName&) const = default;
-};
-
-std::string table_text(const TableName& table);  // "clean.vitals"
-
-struct TableDefinition {
-  TableName name;
-  Schema schema;
-  std::vector<std::string> key;  // names of the key columns, in order; never empty
-  bool operator==(const TableDefinition&) const = default;
-};
 
 // What a writer does about snapshots that another program made.
 enum class ForeignCommits { kRefuse, kAdopt };
@@ -96,8 +79,9 @@ struct CommitRequest {
   std::vector<CommitRecord> adopt;      // all of foreign_commits(): recorded before this one
   std::vector<TableName> drop;          // before create
   std::vector<TableDefinition> create;  // before changes
+  std::vector<TableAlteration> alter;   // before changes, whose rows have the new columns
   std::vector<TableChange>
-      changes;  // none, and nothing created or dropped: a commit without a snapshot
+      changes;  // none, and nothing created, altered or dropped: a commit without a snapshot
   std::map<std::string, PositionParts> positions;  // by source; parts that are not here stay
   std::vector<std::string> forget_positions;       // sources, before `positions`
   std::vector<DefinitionRecord> definitions;       // known ones are ignored
@@ -121,7 +105,7 @@ struct ScanOptions {
 };
 
 // Resource. Rows of one table at one snapshot, all +1; files first, in order of their ids, then
-// inlined rows by row id.
+// inlined rows by schema version and row id.
 class Scan {
  public:
   virtual ~Scan() = default;
@@ -190,8 +174,13 @@ class Hub {
                                              SnapshotId at,
                                              const ScanOptions& options) = 0;
   // Signed rows: +1 for those of `to` that are not in `from`, -1 the other way; an update is one of
-  // each. Rows that came and went in between do not show. In key order.
+  // each. Rows that came and went in between do not show. In key order. Where the table was altered
+  // in between, both ends are told in the columns of the later one.
   virtual Result<Batch> changes(const TableName& table, SnapshotId from, SnapshotId to) = 0;
+  // The same in the columns that the table has now, when it was that table at both ends.
+  virtual Result<Batch> changes_in_newest_columns(const TableName& table,
+                                                  SnapshotId from,
+                                                  SnapshotId to) = 0;
   // Current rows by key: `keys` has the key columns, by name. Writers only (readers have no index).
   virtual Result<Lookup> lookup(const TableName& table, const Batch& keys) = 0;
   virtual Result<std::int64_t> row_count(const TableName& table, SnapshotId at) = 0;

@@ -55,7 +55,7 @@ Result<void> HubOverDuckLake::plan_definitions(const CommitRequest& request, Com
 }
 
 Result<void> HubOverDuckLake::plan_rows(const CommitRequest& request, CommitPlan& plan) {
-  for (const TableChange& change : request.changes) {
+  for (const TableChange& change : plan.changes) {
     TableState* state = nullptr;
     for (const auto& created : plan.created) {
       if (created->lake.definition.name == change.table) state = created.get();
@@ -79,7 +79,7 @@ Result<void> HubOverDuckLake::plan_rows(const CommitRequest& request, CommitPlan
     // The rows of raw that a foreign commit changed are counted there.
     if (change.table.layer == Layer::kRaw && request.kind != CommitKind::kForeign) {
       plan.record.inserted += table.inserted;
-      plan.record.updated += table.updated;
+      plan.record.updated += table.updated - plan.altered->rewritten(state);
       plan.record.deleted += table.removed;
     }
     if (change.table.layer == Layer::kRejected)
@@ -94,7 +94,8 @@ Result<CommitPlan> HubOverDuckLake::plan(const CommitRequest& request) {
   plan.next = latest_;
   ++plan.next.id;
   plan.next.time = std::max(Timestamp{io_.now_us()}, Timestamp{last_time_.us + 1});
-  if (!request.drop.empty() || !request.create.empty()) ++plan.next.schema_version;
+  if (!request.drop.empty() || !request.create.empty() || !request.alter.empty())
+    ++plan.next.schema_version;
   if (static_cast<std::int64_t>(request.adopt.size()) != foreign_count_)
     return foreign_commit_error(latest_.id, TRY(newest_own_snapshot()));
   plan.record.id = CommitId{number(TRY(records_->next_commit_id())) + foreign_count_};
@@ -105,8 +106,10 @@ Result<CommitPlan> HubOverDuckLake::plan(const CommitRequest& request) {
   plan.note.message = request.message;
   plan.note.extra_info = models_json(request.versions);
   TRY(plan_definitions(request, plan));
+  TRY(plan_alterations(request, plan));
   TRY(plan_rows(request, plan));
-  plan.makes_snapshot = !plan.drops.empty() || !plan.created.empty() || !plan.tables.empty();
+  plan.makes_snapshot = !plan.drops.empty() || !plan.created.empty() || !plan.tables.empty() ||
+                        !plan.altered->entries().empty();
   if (plan.makes_snapshot) plan.record.snapshot = SnapshotId{plan.next.id};
   return plan;
 }
@@ -170,6 +173,7 @@ Result<void> HubOverDuckLake::apply(const CommitRequest& request,
   const auto transaction = TRY(catalog_->begin());
   TRY(check_fence());
   TRY(apply_definitions(plan));
+  TRY(apply_alterations(plan));
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
     const WrittenFile* file = files[index] ? &*files[index] : nullptr;
     TRY(apply_table(*catalog_, plan.tables[index], file, after[index], plan.next.id));
@@ -197,6 +201,8 @@ Result<Committed> HubOverDuckLake::commit(const CommitRequest& request) {
     if (!broken_) remove_files(files);
     return std::move(applied).error();
   }
+  plan.altered->keep();
+  forget_looked_at(plan);
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
     publish(plan.tables[index],
             std::move(after[index]),

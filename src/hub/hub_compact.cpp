@@ -24,9 +24,9 @@ Result<std::vector<InlinedUse>> HubOverDuckLake::inlined_use() {
   std::vector<InlinedUse> uses;
   for (const auto& [name, state] : states_) {
     InlinedUse use{.table = name};
-    for (const std::string& inlined : TRY(inlined_tables(*catalog_, state->lake.id))) {
-      const Cell count =
-          TRY(catalog_->single(fmt::format("SELECT count(*) FROM {}", quote_identifier(inlined))));
+    for (const InlinedTable& inlined : TRY(inlined_tables(*catalog_, state->lake.id))) {
+      const Cell count = TRY(
+          catalog_->single(fmt::format("SELECT count(*) FROM {}", quote_identifier(inlined.name))));
       if (const auto* number = std::get_if<std::int64_t>(&count)) use.rows += *number;
     }
     uses.push_back(std::move(use));
@@ -126,7 +126,9 @@ Result<CompactionStep> HubOverDuckLake::finish_flush(FlushedRows flushed) {
       return applied.error();
     }
   }
-  compaction_->looked_at[flushed.table.id] = flushed.last_place;
+  // A table that was altered meanwhile takes its inlined rows elsewhere now.
+  if (state->second->lake.inlined == flushed.table.inlined)
+    compaction_->looked_at[flushed.table.id] = flushed.last_place;
   for (const MovedFile& moved : flushed.files) {
     publish_moved(*state->second, moved);
     step.rows += moved.file.row_count;

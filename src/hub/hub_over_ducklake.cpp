@@ -46,7 +46,8 @@ Result<std::vector<LakeTable>> HubOverDuckLake::lake_tables(SnapshotId at) {
 
 Result<std::optional<LakeTable>> HubOverDuckLake::find_table(const TableName& name, SnapshotId at) {
   const auto current = states_.find(name);
-  // Tables are never altered in place, so that one which began by then is the one that stood then.
+  // A table that is altered begins anew, so that one which began by then is the one that stood
+  // then.
   if (current != states_.end() && current->second->lake.begin <= number(at)) {
     TRY(check_snapshot(at));
     return std::optional<LakeTable>(current->second->lake);
@@ -89,9 +90,23 @@ Result<Batch> HubOverDuckLake::changes(const TableName& table, SnapshotId from, 
   const auto before = TRY(find_table(table, from));
   const auto after = TRY(find_table(table, to));
   if (before && after && before->id == after->id) {
-    return table_changes(*catalog_, *files_, *after, number(from), number(to));
+    const LakeTable& later = number(from) > number(to) ? *before : *after;
+    return table_changes(*catalog_, *files_, later, number(from), number(to));
   }
   return replaced(table, from, to);
+}
+
+Result<Batch> HubOverDuckLake::changes_in_newest_columns(const TableName& table,
+                                                         SnapshotId from,
+                                                         SnapshotId to) {
+  const auto newest = TRY(find_table(table, latest_snapshot()));
+  bool same = newest.has_value();
+  for (const SnapshotId end : {from, to}) {
+    const auto then = TRY(find_table(table, end));
+    same = same && then && then->id == newest->id;
+  }
+  if (!same) return changes(table, from, to);
+  return table_changes(*catalog_, *files_, *newest, number(from), number(to));
 }
 
 // A table that is another one at each end, or is missing at one: all of it goes, all of it comes.
@@ -137,12 +152,12 @@ Result<std::int64_t> HubOverDuckLake::row_count(const TableName& table, Snapshot
     count += file.row_count -
              static_cast<std::int64_t>(TRY(files_->missing(lake, file, number(at))).size());
   }
-  for (const std::string& inlined : TRY(inlined_tables(*catalog_, lake.id))) {
+  for (const InlinedTable& inlined : TRY(inlined_tables(*catalog_, lake.id))) {
     count +=
         TRY(single_integer(*catalog_,
                            fmt::format("SELECT count(*) FROM {} WHERE begin_snapshot <= ?1 AND "
                                        "(end_snapshot IS NULL OR end_snapshot > ?1)",
-                                       quote_identifier(inlined)),
+                                       quote_identifier(inlined.name)),
                            {number(at)}));
   }
   return count;
@@ -164,9 +179,9 @@ Result<DiskUse> HubOverDuckLake::disk_use() {
   use.data_bytes = static_cast<std::uint64_t>(rows_bytes + delete_bytes);
   use.data_files = TRY(single_integer(*catalog_, "SELECT count(*) FROM ducklake_data_file", {}));
   for (const auto& [name, state] : states_) {
-    for (const std::string& inlined : TRY(inlined_tables(*catalog_, state->lake.id))) {
+    for (const InlinedTable& inlined : TRY(inlined_tables(*catalog_, state->lake.id))) {
       use.inlined_rows += TRY(single_integer(
-          *catalog_, fmt::format("SELECT count(*) FROM {}", quote_identifier(inlined)), {}));
+          *catalog_, fmt::format("SELECT count(*) FROM {}", quote_identifier(inlined.name)), {}));
     }
   }
   return use;

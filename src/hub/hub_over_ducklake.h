@@ -64,6 +64,9 @@ class HubOverDuckLake final : public Hub {
                                      SnapshotId at,
                                      const ScanOptions& options) override;
   Result<Batch> changes(const TableName& table, SnapshotId from, SnapshotId to) override;
+  Result<Batch> changes_in_newest_columns(const TableName& table,
+                                          SnapshotId from,
+                                          SnapshotId to) override;
   Result<Lookup> lookup(const TableName& table, const Batch& keys) override;
   Result<std::int64_t> row_count(const TableName& table, SnapshotId at) override;
   Result<DiskUse> disk_use() override;
@@ -194,6 +197,12 @@ class HubOverDuckLake final : public Hub {
   Result<void> describe_foreign(const std::string& changes, CommitRecord& record);
   Result<void> check_foreign(std::int64_t own);
   Result<void> check_foreign_keys(std::int64_t own, const LakeTable& table, const Batch& change);
+
+  // hub_alter.cpp
+  Result<void> plan_alterations(const CommitRequest& request, CommitPlan& plan);
+  Result<void> plan_rewrite(AlteredTables::Entry& entry, CommitPlan& plan);
+  Result<void> apply_alterations(const CommitPlan& plan);
+  void forget_looked_at(const CommitPlan& plan);
 
   // hub_lookup.cpp
   Result<Batch> key_columns(const LakeTable& table, const Batch& keys) const;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
+
 namespace lockstep {
 
 namespace {
@@ -45,6 +48,37 @@ std::string column_list(const LakeTable& table, std::span<const int> columns) {
   return list;
 }
 
+// The names that columns have in an inlined table; empty: it is from before the column.
+std::vector<std::string> names_in(const InlinedTable& inlined,
+                                  const LakeTable& table,
+                                  std::span<const int> columns) {
+  std::vector<std::string> names;
+  for (const int index : columns) {
+    const int id = table.columns[static_cast<std::size_t>(index)].field_id;
+    const auto found = std::find_if(inlined.columns.begin(),
+                                    inlined.columns.end(),
+                                    [&](const auto& column) { return column.first == id; });
+    names.push_back(found == inlined.columns.end() ? std::string() : found->second);
+  }
+  return names;
+}
+
+// As column_list, in an inlined table of any schema version. What it lacks is read as null.
+Result<std::string> column_list_in(const InlinedTable& inlined,
+                                   const LakeTable& table,
+                                   std::span<const int> columns) {
+  if (inlined.columns.empty()) {
+    return make_error(Code::kCorrupt,
+                      fmt::format("{}: the catalog does not say what columns {} has",
+                                  table_text(table.definition.name),
+                                  inlined.name));
+  }
+  std::string list;
+  for (const std::string& name : names_in(inlined, table, columns))
+    list += ", " + (name.empty() ? std::string("NULL") : quote_identifier(name));
+  return list;
+}
+
 // A unary plus keeps SQLite from that column's index: pages go by row id, differences by snapshot.
 const char* condition(InlinedSet set) {
   switch (set) {
@@ -75,16 +109,22 @@ Schema schema_of(const LakeTable& table, std::span<const int> columns) {
   return Schema(std::move(fields));
 }
 
-// The rows that a bound statement gives: row id, then the columns.
+// The rows that a bound statement gives of an inlined table: row id, then the columns.
 Result<InlinedPage> read_rows(Statement& rows,
+                              const InlinedTable& inlined,
                               const LakeTable& table,
                               std::span<const int> columns) {
   BatchBuilder builder(schema_of(table, columns));
+  const std::vector<std::string> names = names_in(inlined, table, columns);
   InlinedPage page;
   while (TRY(rows.step())) {
     page.row_ids.push_back(rows.integer(0));
     for (std::size_t to = 0; to < columns.size(); ++to) {
       const ParquetColumn& column = table.columns[static_cast<std::size_t>(columns[to])];
+      if (names[to].empty()) {
+        builder.append(static_cast<int>(to), column.missing);
+        continue;
+      }
       TRY(append_cell(rows, static_cast<int>(to) + 1, column, builder, static_cast<int>(to)));
     }
   }
@@ -119,19 +159,19 @@ void bind_cell(
 
 Result<InlinedPage> read_inlined(Catalog& catalog,
                                  const LakeTable& table,
-                                 const std::string& inlined,
+                                 const InlinedTable& inlined,
                                  std::span<const int> columns,
                                  const InlinedQuery& query) {
   Statement* rows =
       TRY(catalog.cached(fmt::format("SELECT row_id{} FROM {} WHERE {} ORDER BY row_id LIMIT ?3",
-                                     column_list(table, columns),
-                                     quote_identifier(inlined),
+                                     TRY(column_list_in(inlined, table, columns)),
+                                     quote_identifier(inlined.name),
                                      condition(query.set))));
   rows->bind_integer(0, query.at);
   rows->bind_integer(1, query.after_row_id);
   rows->bind_integer(2, query.row_count_max);
   if (query.set != InlinedSet::kAlive) rows->bind_integer(3, query.from);
-  auto page = read_rows(*rows, table, columns);
+  auto page = read_rows(*rows, inlined, table, columns);
   rows->reset();
   return page;
 }
@@ -166,27 +206,85 @@ Result<StoredRows> read_stored(Catalog& catalog,
   return stored;
 }
 
+namespace {
+
+// The table that takes inlined rows now, with the columns of `table`.
+InlinedTable newest_inlined(const LakeTable& table) {
+  InlinedTable newest{table.inlined, {}};
+  for (const ParquetColumn& column : table.columns)
+    newest.columns.emplace_back(column.field_id, column.field.name);
+  return newest;
+}
+
+// The inlined tables of older schema versions, the newest first.
+Result<std::vector<InlinedTable>> older_inlined(Catalog& catalog, const LakeTable& table) {
+  std::vector<InlinedTable> older = TRY(inlined_tables(catalog, table.id));
+  std::erase_if(older, [&](const InlinedTable& inlined) { return inlined.name == table.inlined; });
+  std::reverse(older.begin(), older.end());
+  return older;
+}
+
+Result<Batch> current_rows(Catalog& catalog,
+                           const InlinedTable& inlined,
+                           const LakeTable& table,
+                           std::int64_t row_id) {
+  const std::vector<int> columns = all_columns(table);
+  Statement* row = TRY(catalog.cached(
+      fmt::format("SELECT row_id{} FROM {} WHERE row_id = ? AND end_snapshot IS NULL",
+                  TRY(column_list_in(inlined, table, columns)),
+                  quote_identifier(inlined.name))));
+  row->bind_integer(0, row_id);
+  auto page = read_rows(*row, inlined, table, columns);
+  row->reset();
+  return TRY(std::move(page)).rows;
+}
+
+// false: no current row has this id there.
+Result<bool> end_in(Catalog& catalog,
+                    const std::string& inlined,
+                    std::int64_t row_id,
+                    std::int64_t snapshot) {
+  Statement* end = TRY(catalog.cached(fmt::format(
+      "UPDATE {} SET end_snapshot = ? WHERE row_id = ? AND end_snapshot IS NULL RETURNING row_id",
+      quote_identifier(inlined))));
+  end->bind_integer(0, snapshot);
+  end->bind_integer(1, row_id);
+  bool ended = false;
+  while (TRY(end->step()))
+    ended = true;
+  end->reset();
+  return ended;
+}
+
+Error not_inlined(const LakeTable& table, std::int64_t row_id) {
+  return make_error(
+      Code::kCorrupt,
+      fmt::format(
+          "{}: row {} is not among the inlined rows", table_text(table.definition.name), row_id));
+}
+
+}  // namespace
+
 Result<void> read_inlined_row(Catalog& catalog,
                               const LakeTable& table,
                               std::int64_t row_id,
                               BatchBuilder& out) {
-  const std::vector<int> columns = all_columns(table);
-  Statement* row = TRY(catalog.cached(
-      fmt::format("SELECT row_id{} FROM {} WHERE row_id = ? AND end_snapshot IS NULL",
-                  column_list(table, columns),
-                  quote_identifier(table.inlined))));
-  row->bind_integer(0, row_id);
-  const auto page = read_rows(*row, table, columns);
-  row->reset();
-  if (!page.ok()) return page.error();
-  if (page.value().rows.row_count() != 1) {
+  Batch rows = TRY(current_rows(catalog, newest_inlined(table), table, row_id));
+  if (rows.row_count() == 0) {
+    for (const InlinedTable& older : TRY(older_inlined(catalog, table))) {
+      rows = TRY(current_rows(catalog, older, table, row_id));
+      if (rows.row_count() > 0) break;
+    }
+  }
+  if (rows.row_count() == 0) return not_inlined(table, row_id);
+  if (rows.row_count() > 1) {
     return make_error(Code::kCorrupt,
                       fmt::format("{}: row {} stands {} times among the inlined rows",
                                   table_text(table.definition.name),
                                   row_id,
-                                  page.value().rows.row_count()));
+                                  rows.row_count()));
   }
-  out.append_row_from(page.value().rows, 0, 1);
+  out.append_row_from(rows, 0, 1);
   return {};
 }
 
@@ -215,15 +313,19 @@ Result<void> insert_inlined(Catalog& catalog,
   return {};
 }
 
+// A row stays in the inlined table of the schema that it came under, and ends there.
 Result<void> end_inlined(Catalog& catalog,
                          const LakeTable& table,
                          std::span<const std::int64_t> row_ids,
                          std::int64_t snapshot) {
-  Statement* end = TRY(catalog.cached(
-      fmt::format("UPDATE {} SET end_snapshot = ? WHERE row_id = ? AND end_snapshot IS NULL",
-                  quote_identifier(table.inlined))));
-  for (const std::int64_t row_id : row_ids)
-    TRY(end->run({snapshot, row_id}));
+  std::optional<std::vector<InlinedTable>> older;
+  for (const std::int64_t row_id : row_ids) {
+    bool ended = TRY(end_in(catalog, table.inlined, row_id, snapshot));
+    if (!ended && !older) older = TRY(older_inlined(catalog, table));
+    for (std::size_t index = 0; !ended && index < older->size(); ++index)
+      ended = TRY(end_in(catalog, (*older)[index].name, row_id, snapshot));
+    if (!ended) return not_inlined(table, row_id);
+  }
   return {};
 }
 

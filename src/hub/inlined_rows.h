@@ -39,10 +39,11 @@ struct InlinedPage {
   std::vector<std::int64_t> row_ids;
 };
 
-// Rows of one inlined table; `columns` are indexes into table.columns.
+// Rows of one inlined table, in the columns of `table`, whatever they were called when it was made;
+// `columns` are indexes into table.columns.
 Result<InlinedPage> read_inlined(Catalog& catalog,
                                  const LakeTable& table,
-                                 const std::string& inlined,
+                                 const InlinedTable& inlined,
                                  std::span<const int> columns,
                                  const InlinedQuery& query);
 

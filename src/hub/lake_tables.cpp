@@ -13,24 +13,6 @@ namespace {
 
 constexpr std::array kLayers = {Layer::kRaw, Layer::kClean, Layer::kTrain, Layer::kRejected};
 
-const char* lake_type(Type type) {
-  switch (type) {
-    case Type::kBool:
-      return "boolean";
-    case Type::kInt:
-      return "int64";
-    case Type::kFloat:
-      return "float64";
-    case Type::kText:
-      return "varchar";
-    case Type::kDate:
-      return "date";
-    case Type::kTimestamp:
-      return "timestamptz";
-  }
-  return "varchar";
-}
-
 Result<Type> type_of_lake(std::string_view name, const std::string& what) {
   for (const Type type :
        {Type::kBool, Type::kInt, Type::kFloat, Type::kText, Type::kDate, Type::kTimestamp}) {
@@ -93,11 +75,24 @@ Result<std::vector<TableRow>> table_rows(Catalog& catalog, std::int64_t at) {
   return found;
 }
 
+Result<ParquetColumn> read_column(const Statement& row, const TableRow& table) {
+  const std::string name(row.text(1));
+  const std::string what =
+      fmt::format("column {} of {}.{}", name, layer_name(table.layer), table.name);
+  ParquetColumn column{
+      {name, TRY(type_of_lake(row.text(2), what))}, static_cast<int>(row.integer(0)), {}};
+  if (!row.is_null(3)) {
+    column.missing = TRY_IN(parse_value(row.text(3), column.field.type), what + ", its default: ");
+  }
+  return column;
+}
+
 Result<std::vector<ParquetColumn>> table_columns(Catalog& catalog,
                                                  const TableRow& table,
                                                  std::int64_t at) {
   Statement* rows = TRY(catalog.cached(
-      "SELECT column_id, column_name, column_type FROM ducklake_column WHERE table_id = ?1 AND "
+      "SELECT column_id, column_name, column_type, initial_default FROM ducklake_column WHERE "
+      "table_id = ?1 AND "
       "begin_snapshot <= ?2 AND (end_snapshot IS NULL OR end_snapshot > ?2) AND parent_column IS "
       "NULL "
       "ORDER BY column_order"));
@@ -105,18 +100,52 @@ Result<std::vector<ParquetColumn>> table_columns(Catalog& catalog,
   rows->bind_integer(1, at);
   std::vector<ParquetColumn> columns;
   while (TRY(rows->step())) {
-    const std::string name(rows->text(1));
-    const auto type =
-        type_of_lake(rows->text(2),
-                     fmt::format("column {} of {}.{}", name, layer_name(table.layer), table.name));
-    if (!type.ok()) {
+    auto column = read_column(*rows, table);
+    if (!column.ok()) {
       rows->reset();
-      return type.error();
+      return std::move(column).error();
     }
-    columns.push_back({{name, type.value()}, static_cast<int>(rows->integer(0))});
+    columns.push_back(std::move(column).value());
   }
   rows->reset();
   return columns;
+}
+
+// The snapshot from which the table stands as it does at `at`.
+Result<std::int64_t> schema_begin(Catalog& catalog, const TableRow& table, std::int64_t at) {
+  const Cell begin = TRY(catalog.single(
+      "SELECT max(begin_snapshot) FROM ducklake_schema_versions WHERE table_id = ? AND "
+      "begin_snapshot <= ?",
+      {table.id, at}));
+  const std::int64_t* found = std::get_if<std::int64_t>(&begin);
+  return found == nullptr ? table.begin : std::max(*found, table.begin);
+}
+
+// Where the key's columns lie. The record has their newest names; at an older snapshot they may
+// have had others, so they are found by id.
+Result<std::vector<int>> key_indexes(Catalog& catalog,
+                                     const LakeTable& table,
+                                     const TableRecord& record) {
+  std::vector<int> key;
+  for (const std::string& name : record.key) {
+    const Cell cell = TRY(catalog.single(
+        "SELECT column_id FROM ducklake_column WHERE table_id = ? AND column_name = ? AND "
+        "parent_column IS NULL ORDER BY begin_snapshot DESC LIMIT 1",
+        {table.id, name}));
+    const std::int64_t* id = std::get_if<std::int64_t>(&cell);
+    const auto found =
+        std::find_if(table.columns.begin(), table.columns.end(), [&](const ParquetColumn& column) {
+          return id != nullptr && column.field_id == *id;
+        });
+    if (found == table.columns.end()) {
+      return make_error(
+          Code::kCorrupt,
+          fmt::format(
+              "the key of {}: there is no column {}", table_text(table.definition.name), name));
+    }
+    key.push_back(static_cast<int>(found - table.columns.begin()));
+  }
+  return key;
 }
 
 Result<LakeTable> load_table(Catalog& catalog,
@@ -125,7 +154,7 @@ Result<LakeTable> load_table(Catalog& catalog,
                              std::int64_t at) {
   LakeTable table;
   table.id = row.id;
-  table.begin = row.begin;
+  table.begin = TRY(schema_begin(catalog, row, at));
   table.folder = row.folder;
   table.columns = TRY(table_columns(catalog, row, at));
   std::vector<Field> fields;
@@ -133,11 +162,11 @@ Result<LakeTable> load_table(Catalog& catalog,
     fields.push_back(column.field);
   table.definition.name = {row.layer, row.name};
   table.definition.schema = Schema(std::move(fields));
-  table.definition.key = record.key;
-  table.key = TRY_IN(table.definition.schema.require_all(record.key),
-                     fmt::format("the key of {}: ", table_text(table.definition.name)));
+  table.key = TRY(key_indexes(catalog, table, record));
+  for (const int index : table.key)
+    table.definition.key.push_back(table.definition.schema.field(index).name);
   const auto inlined = TRY(inlined_tables(catalog, row.id));
-  if (!inlined.empty()) table.inlined = inlined.back();
+  if (!inlined.empty()) table.inlined = inlined.back().name;
   return table;
 }
 
@@ -155,6 +184,26 @@ Result<void> insert_columns(Catalog& catalog, const LakeTable& table, std::int64
                      std::string(lake_type(column.field.type))}));
   }
   return {};
+}
+
+}  // namespace
+
+const char* lake_type(Type type) {
+  switch (type) {
+    case Type::kBool:
+      return "boolean";
+    case Type::kInt:
+      return "int64";
+    case Type::kFloat:
+      return "float64";
+    case Type::kText:
+      return "varchar";
+    case Type::kDate:
+      return "date";
+    case Type::kTimestamp:
+      return "timestamptz";
+  }
+  return "varchar";
 }
 
 Result<void> create_inlined_table(Catalog& catalog,
@@ -186,8 +235,6 @@ Result<void> create_inlined_table(Catalog& catalog,
   return version->run({next.id, next.schema_version, table.id});
 }
 
-}  // namespace
-
 Result<LakeTable> plan_lake_table(const TableDefinition& definition, const LakeSnapshot& next) {
   LakeTable table;
   table.id = next.next_catalog_id;
@@ -196,7 +243,7 @@ Result<LakeTable> plan_lake_table(const TableDefinition& definition, const LakeS
   table.folder = fmt::format("{}/{}/", layer_name(definition.name.layer), definition.name.dataset);
   table.inlined = fmt::format("ducklake_inlined_data_{}_{}", table.id, next.schema_version);
   for (const Field& field : definition.schema.fields()) {
-    table.columns.push_back({field, static_cast<int>(table.columns.size()) + 1});
+    table.columns.push_back({field, static_cast<int>(table.columns.size()) + 1, {}});
   }
   table.key = TRY_IN(definition.schema.require_all(definition.key),
                      fmt::format("the key of {}: ", table_text(definition.name)));
@@ -344,16 +391,25 @@ Result<void> drop_lake_table(Catalog& catalog, const LakeTable& table, std::int6
   return {};
 }
 
-Result<std::vector<std::string>> inlined_tables(Catalog& catalog, std::int64_t table_id) {
-  Statement* rows =
-      TRY(catalog.cached("SELECT table_name FROM ducklake_inlined_data_tables WHERE table_id = ? "
-                         "ORDER BY schema_version"));
+Result<std::vector<InlinedTable>> inlined_tables(Catalog& catalog, std::int64_t table_id) {
+  Statement* rows = TRY(catalog.cached(
+      "SELECT i.table_name, c.column_id, c.column_name FROM ducklake_inlined_data_tables i "
+      "LEFT JOIN ducklake_schema_versions v ON v.table_id = i.table_id AND v.schema_version = "
+      "i.schema_version "
+      "LEFT JOIN ducklake_column c ON c.table_id = i.table_id AND c.begin_snapshot <= "
+      "v.begin_snapshot AND (c.end_snapshot IS NULL OR c.end_snapshot > v.begin_snapshot) AND "
+      "c.parent_column IS NULL "
+      "WHERE i.table_id = ? ORDER BY i.schema_version"));
   rows->bind_integer(0, table_id);
-  std::vector<std::string> names;
-  while (TRY(rows->step()))
-    names.emplace_back(rows->text(0));
+  std::vector<InlinedTable> tables;
+  while (TRY(rows->step())) {
+    const std::string_view name = rows->text(0);
+    if (tables.empty() || tables.back().name != name) tables.push_back({std::string(name), {}});
+    if (rows->is_null(1)) continue;
+    tables.back().columns.emplace_back(static_cast<int>(rows->integer(1)), rows->text(2));
+  }
   rows->reset();
-  return names;
+  return tables;
 }
 
 std::string inlined_deletes_name(std::int64_t table_id) {

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace lockstep {
@@ -34,7 +35,8 @@ struct LakeSnapshot {
   std::int64_t next_file_id = 0;
 };
 
-// Value. A table as it stands from `begin` on, to be read without asking the catalog again.
+// Value. A table as it stands from `begin` on, to be read without asking the catalog again. One
+// that is altered begins anew, with the same id.
 struct LakeTable {
   std::int64_t id = 0;
   std::int64_t begin = 0;
@@ -43,6 +45,12 @@ struct LakeTable {
   std::vector<int> key;                // indexes into columns
   std::string folder;                  // "raw/vitals/", below the data path
   std::string inlined;                 // the table that takes inlined rows
+};
+
+// Value. The inlined rows of one schema version, with its columns: id, and name there.
+struct InlinedTable {
+  std::string name;
+  std::vector<std::pair<int, std::string>> columns;
 };
 
 // Value. What a commit says about itself to DuckLake.
@@ -86,11 +94,16 @@ Result<void> insert_lake_table(Catalog& catalog,
                                const LakeSnapshot& next);
 Result<void> drop_lake_table(Catalog& catalog, const LakeTable& table, std::int64_t snapshot);
 
-// Every inlined table of a table: one a schema version.
-Result<std::vector<std::string>> inlined_tables(Catalog& catalog, std::int64_t table_id);
+// Every inlined table of a table, the oldest first: one a schema version.
+Result<std::vector<InlinedTable>> inlined_tables(Catalog& catalog, std::int64_t table_id);
+// Makes table.inlined and registers it, and with it the schema version.
+Result<void> create_inlined_table(Catalog& catalog,
+                                  const LakeTable& table,
+                                  const LakeSnapshot& next);
 std::string inlined_deletes_name(std::int64_t table_id);
 Result<void> create_inlined_deletes(Catalog& catalog, std::int64_t table_id);
 
+const char* lake_type(Type type);  // "int64"
 // "raw"."vitals", for changes_made.
 std::string quoted_table(const TableName& name);
 std::string lake_time_text(Timestamp time);

@@ -39,11 +39,11 @@ Result<ParquetFileInfo> write_rows(Io& io,
   Batch rows = moved.rows;
   if (!runs_on(moved.row_ids)) {
     rows = TRY(with_numbers(rows, kRowIdColumn, moved.row_ids));
-    columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField});
+    columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField, {}});
   }
   if (file.partial_max) {
     rows = TRY(with_numbers(rows, kSnapshotIdColumn, moved.begins));
-    columns.push_back({{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField});
+    columns.push_back({{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField, {}});
   }
   auto writer = TRY(open_parquet_writer(io, path, columns));
   TRY(writer->write(rows));

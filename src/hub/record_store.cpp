@@ -164,6 +164,15 @@ Result<void> RecordStore::insert_table(const TableRecord& table) {
                    {table.table_id, table.layer, table.dataset, key});
 }
 
+Result<void> RecordStore::put_table_key(std::int64_t table_id,
+                                        const std::vector<std::string>& key) {
+  TableRecord record = TRY(table(table_id)).value_or(TableRecord{});
+  record.key = key;
+  return write_row(catalog_,
+                   "UPDATE lockstep_table SET key = ? WHERE table_id = ?",
+                   {TRY(key_json(record)), table_id});
+}
+
 Result<std::vector<TableRecord>> RecordStore::tables() {
   return read_rows(catalog_,
                    "SELECT table_id, layer, dataset, key FROM lockstep_table ORDER BY table_id",

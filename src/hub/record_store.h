@@ -37,7 +37,7 @@ struct TableRecord {
   std::int64_t table_id = 0;
   std::string layer;  // "raw", "clean", "train", "rejected"
   std::string dataset;
-  std::vector<std::string> key;  // names of the key columns, in order
+  std::vector<std::string> key;  // names of the key columns, in order; the newest ones
   bool operator==(const TableRecord&) const = default;
 };
 
@@ -70,7 +70,9 @@ class RecordStore final {
   Result<void> put_epoch(std::int64_t epoch);  // write
 
   Result<void> insert_table(const TableRecord& table);  // write
-  Result<std::vector<TableRecord>> tables();            // by id
+  Result<void> put_table_key(std::int64_t table_id,
+                             const std::vector<std::string>& key);  // write: renamed columns
+  Result<std::vector<TableRecord>> tables();                        // by id
   Result<std::optional<TableRecord>> table(std::int64_t table_id);
 
   // ---- commits and positions

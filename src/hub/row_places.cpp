@@ -24,7 +24,7 @@ Result<PlacedRows> placed_rows(DataFiles& files,
     columns.push_back(table.columns[static_cast<std::size_t>(index)]);
   }
   const int id_column = static_cast<int>(columns.size());
-  columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField});
+  columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField, {}});
   ParquetReader* reader = TRY(files.reader(file));
   const std::int64_t start = reader->row_group_start(group);
   const Batch read = TRY(reader->read_row_group(group, columns));
@@ -72,7 +72,7 @@ Result<std::int64_t> take_inlined(Catalog& catalog,
                                   const TakePlaced& take) {
   std::int64_t count = 0;
   query.row_count_max = kPageRows;
-  for (const std::string& inlined : TRY(inlined_tables(catalog, table.id))) {
+  for (const InlinedTable& inlined : TRY(inlined_tables(catalog, table.id))) {
     query.after_row_id = -1;
     while (true) {
       InlinedPage page = TRY(read_inlined(catalog, table, inlined, table.key, query));

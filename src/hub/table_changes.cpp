@@ -25,7 +25,7 @@ class Difference {
 
   Result<Batch> run() {
     TRY(add_files());
-    for (const std::string& inlined : TRY(inlined_tables(catalog_, table_.id))) {
+    for (const InlinedTable& inlined : TRY(inlined_tables(catalog_, table_.id))) {
       TRY(add_inlined(inlined, InlinedSet::kWent, -1));
       TRY(add_inlined(inlined, InlinedSet::kCame, 1));
     }
@@ -49,7 +49,7 @@ class Difference {
     return files_.fetch(table_, file, positions, {rows_, sign});
   }
 
-  Result<void> add_inlined(const std::string& inlined, InlinedSet set, int sign) {
+  Result<void> add_inlined(const InlinedTable& inlined, InlinedSet set, int sign) {
     std::vector<int> columns(table_.columns.size());
     std::iota(columns.begin(), columns.end(), 0);
     const InlinedQuery query{.set = set,

@@ -104,7 +104,7 @@ class TableScan final : public Scan {
   std::vector<int> columns_;
   std::vector<ParquetColumn> file_columns_;
   std::vector<DataFile> data_files_;
-  std::vector<std::string> inlined_;
+  std::vector<InlinedTable> inlined_;
   std::size_t file_ = 0;
   int group_ = 0;
   std::vector<std::int64_t> missing_;

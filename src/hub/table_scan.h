@@ -20,7 +20,8 @@ Result<std::unique_ptr<Scan>> open_scan(Catalog& catalog,
                                         std::int64_t at,
                                         const ScanOptions& options);
 
-// Signed difference of one table (the same at both snapshots), netted, in key order.
+// Signed difference of one table (the same at both snapshots, in the columns of `table`), netted,
+// in key order.
 Result<Batch> table_changes(
     Catalog& catalog, DataFiles& files, const LakeTable& table, std::int64_t from, std::int64_t to);
 

@@ -63,10 +63,9 @@ Result<ColumnBounds> load_bounds(Catalog& catalog,
   row->bind_integer(1, column.field_id);
   if (!TRY(row->step())) {
     row->reset();
-    return make_error(Code::kCorrupt,
-                      fmt::format("{} has rows but no statistics for {}",
-                                  table_text(table.definition.name),
-                                  column.field.name));
+    ColumnBounds unknown;
+    unknown.known = false;
+    return unknown;
   }
   ColumnBounds bounds = read_bounds(*row, column);
   row->reset();
@@ -107,7 +106,8 @@ void ColumnBounds::widen(const ColumnBounds& other) {
 }
 
 ColumnBounds bounds_of(const ParquetColumnStatistics& statistics) {
-  return {.has_null = statistics.null_count > 0,
+  return {.known = true,
+          .has_null = statistics.null_count > 0,
           .has_nan = statistics.has_nan,
           .min = statistics.min,
           .max = statistics.max};
@@ -157,13 +157,43 @@ Result<void> store_statistics(Catalog& catalog,
                                          "max_value) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"));
   for (std::size_t column = 0; column < table.columns.size(); ++column) {
     const ColumnBounds& bounds = after.columns[column];
-    if (before.stored && bounds == before.columns[column]) continue;
+    if (!bounds.known || (before.stored && bounds == before.columns[column])) continue;
     TRY(row->run({table.id,
                   std::int64_t{table.columns[column].field_id},
                   std::int64_t{bounds.has_null ? 1 : 0},
                   nan_cell(table, column, bounds.has_nan),
                   min_cell(bounds),
                   max_cell(bounds)}));
+  }
+  return {};
+}
+
+Result<void> store_altered_statistics(Catalog& catalog,
+                                      const LakeTable& table,
+                                      const std::vector<int>& source,
+                                      const TableStatistics& after) {
+  if (!after.stored) return {};
+  Statement* added = TRY(catalog.cached(
+      "INSERT INTO ducklake_table_column_stats(table_id, column_id, contains_null, contains_nan, "
+      "min_value, max_value) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"));
+  Statement* widened = TRY(catalog.cached(
+      "UPDATE ducklake_table_column_stats SET contains_nan = ?3 WHERE table_id = ?1 AND "
+      "column_id = ?2 AND contains_nan IS NULL"));
+  for (std::size_t column = 0; column < table.columns.size(); ++column) {
+    const ColumnBounds& bounds = after.columns[column];
+    const std::int64_t id = table.columns[column].field_id;
+    if (!bounds.known) continue;
+    if (source[column] < 0) {
+      TRY(added->run({table.id,
+                      id,
+                      std::int64_t{bounds.has_null ? 1 : 0},
+                      nan_cell(table, column, bounds.has_nan),
+                      min_cell(bounds),
+                      max_cell(bounds)}));
+    } else if (table.columns[column].field.type == Type::kFloat && !bounds.has_nan) {
+      // From an int column, which has no NaN and says nothing of it. Its bounds read the same.
+      TRY(widened->run({table.id, id, std::int64_t{0}}));
+    }
   }
   return {};
 }

@@ -17,6 +17,7 @@ namespace lockstep {
 // Value. Bounds of one column. NaN has no place among them, so that a column with NaN has no
 // maximum.
 struct ColumnBounds {
+  bool known = true;  // false: DuckDB keeps none for a column that it added; nor does the hub then
   bool has_null = false;
   bool has_nan = false;
   Value min;
@@ -50,6 +51,12 @@ Result<void> store_statistics(Catalog& catalog,
                               const LakeTable& table,
                               const TableStatistics& before,
                               const TableStatistics& after);
+// For a table that was altered: rows of new columns (source -1), and of those whose type changed.
+// Nothing for a table without stored statistics. Inside the caller's transaction.
+Result<void> store_altered_statistics(Catalog& catalog,
+                                      const LakeTable& table,
+                                      const std::vector<int>& source,
+                                      const TableStatistics& after);
 Result<void> insert_file_statistics(Catalog& catalog,
                                     const LakeTable& table,
                                     std::int64_t file_id,

@@ -54,6 +54,10 @@ class FilesSource final : public Source {
     return finish_schema(read);
   }
 
+  Result<Schema> infer_newest_schema() override {
+    return infer_from_newest_file(io_, listing_request());
+  }
+
   Result<void> open(const Position& position) override {
     position_ = TRY(parse_position(position));
     reader_.reset();

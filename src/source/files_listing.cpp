@@ -64,9 +64,14 @@ Result<void> check_directories(Io& io, const ListingRequest& request) {
   return {};
 }
 
-Result<Schema> infer_from_files(Io& io, const ListingRequest& request) {
+namespace {
+
+// Of the first of these files that can be read.
+Result<Schema> infer_from(Io& io,
+                          const ListingRequest& request,
+                          const std::vector<GlobMatch>& matches) {
   std::optional<Error> failure;
-  for (const GlobMatch& match : TRY(list_files(io, request))) {
+  for (const GlobMatch& match : matches) {
     Result<std::optional<Schema>> schema = infer_one(io, request, match);
     if (!schema.ok() && schema.error().code == Code::kInterrupted) return schema.error();
     if (!schema.ok() && !failure) failure = schema.error();
@@ -77,6 +82,18 @@ Result<Schema> infer_from_files(Io& io, const ListingRequest& request) {
       Code::kNotFound,
       fmt::format("no file of {} has a row yet", fmt::join(request.settings.patterns, ", ")),
       "put a file there, or declare the dataset's columns");
+}
+
+}  // namespace
+
+Result<Schema> infer_from_files(Io& io, const ListingRequest& request) {
+  return infer_from(io, request, TRY(list_files(io, request)));
+}
+
+Result<Schema> infer_from_newest_file(Io& io, const ListingRequest& request) {
+  std::vector<GlobMatch> matches = TRY(list_files(io, request));
+  std::reverse(matches.begin(), matches.end());
+  return infer_from(io, request, matches);
 }
 
 Result<void> check_file_name(std::string_view name) {

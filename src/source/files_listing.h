@@ -31,6 +31,7 @@ Result<void> check_directories(Io& io, const ListingRequest& request);
 // The columns of the first file that can be read, without the operation's. kNotFound: no file has a
 // row yet.
 Result<Schema> infer_from_files(Io& io, const ListingRequest& request);
+Result<Schema> infer_from_newest_file(Io& io, const ListingRequest& request);  // that can be read
 
 // Positions are JSON: a name that is not UTF-8 could not be found in one again.
 Result<void> check_file_name(std::string_view name);

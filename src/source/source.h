@@ -105,6 +105,8 @@ class Source {
   // The columns and types that the source itself shows, for a dataset without declared ones.
   // kNotFound: nothing yet.
   virtual Result<Schema> infer_schema() = 0;
+  // The same of its newest data, which may show columns that the dataset does not take.
+  virtual Result<Schema> infer_newest_schema() = 0;
   // `position`: as committed, or empty for the beginning.
   virtual Result<void> open(const Position& position) = 0;
   virtual Result<std::optional<SourceBatch>> next(

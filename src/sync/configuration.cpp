@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 namespace lockstep {
 namespace {
@@ -55,13 +56,19 @@ constexpr std::array kDatasetSettings = {
     Setting{.name = "columns",
             .type = kNode,
             .text = "Columns and their types (bool int float text date timestamp). Without it they "
-                    "are inferred from "
-                    "the first file and then kept."},
+                    "are inferred from the first file and then kept. A column with another name "
+                    "than before: {type: float, renamed_from: old}."},
     Setting{.name = "latest",
             .text = "Where several sources have a key, the row with the greatest value of this "
                     "column counts; without it, the one that was committed last."},
     Setting{.name = "clean", .type = kNode, .text = "Steps from raw to clean, in order."},
     Setting{.name = "train", .type = kNode, .text = "Steps from clean to train, in order."},
+};
+
+constexpr std::array kColumnSettings = {
+    Setting{.name = "type", .type = kNode, .text = "The column's type.", .required = true},
+    Setting{.name = "renamed_from",
+            .text = "The column's name so far: its values stay when its name changes."},
 };
 
 constexpr std::array kModelSettings = {
@@ -180,31 +187,56 @@ Result<SourceConfiguration> parse_source(const std::string& name, const Node& no
   return source;
 }
 
-Result<Schema> parse_columns(const Node* node, const std::string& dataset) {
-  if (node == nullptr) return Schema();
-  if (!node->is_map()) {
-    return invalid_at(node->mark,
-                      fmt::format("columns of dataset '{}' are not a map", dataset),
-                      "write columns: {age: int, weight: float}");
+// int, or {type: int, renamed_from: old}.
+Result<Field> parse_column(const std::string& name,
+                           const Node& value,
+                           std::map<std::string, std::string>& renamed) {
+  const Node* type_node = &value;
+  if (value.is_map()) {
+    const Settings settings =
+        TRY(Settings::parse(value, kColumnSettings, fmt::format("column '{}'", name)));
+    type_node = value.find("type");
+    if (settings.has("renamed_from")) renamed[name] = settings.text("renamed_from");
   }
   std::vector<std::string> types;
   for (const Type type :
        {Type::kBool, Type::kInt, Type::kFloat, Type::kText, Type::kDate, Type::kTimestamp}) {
     types.emplace_back(type_name(type));
   }
-  std::vector<Field> fields;
-  for (const auto& [name, value] : node->fields) {
-    const std::string text = TRY(value.text("type of column " + name));
-    const std::optional<Type> type = type_of_name(text);
-    if (!type) {
-      const std::optional<std::string> near = nearest(text, types);
-      return invalid_at(value.mark,
-                        fmt::format("column '{}' has the unknown type '{}'", name, text),
-                        near ? fmt::format("did you mean {}?", *near)
-                             : fmt::format("types: {}", fmt::join(types, ", ")));
-    }
-    fields.push_back({name, *type});
+  const std::string text = TRY(type_node->text("type of column " + name));
+  if (const std::optional<Type> type = type_of_name(text)) return Field{name, *type};
+  const std::optional<std::string> near = nearest(text, types);
+  return invalid_at(type_node->mark,
+                    fmt::format("column '{}' has the unknown type '{}'", name, text),
+                    near ? fmt::format("did you mean {}?", *near)
+                         : fmt::format("types: {}", fmt::join(types, ", ")));
+}
+
+// Two columns cannot come from one, and a column that stays is not another's past.
+Result<void> check_renames(const Node& columns, const std::map<std::string, std::string>& renamed) {
+  std::set<std::string> old_names;
+  for (const auto& [name, old_name] : renamed) {
+    if (columns.find(old_name) == nullptr && old_names.insert(old_name).second) continue;
+    return invalid_at(
+        columns.find(name)->mark,
+        fmt::format("column '{}' is renamed from '{}', which is another's", name, old_name),
+        "name a column that is there no more under its old name");
   }
+  return {};
+}
+
+Result<Schema> parse_columns(const Node* node, DatasetConfiguration& into) {
+  const std::string& dataset = into.name;
+  if (node == nullptr) return Schema();
+  if (!node->is_map()) {
+    return invalid_at(node->mark,
+                      fmt::format("columns of dataset '{}' are not a map", dataset),
+                      "write columns: {age: int, weight: float}");
+  }
+  std::vector<Field> fields;
+  for (const auto& [name, value] : node->fields)
+    fields.push_back(TRY(parse_column(name, value, into.renamed)));
+  TRY(check_renames(*node, into.renamed));
   Schema schema(std::move(fields));
   if (Result<void> checked = check_column_names(schema); !checked.ok()) {
     return invalid_at(node->mark, checked.error().message, checked.error().hint);
@@ -235,7 +267,7 @@ Result<DatasetConfiguration> parse_dataset(const std::string& name, const Node& 
   dataset.name = name;
   dataset.from = settings.texts("from");
   if (settings.has("key")) dataset.key = settings.texts("key");
-  dataset.columns = TRY(parse_columns(settings.given("columns"), name));
+  dataset.columns = TRY(parse_columns(settings.given("columns"), dataset));
   if (settings.has("latest")) dataset.latest = settings.text("latest");
   if (const Node* clean = settings.given("clean")) dataset.clean = *clean;
   if (const Node* train = settings.given("train")) dataset.train = *train;

@@ -7,6 +7,7 @@
 #include "table/types.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,6 +36,7 @@ struct DatasetConfiguration {
   std::vector<std::string> from;  // names of sources
   std::vector<std::string> key;   // empty: file and row number
   Schema columns;                 // declared; empty: inferred once, then pinned in the hub
+  std::map<std::string, std::string> renamed;  // of columns: new name -> the name before
   std::string latest;  // column that picks the winner among sources; empty: the newest commit
   Node clean;
   Node train;

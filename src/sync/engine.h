@@ -16,6 +16,7 @@
 
 namespace lockstep {
 
+struct ColumnsChange;
 struct Plan;
 struct SyncTotals;
 
@@ -52,8 +53,6 @@ class HubEngine final : public Engine {
   // start.cpp
   Result<void> open_hub();
   Result<void> take_configuration();
-  Result<void> apply_plan(const Plan& plan);
-  Result<void> rebuild_dataset(const std::string& dataset, CommitRequest& request);
   Result<void> open_flows();
   Result<void> open_tracks();
   Result<void> make_owed_versions(bool new_models_too);
@@ -66,6 +65,17 @@ class HubEngine final : public Engine {
   Result<void> adopt_foreign();
   Result<void> open_known_flows();
   Result<void> refuse_unknown_datasets(SnapshotId before);
+
+  // engine_apply.cpp
+  Result<void> apply_plan(const Plan& plan);
+  Result<void> rebuild_dataset(const std::string& dataset, CommitRequest& request);
+  Result<void> alter_dataset(const std::string& dataset, const Plan& plan, CommitRequest& request);
+  Result<bool> follow_layer(const TableDefinition& after,
+                            const ColumnsChange& columns,
+                            const Batch& rows,
+                            CommitRequest& request);
+  Result<Batch> rejected_anew(const DatasetFlow& flow, const Batch& of_steps);
+  Result<void> retrain(const ModelConfiguration& model, const Batch& train, CommitRequest& request);
 
   // engine.cpp
   Result<bool> step(Feed& feed, SyncTotals& totals);

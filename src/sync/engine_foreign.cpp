@@ -61,7 +61,7 @@ Result<void> HubEngine::adopt_foreign() {
 // The datasets that the hub has, as the configuration in force prepares them: their tables stand.
 Result<void> HubEngine::open_known_flows() {
   const Plan plan = TRY(make_plan(*hub_, configuration_));
-  if (plan.needs_apply()) {
+  if (plan.needs_apply() || plan.has_alterations()) {
     return make_error(
         Code::kRefused,
         fmt::format("there are foreign commits to adopt, and lockstep.yaml changed:\n{}",

@@ -2,7 +2,6 @@
 // in memory.
 #include "sync/engine.h"
 #include "sync/plan.h"
-#include "sync/rejected_rows.h"
 
 #include <fmt/format.h>
 
@@ -53,106 +52,13 @@ Result<void> HubEngine::take_configuration() {
         fmt::format("lockstep.yaml changed, and the hub would have to follow:\n{}", plan.text()),
         "look with lockstep check, then add --apply");
   }
-  if (plan.needs_apply()) return apply_plan(plan);
+  if (plan.needs_apply() || plan.has_alterations()) return apply_plan(plan);
   if (TRY(hub_->configuration()) == configuration_.json) return {};
   CommitRequest request;
   request.kind = CommitKind::kConfiguration;
   request.message = "configuration";
   request.configuration = configuration_.json;
   TRY(hub_->commit(request));
-  return {};
-}
-
-namespace {
-
-// The sources that a dataset had in the configuration that the hub has in force.
-Result<std::vector<std::string>> sources_before(Hub& hub, const std::string& dataset) {
-  const Node before = TRY(node_from_json(TRY(hub.configuration())));
-  const Node* datasets = before.find("datasets");
-  const Node* found = datasets == nullptr ? nullptr : datasets->find(dataset);
-  const Node* from = found == nullptr ? nullptr : found->find("from");
-  if (from == nullptr) return std::vector<std::string>();
-  return from->texts("from");
-}
-
-}  // namespace
-
-// Everything that the plan asks for in one snapshot: readers see the old layers and versions, or
-// the new ones.
-Result<void> HubEngine::apply_plan(const Plan& plan) {
-  TRY(open_flows());
-  CommitRequest request;
-  request.kind = CommitKind::kConfiguration;
-  request.message = plan.text();
-  request.configuration = configuration_.json;
-  for (const PlanItem& item : plan.items) {
-    if (item.action == PlanItem::Action::kRebuildDataset) TRY(rebuild_dataset(item.name, request));
-    if (item.action == PlanItem::Action::kDropDataset) {
-      for (const Layer layer : {Layer::kRaw, Layer::kClean, Layer::kTrain, Layer::kRejected}) {
-        request.drop.push_back({layer, item.name});
-      }
-      // Should they be read again some day, then from the beginning: their rows are gone.
-      for (const std::string& source : TRY(sources_before(*hub_, item.name)))
-        request.forget_positions.push_back(source);
-    }
-  }
-  for (const PlanItem& item : plan.items) {
-    if (item.action != PlanItem::Action::kRecalibrateModel) continue;
-    const ModelConfiguration& model = *configuration_.model(item.name);
-    if (plan.has(PlanItem::Action::kRebuildDataset, model.dataset)) continue;
-    const auto track = TRY(ModelTrack::open(io_, *hub_, model, *flows_.at(model.dataset)));
-    const bool rows = !request.drop.empty() || !request.changes.empty();
-    ModelChange change;
-    change.train = Batch::empty(flows_.at(model.dataset)->pipeline().train_schema());
-    change.snapshot = rows ? hub_->next_snapshot() : hub_->latest_snapshot();
-    change.kind = VersionKind::kRecalibration;
-    change.release = true;
-    ModelCommit made = TRY(track->recalibrate(change));
-    add_to(request, std::move(made));
-  }
-  TRY_IN(commit(request), "applying the plan");
-  for (const PlanItem& item : plan.items)
-    applied_.push_back(item.text);
-  log_.info(plan.text());
-  return {};
-}
-
-Result<void> HubEngine::rebuild_dataset(const std::string& dataset, CommitRequest& request) {
-  const DatasetFlow& flow = *flows_.at(dataset);
-  const SnapshotId head = hub_->latest_snapshot();
-  const DatasetFlow::Layers layers =
-      TRY(flow.build(TRY(hub_->read(flow.table(Layer::kRaw), head))));
-  // What the source refused has no row in raw to come from again: it stays.
-  const Batch rejected = TRY(hub_->read(flow.table(Layer::kRejected), head));
-  std::vector<std::int64_t> kept;
-  for (std::int64_t row = 0; row < rejected.row_count(); ++row) {
-    if (rejected.text_at(2, row).find('[') == std::string_view::npos) kept.push_back(row);
-  }
-  const std::vector<Batch> both = {rejected.select_rows(kept), layers.rejected};
-  for (const TableDefinition& table : flow.tables()) {
-    if (table.name.layer == Layer::kRaw) continue;
-    request.drop.push_back(table.name);
-    request.create.push_back(table);
-  }
-  request.changes.push_back({flow.table(Layer::kClean), layers.clean});
-  request.changes.push_back({flow.table(Layer::kTrain), layers.train});
-  request.changes.push_back(
-      {flow.table(Layer::kRejected), TRY(concatenate(rejected_schema(), both))});
-  for (const ModelConfiguration& model : configuration_.models) {
-    if (model.dataset != dataset) continue;
-    const auto track = TRY(ModelTrack::open(io_, *hub_, model, flow, true));
-    ModelChange change;
-    change.train = layers.train;
-    change.snapshot = hub_->next_snapshot();
-    change.release = true;
-    change.replaces_train = true;
-    // A model that had versions gets one of the new layers, few rows or many: its old ones say
-    // nothing about them.
-    const bool known = (TRY(hub_->newest_version(model.name, std::nullopt))).has_value();
-    change.kind = known ? VersionKind::kRecalibration : VersionKind::kCalibration;
-    ModelCommit made = known ? TRY(track->recalibrate(change)) : TRY(track->advance(change));
-    add_to(request, std::move(made));
-  }
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "sync/model_track.h"
 
+#include "sync/dataset_columns.h"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -90,6 +92,7 @@ Result<std::unique_ptr<ModelTrack>> ModelTrack::open(
       new ModelTrack(io, hub, model, flow, TRY(fingerprint_hash(hub))));
   track->spec_ = TRY(parse_model_spec(
       model.learn, model.name, flow.pipeline().train_schema(), flow.pipeline().train_key()));
+  track->needed_ = TRY(columns_needed(flow, model));
   if (const auto memory = TRY(hub.model_state(model.name)))
     track->memory_ = TRY(parse_gate_memory(*memory));
   if (const auto newest = TRY(hub.newest_version(model.name, std::nullopt))) {
@@ -103,8 +106,10 @@ Result<void> ModelTrack::restore() {
   const auto newest = TRY(hub_.newest_version(model_.name, std::nullopt));
   const auto newest_definition = TRY(hub_.definition(newest->definition));
   // What was learned through other steps cannot be added to: it waits for its recalibration.
-  if (newest_definition && TRY(steps_of_definition(newest_definition->json)) != flow_.steps_json())
-    return {};
+  const bool fits =
+      !newest_definition ||
+      TRY(same_steps(TRY(steps_of_definition(newest_definition->json)), flow_, needed_));
+  if (!fits) return {};
   current_ = TRY(restore_lineage(newest->definition));
   if (auto standing = TRY(load_standing(newest->version)))
     last_solution_ = std::move(standing->solution);
@@ -130,7 +135,7 @@ Result<void> ModelTrack::keep_lineage_of_champion() {
   // Its steps may be others than today's; then its sums cannot be kept, and it is not judged
   // against.
   const auto record = TRY(hub_.definition(champion_->definition));
-  if (record && TRY(steps_of_definition(record->json)) == flow_.steps_json()) {
+  if (record && TRY(same_steps(TRY(steps_of_definition(record->json)), flow_, needed_))) {
     other_ = TRY(restore_lineage(champion_->definition));
   }
   return {};
@@ -174,11 +179,6 @@ Result<void> ModelTrack::rebuild_sample(const Batch* all_train) {
     if (!batch) return {};
     TRY(sample_->apply(*batch));
   }
-}
-
-Result<bool> ModelTrack::definition_changed() const {
-  if (!current_) return false;
-  return TRY(spec_of_definition(current_->definition.json)) != spec_json(spec_, flow_.steps_json());
 }
 
 Result<Batch> ModelTrack::train_rows_with(const ModelChange& change) {

@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -94,9 +95,6 @@ class ModelTrack final {
 
   const GateMemory& memory() const { return memory_; }
 
-  // Whether the configuration asks for another definition than the one in force.
-  Result<bool> definition_changed() const;
-
  private:
   ModelTrack(Io& io,
              Hub& hub,
@@ -139,6 +137,7 @@ class ModelTrack final {
   const DatasetFlow& flow_;
   KeyedHash hash_;
   ModelSpec spec_;
+  std::set<std::string> needed_;  // the dataset's columns without which the model could not be
   std::optional<Lineage> current_;
   std::optional<Lineage> other_;  // the champion's, when it is of another definition
   std::unique_ptr<TestSample> sample_;

@@ -1,6 +1,6 @@
 #include "sync/plan.h"
 
-#include "learn/learn.h"
+#include "sync/dataset_columns.h"
 #include "sync/model_track.h"
 
 #include <fmt/format.h>
@@ -29,32 +29,17 @@ std::vector<std::string> texts_at(const Node* node, std::string_view name) {
   return texts.ok() ? std::move(texts).value() : std::vector<std::string>();
 }
 
-Error new_dataset_needed(const std::string& name, const std::string& what) {
-  return make_error(Code::kUnsupported,
-                    fmt::format("dataset '{}': {}, which its hub cannot take", name, what),
-                    "give the changed dataset another name, or another hub");
-}
-
-Result<void> refuse_what_cannot_be(const Node* old_node,
-                                   const DatasetConfiguration& dataset,
-                                   const Node* new_node) {
-  if (json_at(old_node, "key") != json_at(new_node, "key")) {
-    return new_dataset_needed(dataset.name, "its key changed");
-  }
+Result<void> refuse_other_sources(const Node* old_node, const DatasetConfiguration& dataset) {
   for (const std::string& source : texts_at(old_node, "from")) {
-    if (std::find(dataset.from.begin(), dataset.from.end(), source) == dataset.from.end()) {
-      return new_dataset_needed(
-          dataset.name, fmt::format("source '{}' was taken away and its rows are in raw", source));
-    }
+    if (std::find(dataset.from.begin(), dataset.from.end(), source) != dataset.from.end()) continue;
+    return make_error(Code::kUnsupported,
+                      fmt::format("dataset '{}': source '{}' was taken away and its rows are in "
+                                  "raw, which its hub cannot take",
+                                  dataset.name,
+                                  source),
+                      "give the changed dataset another name, or another hub");
   }
   return {};
-}
-
-Result<void> refuse_other_columns(Hub& hub, const DatasetConfiguration& dataset) {
-  if (dataset.columns.size() == 0) return {};
-  const auto raw = TRY(hub.table({Layer::kRaw, dataset.name}, hub.latest_snapshot()));
-  if (!raw || dataset_columns(raw->schema) == dataset.columns) return {};
-  return new_dataset_needed(dataset.name, "its columns or their types changed");
 }
 
 Result<void> plan_dataset(Hub& hub,
@@ -64,13 +49,18 @@ Result<void> plan_dataset(Hub& hub,
                           Plan& plan) {
   const Node* old_node = at(before, "datasets", dataset.name);
   const Node* new_node = at(after, "datasets", dataset.name);
-  if (!TRY(hub.table({Layer::kRaw, dataset.name}, hub.latest_snapshot()))) {
+  const auto raw = TRY(hub.table({Layer::kRaw, dataset.name}, hub.latest_snapshot()));
+  if (!raw) {
     plan.items.push_back(
         {kAddDataset, dataset.name, fmt::format("add dataset {}", dataset.name), false});
     return {};
   }
-  TRY(refuse_what_cannot_be(old_node, dataset, new_node));
-  TRY(refuse_other_columns(hub, dataset));
+  const ColumnsChange columns = TRY(columns_change(*raw, dataset));
+  TRY(refuse_other_sources(old_node, dataset));
+  if (!columns.empty()) {
+    plan.items.push_back(
+        {kAlterDataset, dataset.name, columns.text(dataset.name), columns.needs_apply()});
+  }
   bool rebuild = false;
   for (const char* part : {"clean", "train", "latest"}) {
     rebuild = rebuild || json_at(old_node, part) != json_at(new_node, part);
@@ -94,9 +84,7 @@ Result<bool> definition_changed(Hub& hub,
     return make_error(Code::kCorrupt, "definition " + definition + " is not in the catalog");
   const Schema columns = TRY(known_columns(hub, dataset));
   const std::unique_ptr<DatasetFlow> flow = TRY(DatasetFlow::make(dataset, columns));
-  const ModelSpec spec = TRY(parse_model_spec(
-      model.learn, model.name, flow->pipeline().train_schema(), flow->pipeline().train_key()));
-  return TRY(spec_of_definition(record->json)) != spec_json(spec, flow->steps_json());
+  return !TRY(definition_holds(record->json, *flow, model));
 }
 
 Result<void> refuse_other_dataset(Hub& hub,
@@ -155,6 +143,12 @@ bool Plan::has(PlanItem::Action action, const std::string& name) const {
   });
 }
 
+bool Plan::has_alterations() const {
+  return std::any_of(items.begin(), items.end(), [](const PlanItem& item) {
+    return item.action == kAlterDataset;
+  });
+}
+
 std::string Plan::text() const {
   std::string out;
   for (const PlanItem& item : items) {
@@ -165,9 +159,10 @@ std::string Plan::text() const {
 }
 
 Result<Schema> known_columns(Hub& hub, const DatasetConfiguration& dataset) {
-  if (dataset.columns.size() > 0) return dataset.columns;
   const auto raw = TRY(hub.table({Layer::kRaw, dataset.name}, hub.latest_snapshot()));
-  return raw ? dataset_columns(raw->schema) : Schema();
+  if (!raw) return dataset.columns;
+  const ColumnsChange change = TRY(columns_change(*raw, dataset));
+  return change.after;
 }
 
 Result<Plan> make_plan(Hub& hub, const Configuration& configuration) {

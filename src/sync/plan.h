@@ -15,6 +15,7 @@ namespace lockstep {
 struct PlanItem {
   enum class Action {
     kAddDataset,
+    kAlterDataset,  // its columns, in place
     kRebuildDataset,
     kDropDataset,
     kAddModel,
@@ -35,6 +36,7 @@ struct Plan {
 
   bool needs_apply() const;
   bool has(PlanItem::Action action, const std::string& name) const;
+  bool has_alterations() const;
   std::string text() const;  // one line an item
 };
 
@@ -42,7 +44,8 @@ struct Plan {
 // source taken away). With an empty hub the plan adds everything.
 Result<Plan> make_plan(Hub& hub, const Configuration& configuration);
 
-// The dataset's columns: declared, or as raw has them; empty when neither is known yet.
+// The dataset's columns: as raw has them and the configuration changes them, in that order;
+// declared, when there is no raw yet; empty when neither is known.
 Result<Schema> known_columns(Hub& hub, const DatasetConfiguration& dataset);
 
 }  // namespace lockstep

@@ -1,5 +1,6 @@
 // Predictions for a file of raw rows, by exactly the steps that the version was made with.
 #include "hub/hub.h"
+#include "sync/dataset_columns.h"
 #include "sync/dataset_flow.h"
 #include "sync/model_track.h"
 #include "sync/report_values.h"
@@ -35,8 +36,7 @@ Result<Loaded> load(Hub& hub, const std::string& reference, bool intervals) {
   const auto definition = TRY(hub.definition(out.version.definition));
   if (!definition)
     return make_error(Code::kCorrupt, "the version's definition is not in the catalog");
-  const std::string steps = TRY(steps_of_definition(definition->json));
-  out.flow = TRY(DatasetFlow::from_steps(steps));
+  out.flow = TRY(flow_of_definition(hub, definition->json, out.version.snapshot));
   out.lineage.definition = {definition->json, definition->sha256};
   out.lineage.learner =
       TRY(make_sum_learner(out.lineage.definition, out.flow->pipeline().train_schema()));

@@ -164,6 +164,32 @@ Result<Schema> columns_for_check(Io& io,
   return Schema();
 }
 
+// Columns that a source shows and the dataset does not take: told, so that none is left behind
+// unseen. A source that shows nothing now says so when it is read.
+void check_other_columns(Io& io,
+                         const Configuration& configuration,
+                         const DatasetConfiguration& dataset,
+                         const Schema& columns,
+                         Json& out) {
+  for (const std::string& name : dataset.from) {
+    const auto source = make_source(io, request_of(configuration, dataset, name));
+    if (!source.ok()) continue;
+    const Result<Schema> shown = source.value()->infer_newest_schema();
+    if (!shown.ok()) continue;
+    std::vector<std::string> others;
+    for (const Field& field : shown.value().fields()) {
+      if (!columns.index_of(field.name)) others.push_back(field.name);
+    }
+    if (others.empty()) continue;
+    out.push_back(finding(
+        "warn",
+        "dataset " + dataset.name,
+        fmt::format(
+            "source '{}' has columns that it does not take: {}", name, fmt::join(others, ", ")),
+        "name them under columns to take them"));
+  }
+}
+
 void check_dataset(Io& io,
                    const Configuration& configuration,
                    const DatasetConfiguration& dataset,
@@ -184,6 +210,7 @@ void check_dataset(Io& io,
                         fmt::format("{} columns, {} in train",
                                     columns.value().size(),
                                     flow.value()->pipeline().train_schema().size())));
+  check_other_columns(io, configuration, dataset, columns.value(), out);
   for (const ModelConfiguration& model : configuration.models) {
     if (model.dataset != dataset.name) continue;
     const Pipeline& pipeline = flow.value()->pipeline();

@@ -17,7 +17,8 @@ Result<Batch> change_of_snapshot(Hub& hub, const TableName& raw, SnapshotId snap
   const auto table = TRY(hub.table(raw, snapshot));
   if (!table) return Batch();  // the dataset came later
   if (!TRY(hub.table(raw, before))) return Batch::empty(table->schema);
-  return hub.changes(raw, before, snapshot);
+  // What it put there is undone in the columns of today.
+  return hub.changes_in_newest_columns(raw, before, snapshot);
 }
 
 // The current row of each key, in the order of `sides`.

@@ -1,6 +1,7 @@
 // Proof by retraining: from raw at the version's snapshot, through the definition's steps, to the
 // weights.
 #include "hub/hub.h"
+#include "sync/dataset_columns.h"
 #include "sync/dataset_flow.h"
 #include "sync/model_track.h"
 #include "sync/report_values.h"
@@ -47,8 +48,8 @@ Result<Json> verify_version(Hub& hub,
   if (!definition)
     return make_error(Code::kCorrupt,
                       fmt::format("definition {} is not in the catalog", version.definition));
-  const std::string steps = TRY(steps_of_definition(definition->json));
-  const std::unique_ptr<DatasetFlow> flow = TRY(DatasetFlow::from_steps(steps));
+  const std::unique_ptr<DatasetFlow> flow =
+      TRY(flow_of_definition(hub, definition->json, version.snapshot));
   std::vector<std::string> differences;
   if (sha256_hex(definition->json) != version.definition)
     differences.emplace_back("the definition is not what its hash says");

@@ -18,6 +18,7 @@ namespace lockstep {
 struct ParquetColumn {
   Field field;
   int field_id = 0;
+  Value missing{};  // what the rows of a file have that lacks the column
 };
 
 struct ParquetColumnStatistics {
@@ -71,7 +72,8 @@ class ParquetReader {
   virtual std::int64_t row_count() const = 0;
   virtual int row_group_count() const = 0;
   virtual std::int64_t row_group_start(int group) const = 0;
-  // The rows of one row group, in order. A column that the file lacks is all null.
+  // The rows of one row group, in order. A column that the file lacks has its `missing` value in
+  // every row; one of integers is read as float where that is asked for.
   virtual Result<Batch> read_row_group(int group, std::span<const ParquetColumn> columns) = 0;
 
   // The fewest rows around one that can be read without others: those of a page, or of the row

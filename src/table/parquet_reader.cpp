@@ -39,6 +39,35 @@ std::map<int, int> columns_by_id(const parquet::FileMetaData& metadata) {
   return out;
 }
 
+// A column that the file lacks.
+Result<std::shared_ptr<arrow::Array>> missing_values(const ParquetColumn& column,
+                                                     std::int64_t row_count) {
+  if (is_null(column.missing)) {
+    return of_arrow(arrow::MakeArrayOfNull(arrow_type(column.field.type), row_count),
+                    "a column that a file lacks");
+  }
+  BatchBuilder values(Schema({column.field}));
+  for (std::int64_t row = 0; row < row_count; ++row)
+    values.append(0, column.missing);
+  const Batch made = TRY(values.finish());
+  return made.column(0);
+}
+
+// The file is from before the column became float: the nearest double of each.
+Result<std::shared_ptr<arrow::Array>> as_floats(const arrow::Array& array) {
+  const auto& integers = static_cast<const arrow::Int64Array&>(array);
+  arrow::DoubleBuilder floats;
+  TRY(of_arrow(floats.Reserve(integers.length()), "widening a column"));
+  for (std::int64_t row = 0; row < integers.length(); ++row) {
+    if (integers.IsNull(row)) {
+      floats.UnsafeAppendNull();
+    } else {
+      floats.UnsafeAppend(static_cast<double>(integers.Value(row)));
+    }
+  }
+  return of_arrow(floats.Finish(), "widening a column");
+}
+
 class Reader final : public ParquetReader {
  public:
   Reader(Io& io, std::string path, std::unique_ptr<parquet::arrow::FileReader> file)
@@ -119,13 +148,21 @@ class Reader final : public ParquetReader {
     for (const ParquetColumn& column : columns) {
       fields.push_back(column.field);
       const auto found = columns_.find(column.field_id);
-      arrays.push_back(
-          found == columns_.end()
-              ? TRY(of_arrow(arrow::MakeArrayOfNull(arrow_type(column.field.type), piece.count),
-                             what()))
-              : TRY_IN(pages_->read(found->second, column.field.type, rows), what() + ": "));
+      arrays.push_back(found == columns_.end()
+                           ? TRY(missing_values(column, piece.count))
+                           : TRY_IN(column_of_pages(column, found->second, rows), what() + ": "));
     }
     return Batch::make(Schema(std::move(fields)), std::move(arrays)).with_context(what());
+  }
+
+  Result<std::shared_ptr<arrow::Array>> column_of_pages(const ParquetColumn& column,
+                                                        int leaf,
+                                                        const PageRows& rows) {
+    const auto stored =
+        file_->parquet_reader()->metadata()->schema()->Column(leaf)->physical_type();
+    if (column.field.type != Type::kFloat || stored != parquet::Type::INT64)
+      return pages_->read(leaf, column.field.type, rows);
+    return as_floats(*TRY(pages_->read(leaf, Type::kInt, rows)));
   }
 
   std::string what() const { return "reading " + path_; }
@@ -152,12 +189,15 @@ class Reader final : public ParquetReader {
       fields.push_back(column.field);
       const auto found = columns_.find(column.field_id);
       if (found == columns_.end()) {
-        arrays.push_back(
-            TRY(of_arrow(arrow::MakeArrayOfNull(arrow_type(column.field.type), rows), what())));
+        arrays.push_back(TRY(missing_values(column, rows)));
         continue;
       }
       const auto place = std::ranges::lower_bound(leaves, found->second) - leaves.begin();
-      arrays.push_back(TRY(one_array(*table->column(static_cast<int>(place)))));
+      std::shared_ptr<arrow::Array> array = TRY(one_array(*table->column(static_cast<int>(place))));
+      const bool widened =
+          column.field.type == Type::kFloat && array->type_id() == arrow::Type::INT64;
+      if (widened) array = TRY(as_floats(*array));
+      arrays.push_back(std::move(array));
     }
     std::vector<std::int8_t> signs(static_cast<std::size_t>(rows), 1);
     return Batch::make(Schema(std::move(fields)), std::move(arrays), std::move(signs))

@@ -148,8 +148,9 @@ TEST_F(Plans, RefuseWhatAHubCannotTake) {
        "dataset 'd': its key changed, which its hub cannot take",
        kOther},
       {changed(kYaml, "x: float", "x: text"),
-       "dataset 'd': its columns or their types changed, which its hub cannot take",
-       kOther},
+       "dataset 'd': column x is float and cannot become text",
+       "keep float, and cast a copy in the dataset's steps; or give the changed column, or the "
+       "changed dataset, another name"},
       {changed(changed(kYaml, "  a: {type", "  b: {type"), "from: [a]", "from: [b]"),
        "dataset 'd': source 'a' was taken away and its rows are in raw, which its hub cannot take",
        kOther},
