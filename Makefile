@@ -38,7 +38,7 @@ soak: build ## Random histories judged by DuckDB, for MINUTES=10 from SEED=10000
 bench: program ## Measures, side by side with peers; prints tables and JSON
 	@.venv/bin/pip install -q --disable-pip-version-check -r bench/requirements.txt
 	@cmake -DLOCKSTEP_BENCH=ON $(BUILD) > /dev/null
-	@cmake --build $(BUILD) -j $(JOBS) --target bench_fold bench_lookup
+	@cmake --build $(BUILD) -j $(JOBS) --target bench_fold bench_lookup bench_commits
 	@$(PYTHON) bench/run.py --lockstep $(BUILD)/lockstep
 
 lint: build ## clang-format and clang-tidy on what changed

@@ -1,25 +1,26 @@
-"""What a commit costs: one-row updates through `lockstep run`, beside a bare one-row SQLite transaction on this disk.
+"""What a commit costs, one after another and in groups: beside bare SQLite transactions on this disk, and beside one-row
+inserts through DuckDB's own DuckLake client and through deltalake.
 
-Each commit holds the row's change in raw, clean and train, the position, a new model version with its weights and
-metrics, and the gate's decision. The bare transaction is one row in WAL mode with synchronous=FULL.
+A commit of Lockstep's holds the row in raw, clean and train, the source's position, a new model version with its weights
+and metrics, and the gate's decision. A peer's holds the row in one table. Rows of Lockstep's come from memory
+(bench/commits.cpp, which does the measuring); the last line goes through `lockstep sync` with a file for each row.
 """
 
 import csv
 import json
 import os
 import random
-import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
+FILES = 200
+FEATURES = 37
 ROWS = 5_000
-COMMITS = 300
-FEATURES = 36
+PEERS = {"ducklake": "DuckDB's DuckLake client, an insert each", "deltalake": "deltalake, an insert each"}
 CONFIGURATION = f"""
-hub: {{catalog: "sqlite:hub/catalog.sqlite", data: hub/data}}
+hub: {{catalog: "sqlite:hub/catalog.sqlite", data: hub/data, snapshot_per: transaction}}
 sources:
   drop: {{type: files, path: "in/*.csv", mode: upsert}}
 datasets:
@@ -36,7 +37,6 @@ models:
     targets: [y]
     expand: [impute: {{with: mean}}, standardize]
     learner: {{type: ridge, l2: 1}}
-    gate: "off"
 """
 
 
@@ -54,56 +54,61 @@ def write(folder, count, rows):
     os.utime(path, (1_700_000_000 + count, 1_700_000_000 + count))
 
 
-def bare_sqlite(folder):
-    connection = sqlite3.connect(os.path.join(folder, "bare.sqlite"), isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA wal_autocheckpoint=0")
-    connection.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, a, b)")
-    times = []
-    for key in range(COMMITS):
-        started = time.perf_counter()
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("INSERT INTO t VALUES (?, ?, ?)", (key, "text", 1.5))
-        connection.execute("COMMIT")
-        times.append(time.perf_counter() - started)
-    connection.close()
-    return statistics.median(times)
-
-
-def run(lockstep):
+def through_files(lockstep, folder):
     generator = random.Random(1)
+    os.makedirs(os.path.join(folder, "in"))
+    with open(os.path.join(folder, "lockstep.yaml"), "w", encoding="utf-8") as file:
+        file.write(CONFIGURATION)
+    write(folder, 0, [row(generator, key) for key in range(ROWS)])
+    subprocess.run([lockstep, "sync"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    for count in range(1, FILES + 1):
+        write(folder, count, [row(generator, generator.randrange(ROWS))])
+    done = subprocess.run([lockstep, "sync", "--json"], cwd=folder, check=True, stdout=subprocess.PIPE, text=True)
+    report = json.loads(done.stdout)
+    return {"commits": report["commits"], "mean_ms": 1000 * report["duration_s"] / report["commits"]}
+
+
+def peer(name, folder):
+    os.makedirs(folder)
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "commit_peers.py")
+    done = subprocess.run([sys.executable, program, name, folder], check=True, stdout=subprocess.PIPE, text=True)
+    return {"median_ms": 1000 * statistics.median(json.loads(done.stdout))}
+
+
+def run(lockstep, share=1.0):
+    program = os.path.join(os.path.dirname(os.path.abspath(lockstep)), "bench_commits")
     with tempfile.TemporaryDirectory(prefix="lockstep-bench-", dir=os.getcwd()) as folder:
-        os.makedirs(os.path.join(folder, "in"))
-        with open(os.path.join(folder, "lockstep.yaml"), "w", encoding="utf-8") as file:
-            file.write(CONFIGURATION)
-        write(folder, 0, [row(generator, key) for key in range(ROWS)])
-        subprocess.run([lockstep, "sync"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        before = bare_sqlite(folder)
-        for count in range(1, COMMITS + 1):
-            write(folder, count, [row(generator, generator.randrange(ROWS))])
-        done = subprocess.run([lockstep, "sync", "--json"], cwd=folder, check=True, stdout=subprocess.PIPE, text=True)
-        report = json.loads(done.stdout)
-        after = bare_sqlite_again(folder)
-    bare = (before + after) / 2
-    each = report["duration_s"] / report["commits"]
-    return {"commits": report["commits"], "columns": FEATURES + 3, "commit_ms": 1000 * each, "bare_ms": 1000 * bare,
-            "ratio": each / bare}
-
-
-def bare_sqlite_again(folder):
-    os.remove(os.path.join(folder, "bare.sqlite"))
-    return bare_sqlite(folder)
+        done = subprocess.run([program, folder, str(share)], check=True, stdout=subprocess.PIPE, text=True)
+        results = json.loads(done.stdout)
+        results["peers"] = {name: peer(name, os.path.join(folder, name)) for name in PEERS}
+        results["files"] = through_files(lockstep, os.path.join(folder, "files"))
+    return results
 
 
 def table(results):
-    return (f"one-row commits, {results['columns']} columns (d = {results['columns']}), three layers and a model version\n"
-            f"{'lockstep, a file each':<46}{results['commit_ms']:>9.2f} ms\n"
-            f"{'bare SQLite transaction, synchronous=FULL':<46}{results['bare_ms']:>9.2f} ms\n"
-            f"{'ratio':<46}{results['ratio']:>9.1f}")
+    bare = statistics.median(results["bare_ms"])
+    lines = [f"one-row commits, {results['features']} features (d = {results['d']}), three layers and a model version",
+             f"{'one after another':<50}{'ms':>9}{'a second':>10}{'over bare':>11}"]  # fmt: skip
+
+    def each(what, ms):
+        lines.append(f"{what:<50}{ms:>9.2f}{1000 / ms:>10.0f}{ms - bare:>8.2f} ms")
+
+    each("bare SQLite transaction, synchronous=FULL", bare)
+    for figures in results["sequential"]:
+        each(f"lockstep, {figures['rows']}", figures["median_ms"])
+    for name, figures in results["peers"].items():
+        each(PEERS[name], figures["median_ms"])
+    lines.append(f"{'many waiting':<50}{'waiting':>9}{'rows each':>11}{'snapshots/s':>13}{'rows/s':>10}")
+    for kind in ("transaction", "commit"):
+        for figures in results[kind]:
+            lines.append(f"{'lockstep, snapshot_per: ' + kind:<50}{figures['waiting']:>9}{figures['rows_each']:>11}"
+                         f"{figures['snapshots_per_s']:>13.0f}{figures['rows_per_s']:>10.0f}")  # fmt: skip
+    files = results["files"]
+    lines.append(f"{'lockstep sync, a file each, snapshot_per: transaction':<50}{files['mean_ms']:>9.2f} ms each")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    measured = run(os.path.abspath(sys.argv[1]))
+    measured = run(os.path.abspath(sys.argv[1]), float(sys.argv[2]) if len(sys.argv) > 2 else 1.0)
     print(table(measured))
     print(json.dumps(measured))

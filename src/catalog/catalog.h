@@ -60,6 +60,9 @@ class Statement {
   virtual void bind_null(int parameter) = 0;
   virtual void bind_integer(int parameter, std::int64_t value) = 0;
   virtual void bind_text(int parameter, std::string_view value) = 0;  // copied
+  // Not copied: the text stays where it is until the statement was stepped and the parameter is
+  // bound anew.
+  virtual void bind_borrowed_text(int parameter, std::string_view value) = 0;
   virtual void bind_blob(int parameter, std::string_view value) = 0;  // copied
 
   // true: a row is there to read; false: done. After false, or before new values are bound, call

@@ -30,7 +30,14 @@ class SqliteStatement final : public Statement {
     note(sqlite3_bind_int64(statement_.get(), parameter + 1, value));
   }
 
-  void bind_text(int parameter, std::string_view value) override;
+  void bind_text(int parameter, std::string_view value) override {
+    bind_text_with(parameter, value, SQLITE_TRANSIENT);
+  }
+
+  void bind_borrowed_text(int parameter, std::string_view value) override {
+    bind_text_with(parameter, value, SQLITE_STATIC);
+  }
+
   void bind_blob(int parameter, std::string_view value) override;
 
   Result<bool> step() override;
@@ -55,6 +62,8 @@ class SqliteStatement final : public Statement {
   int column_count() const override { return sqlite3_column_count(statement_.get()); }
 
  private:
+  void bind_text_with(int parameter, std::string_view value, sqlite3_destructor_type owner);
+
   int type(int column) const { return sqlite3_column_type(statement_.get(), column); }
 
   void note(int code) {
@@ -83,10 +92,12 @@ void SqliteStatement::bind(int parameter, const Cell& value) {
 }
 
 // A view without data would bind NULL instead of the empty text.
-void SqliteStatement::bind_text(int parameter, std::string_view value) {
+void SqliteStatement::bind_text_with(int parameter,
+                                     std::string_view value,
+                                     sqlite3_destructor_type owner) {
   const char* const data = value.empty() ? "" : value.data();
-  note(sqlite3_bind_text64(
-      statement_.get(), parameter + 1, data, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+  note(
+      sqlite3_bind_text64(statement_.get(), parameter + 1, data, value.size(), owner, SQLITE_UTF8));
 }
 
 void SqliteStatement::bind_blob(int parameter, std::string_view value) {

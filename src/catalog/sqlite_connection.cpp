@@ -121,8 +121,11 @@ Result<void> SqliteConnection::use_log() {
         fmt::format("catalog {} cannot have a write-ahead log on this file system", path_),
         "put the hub on a local disk");
   }
-  // The limit cuts a log that one long read made large when the log starts anew.
-  TRY(execute("PRAGMA synchronous=FULL; PRAGMA journal_size_limit=268435456"));
+  // The limit cuts a log that one long read made large when the log starts anew. The cache holds
+  // the pages of a group of commits: those that do not fit are written to the log more than once.
+  TRY(
+      execute("PRAGMA synchronous=FULL; PRAGMA journal_size_limit=268435456; "
+              "PRAGMA cache_size=-16384"));
   sqlite3_stmt* const page = TRY(prepare("PRAGMA page_size"));
   if (sqlite3_step(page) == SQLITE_ROW) {
     frame_bytes_ = sqlite3_column_int64(page, 0) + kFrameHeaderBytes;

@@ -1,7 +1,5 @@
 #include "hub/commit_apply.h"
 
-#include "hub/inlined_rows.h"
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -129,13 +127,13 @@ TableStatistics statistics_after(const TablePlan& plan, const WrittenFile* file)
   after.record_count += static_cast<std::int64_t>(plan.entering.size());
   after.next_row_id = plan.next_row_id;
   if (file != nullptr) after.file_bytes += static_cast<std::int64_t>(file->info.size_bytes);
-  std::vector<std::int64_t> rows;
-  for (const auto& [row, row_id] : plan.entering)
-    rows.push_back(row);
   for (std::size_t column = 0; column < after.columns.size(); ++column) {
-    after.columns[column].widen(file != nullptr
-                                    ? bounds_of(file->info.columns[column])
-                                    : bounds_of(*plan.rows, static_cast<int>(column), rows));
+    if (file != nullptr) {
+      after.columns[column].widen(bounds_of(file->info.columns[column]));
+      continue;
+    }
+    for (const auto& [row, row_id] : plan.entering)
+      widen(after.columns[column], *plan.rows, static_cast<int>(column), row);
   }
   return after;
 }
@@ -146,13 +144,14 @@ Result<void> apply_table(Catalog& catalog,
                          const TableStatistics& after,
                          std::int64_t snapshot) {
   const LakeTable& table = plan.table->lake;
-  TRY(end_inlined(catalog, table, plan.ended_inlined, snapshot));
+  InlinedWriter& inlined = plan.table->inlined;
+  TRY(inlined.end(catalog, table, plan.ended_inlined, snapshot));
   TRY(insert_deletes(catalog, plan, snapshot));
   TRY(end_files(catalog, plan, snapshot));
   if (file != nullptr) {
     TRY(insert_data_file(catalog, table, *file));
   } else {
-    TRY(insert_inlined(catalog, table, *plan.rows, plan.entering, snapshot));
+    TRY(inlined.insert(catalog, table, *plan.rows, plan.entering, snapshot));
   }
   if (plan.entering.empty()) return {};
   return store_statistics(catalog, table, plan.table->statistics, after);

@@ -4,6 +4,7 @@
 
 #include "hub/data_files.h"
 #include "hub/hub.h"
+#include "hub/inlined_rows.h"
 #include "hub/key_index.h"
 #include "hub/lake_tables.h"
 #include "hub/table_statistics.h"
@@ -29,6 +30,7 @@ struct TableState {
   KeyIndex index;  // attached when the table is indexed
   std::int64_t row_count = 0;
   std::map<std::int64_t, DataFile> files;  // the valid ones
+  InlinedWriter inlined;
 };
 
 using TableStates = std::map<TableName, std::unique_ptr<TableState>>;

@@ -28,6 +28,11 @@
 //          follows from the rows of raw records them.
 //   hub-10 A column is what its id says, not its name: a renamed column keeps its values, a new one
 //          of an old name has none of them. The only type that becomes another is int, to float.
+//   hub-11 Between begin_group() and flush() commits gather. Each is a whole commit with its own
+//          snapshot, which this hub reads at once, and which nobody else sees before flush() makes
+//          them durable together, in one catalog transaction. After a crash all of a group is
+//          there, or none. A group of which anything failed is lost, and the hub takes no more
+//          work; but a commit that is refused before it writes (hub-3) leaves its group as it was.
 //
 // What it does not do: know what a row means, where it came from, or how a model is made.
 //
@@ -162,9 +167,17 @@ class Hub {
   virtual ~Hub() = default;
 
   // ---- data
+  // Durable when it returns; within a group, when flush() returns.
   virtual Result<Committed> commit(const CommitRequest& request) = 0;
+  // No group is open. What is not flushed when the hub goes is not there.
+  virtual Result<void> begin_group() = 0;
+  virtual Result<void> flush() = 0;  // ends the group; without one it does nothing
+  // Moves the catalog's log into the database once it is long. It takes a while, so it belongs
+  // behind the acknowledgement of a commit; not within a group.
+  virtual Result<void> tend_log() = 0;
   virtual SnapshotId latest_snapshot() const = 0;  // of this hub's last refresh() or commit()
   virtual SnapshotId next_snapshot() const = 0;    // the one that a commit with rows makes
+  virtual CommitId next_commit() const = 0;        // of the next commit(); writers only
   // Readers see one state of rows and records, as of open() or the last refresh(). They hold the
   // catalog's log from being moved meanwhile.
   virtual Result<void> refresh() = 0;

@@ -9,6 +9,10 @@ namespace lockstep {
 
 Result<void> HubOverDuckLake::check_writable() const {
   if (mode_ != HubMode::kWrite) return invalid("this hub was opened for reading");
+  return check_sound();
+}
+
+Result<void> HubOverDuckLake::check_sound() const {
   if (!broken_) return {};
   return make_error(Code::kIo,
                     "an earlier commit failed in its last step",
@@ -98,7 +102,7 @@ Result<CommitPlan> HubOverDuckLake::plan(const CommitRequest& request) {
     ++plan.next.schema_version;
   if (static_cast<std::int64_t>(request.adopt.size()) != foreign_count_)
     return foreign_commit_error(latest_.id, TRY(newest_own_snapshot()));
-  plan.record.id = CommitId{number(TRY(records_->next_commit_id())) + foreign_count_};
+  plan.record.id = CommitId{number(next_commit_) + foreign_count_};
   plan.record.kind = request.kind;
   plan.record.time = plan.next.time;
   plan.record.source_time = request.source_time;
@@ -137,21 +141,6 @@ void HubOverDuckLake::remove_files(const std::vector<std::optional<WrittenFile>>
   }
 }
 
-Result<void> HubOverDuckLake::check_fence() {
-  const std::int64_t epoch = TRY(records_->epoch());
-  if (epoch != epoch_) {
-    return make_error(
-        Code::kLocked,
-        fmt::format(
-            "the hub {} has a newer writer: epoch {}, ours was {}", paths_.catalog, epoch, epoch_),
-        "end this process");
-  }
-  TRY(check_lake_version(*catalog_));
-  const std::int64_t newest = TRY(newest_snapshot(*catalog_)).id;
-  if (newest == latest_.id) return {};
-  return foreign_commit_error(newest, latest_.id);
-}
-
 Result<void> HubOverDuckLake::apply_definitions(const CommitPlan& plan) {
   for (const LakeTable& table : plan.drops)
     TRY(drop_lake_table(*catalog_, table, plan.next.id));
@@ -170,8 +159,6 @@ Result<void> HubOverDuckLake::apply(const CommitRequest& request,
                                     const CommitPlan& plan,
                                     const std::vector<std::optional<WrittenFile>>& files,
                                     const std::vector<TableStatistics>& after) {
-  const auto transaction = TRY(catalog_->begin());
-  TRY(check_fence());
   TRY(apply_definitions(plan));
   TRY(apply_alterations(plan));
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
@@ -179,28 +166,12 @@ Result<void> HubOverDuckLake::apply(const CommitRequest& request,
     TRY(apply_table(*catalog_, plan.tables[index], file, after[index], plan.next.id));
   }
   if (plan.makes_snapshot) TRY(insert_snapshot(*catalog_, plan.next, plan.note));
-  TRY(apply_records(*records_, request, plan.record));
-  // From here on a failure may have stored everything or nothing.
-  broken_ = true;
-  TRY(transaction->commit());
-  broken_ = false;
-  return {};
+  return apply_records(*records_, request, plan.record);
 }
 
-Result<Committed> HubOverDuckLake::commit(const CommitRequest& request) {
-  TRY(check_writable());
-  CommitPlan plan = TRY(this->plan(request));
-  const auto files = TRY(write_files(plan));
-  std::vector<TableStatistics> after;
-  for (std::size_t index = 0; index < plan.tables.size(); ++index) {
-    after.push_back(statistics_after(plan.tables[index], files[index] ? &*files[index] : nullptr));
-  }
-  auto applied = apply(request, plan, files, after);
-  if (!applied.ok()) {
-    // After a commit that ended half-way its rows may name these files.
-    if (!broken_) remove_files(files);
-    return std::move(applied).error();
-  }
+void HubOverDuckLake::publish_commit(CommitPlan plan,
+                                     const std::vector<std::optional<WrittenFile>>& files,
+                                     std::vector<TableStatistics> after) {
   plan.altered->keep();
   forget_looked_at(plan);
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
@@ -217,14 +188,32 @@ Result<Committed> HubOverDuckLake::commit(const CommitRequest& request) {
   if (plan.makes_snapshot) latest_ = plan.next;
   foreign_count_ = 0;
   last_time_ = plan.record.time;
-  settle_indexes();
-  if (catalog_->log_bytes() > options_.log_bytes_max) {
-    // The commit is durable whatever comes of this. A log that could not be moved is tried again at
-    // the next commit, and a failed write stops that one (catalog-4).
-    const Result<void> moved = catalog_->checkpoint();
-    if (!moved.ok() && moved.error().code == Code::kCorrupt) broken_ = true;
+  next_commit_ = CommitId{number(plan.record.id) + 1};
+}
+
+Result<Committed> HubOverDuckLake::commit(const CommitRequest& request) {
+  TRY(check_writable());
+  CommitPlan plan = TRY(this->plan(request));
+  const auto files = TRY(write_files(plan));
+  std::vector<TableStatistics> after;
+  for (std::size_t index = 0; index < plan.tables.size(); ++index) {
+    after.push_back(statistics_after(plan.tables[index], files[index] ? &*files[index] : nullptr));
   }
-  return Committed{plan.record.id, plan.record.snapshot, plan.record.time};
+  for (const auto& file : files) {
+    if (file) unnamed_files_.push_back(file->file.path);
+  }
+  Result<void> applied = open_transaction();
+  if (applied.ok()) applied = apply(request, plan, files, after);
+  if (!applied.ok()) {
+    roll_back();
+    return std::move(applied).error();
+  }
+  ++applied_;
+  if (!in_group_) TRY(make_durable());
+  const Committed committed{plan.record.id, plan.record.snapshot, plan.record.time};
+  publish_commit(std::move(plan), files, std::move(after));
+  if (!in_group_) settle_indexes();
+  return committed;
 }
 
 }  // namespace lockstep

@@ -50,6 +50,7 @@ Result<TableState*> HubOverDuckLake::table_to_flush(const CompactionLimits& limi
 
 Result<CompactionStep> HubOverDuckLake::compact(const CompactionLimits& limits) {
   TRY(check_writable());
+  LOCKSTEP_ASSERT(transaction_ == nullptr, "hub-11: rows are moved amid a group");
   if (!compaction_) compaction_ = std::make_unique<Compaction>(io_, paths_.catalog);
   Compaction& work = *compaction_;
   if (!work.thread.is_underway()) {
@@ -94,7 +95,7 @@ Result<void> HubOverDuckLake::commit_maintenance(const LakeSnapshot& next,
                                                  Transaction& transaction) {
   TRY(insert_snapshot(*catalog_, next, {changes, message, ""}));
   CommitRecord commit;
-  commit.id = TRY(records_->next_commit_id());
+  commit.id = next_commit_;
   commit.kind = CommitKind::kMaintenance;
   commit.snapshot = SnapshotId{next.id};
   commit.time = next.time;
@@ -106,6 +107,7 @@ Result<void> HubOverDuckLake::commit_maintenance(const LakeSnapshot& next,
   broken_ = false;
   latest_ = next;
   last_time_ = next.time;
+  next_commit_ = CommitId{number(commit.id) + 1};
   return {};
 }
 

@@ -117,7 +117,7 @@ void HubOverDuckLake::settle_indexes() {
 
 // What is in memory would be replayed at the next start: less work now.
 void HubOverDuckLake::close_indexes() {
-  if (broken_) return;
+  if (broken_ || transaction_ != nullptr) return;  // what an open group did is not there (hub-11)
   for (const auto& [name, state] : states_) {
     if (state->indexed) state->index.settle(index_stamp(*state), true);
   }

@@ -28,7 +28,7 @@ Result<Batch> HubOverDuckLake::key_columns(const LakeTable& table, const Batch& 
   return keys.select_columns(columns);
 }
 
-Result<Lookup> HubOverDuckLake::fetch_places(const TableState& state, const FoundPlaces& places) {
+Result<Lookup> HubOverDuckLake::fetch_places(TableState& state, const FoundPlaces& places) {
   std::vector<std::size_t> order;
   for (std::size_t asked = 0; asked < places.size(); ++asked) {
     if (places[asked]) order.push_back(asked);
@@ -43,13 +43,17 @@ Result<Lookup> HubOverDuckLake::fetch_places(const TableState& state, const Foun
   });
   Lookup found;
   found.row_of_key.assign(places.size(), -1);
+  if (order.empty()) {
+    found.rows = Batch::empty(state.lake.definition.schema);
+    return found;
+  }
   BatchBuilder rows(state.lake.definition.schema);
   const RowPlace* last = nullptr;
   for (const std::size_t asked : order) {
     const RowPlace& place = *places[asked];
     if (last == nullptr || !(*last == place)) {
       if (place.is_inlined()) {
-        TRY(read_inlined_row(*catalog_, state.lake, place.row_id, rows));
+        TRY(state.inlined.read_row(*catalog_, state.lake, place.row_id, rows));
       } else {
         TRY(files_->fetch(
             state.lake, state.files.at(place.file_id), {&place.position, 1}, {rows, 1}));

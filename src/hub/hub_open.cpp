@@ -186,6 +186,7 @@ Result<void> HubOverDuckLake::load_states() {
   const auto newest = TRY(records_->newest_commit());
   last_time_ = latest_.time;
   if (newest) last_time_ = std::max(last_time_, newest->time);
+  next_commit_ = newest ? CommitId{number(newest->id) + 1} : CommitId{0};
   states_.clear();
   const std::vector<TableRecord> tables = TRY(records_->tables());
   for (LakeTable& table : TRY(load_tables(*catalog_, tables, latest_.id))) {

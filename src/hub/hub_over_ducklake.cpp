@@ -26,6 +26,7 @@ Result<Batch> read_all(Scan& scan, const Schema& schema, int sign) {
 }  // namespace
 
 Result<void> HubOverDuckLake::check_snapshot(SnapshotId at) {
+  TRY(check_sound());
   if (number(at) == latest_.id) return {};
   const std::int64_t there = TRY(single_integer(
       *catalog_, "SELECT count(*) FROM ducklake_snapshot WHERE snapshot_id = ?", {number(at)}));
@@ -142,10 +143,9 @@ Result<Batch> HubOverDuckLake::replaced(const TableName& name, SnapshotId from, 
 }
 
 Result<std::int64_t> HubOverDuckLake::row_count(const TableName& table, SnapshotId at) {
-  const auto state = states_.find(table);
-  if (state != states_.end() && state->second->indexed && number(at) == latest_.id) {
-    return state->second->row_count;
-  }
+  // A writer counts once, and then as it goes.
+  if (mode_ == HubMode::kWrite && number(at) == latest_.id && states_.contains(table))
+    return TRY(indexed_table(table))->row_count;
   const LakeTable lake = TRY(require_table(table, at));
   std::int64_t count = 0;
   for (const DataFile& file : TRY(files_->at(lake, number(at)))) {

@@ -17,8 +17,9 @@ namespace lockstep {
 // Settings of a hub that only tests change.
 struct HubOptions {
   std::int64_t inline_rows_max = 500;  // of one table in one commit
-  std::uint64_t log_bytes_max = std::uint64_t{16}
-                                << 20;  // then the write-ahead log is moved into the database
+  // Then the write-ahead log is moved into the database. What it costs is the pages that changed,
+  // each once, and two syncs: the longer the log, the less a commit pays for it.
+  std::uint64_t log_bytes_max = std::uint64_t{64} << 20;
   KeyIndexLimits index = {};
 };
 
@@ -49,6 +50,9 @@ class HubOverDuckLake final : public Hub {
   Result<void> start();
 
   Result<Committed> commit(const CommitRequest& request) override;
+  Result<void> begin_group() override;
+  Result<void> flush() override;
+  Result<void> tend_log() override;
 
   Result<CompactionStep> compact(const CompactionLimits& limits) override;
   Result<std::vector<InlinedUse>> inlined_use() override;
@@ -56,6 +60,8 @@ class HubOverDuckLake final : public Hub {
   SnapshotId latest_snapshot() const override { return SnapshotId{latest_.id}; }
 
   SnapshotId next_snapshot() const override { return SnapshotId{latest_.id + 1}; }
+
+  CommitId next_commit() const override { return next_commit_; }
 
   Result<void> refresh() override;
   Result<std::vector<TableDefinition>> tables(SnapshotId at) override;
@@ -154,17 +160,27 @@ class HubOverDuckLake final : public Hub {
 
   // hub_commit.cpp
   Result<void> check_writable() const;
+  Result<void> check_sound() const;
   Result<CommitPlan> plan(const CommitRequest& request);
   Result<void> plan_definitions(const CommitRequest& request, CommitPlan& plan);
   Result<void> plan_rows(const CommitRequest& request, CommitPlan& plan);
   Result<std::vector<std::optional<WrittenFile>>> write_files(const CommitPlan& plan);
   void remove_files(const std::vector<std::optional<WrittenFile>>& files);
-  Result<void> check_fence();
   Result<void> apply(const CommitRequest& request,
                      const CommitPlan& plan,
                      const std::vector<std::optional<WrittenFile>>& files,
                      const std::vector<TableStatistics>& after);
   Result<void> apply_definitions(const CommitPlan& plan);
+  void publish_commit(CommitPlan plan,
+                      const std::vector<std::optional<WrittenFile>>& files,
+                      std::vector<TableStatistics> after);
+
+  // hub_group.cpp
+  Result<bool> is_fence_whole();
+  Result<void> check_fence();
+  Result<void> open_transaction();
+  Result<void> make_durable();
+  void roll_back();
 
   // hub_index.cpp
   Result<void> open_indexes();
@@ -206,7 +222,7 @@ class HubOverDuckLake final : public Hub {
 
   // hub_lookup.cpp
   Result<Batch> key_columns(const LakeTable& table, const Batch& keys) const;
-  Result<Lookup> fetch_places(const TableState& state, const FoundPlaces& places);
+  Result<Lookup> fetch_places(TableState& state, const FoundPlaces& places);
 
   // Fixed from the start.
   Io& io_;
@@ -227,7 +243,13 @@ class HubOverDuckLake final : public Hub {
   // Foreign commits that the next one of ours must adopt.
   static constexpr std::int64_t kNotAdopted = -1;  // some, which nobody has looked at
   std::int64_t foreign_count_ = 0;
+  CommitId next_commit_{};
   TableStates states_;
+  // What was applied and is not durable yet: one commit, or those of a group.
+  std::unique_ptr<Transaction> transaction_;
+  std::int64_t applied_ = 0;                // commits in it
+  std::vector<std::string> unnamed_files_;  // those that only it names
+  bool in_group_ = false;
   bool broken_ =
       false;  // a commit ended in the middle of its last step: what is stored is not known here
   std::unique_ptr<Compaction> compaction_;  // the last to be made, the first to go

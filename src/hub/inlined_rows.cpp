@@ -1,5 +1,8 @@
 #include "hub/inlined_rows.h"
 
+#include "hub/record_store_query.h"
+#include "table/scalar_text.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,6 +29,11 @@ Result<void> append_cell(
       out.append_text(to, statement.text(from));
       return {};
     case Type::kFloat:
+      if (const auto number = float_of_text(statement.text(from), false)) {
+        out.append_float(to, *number);
+        return {};
+      }
+      break;
     case Type::kDate:
     case Type::kTimestamp:
       break;
@@ -132,30 +140,50 @@ Result<InlinedPage> read_rows(Statement& rows,
   return page;
 }
 
-}  // namespace
+constexpr std::size_t kTextBytesMax = 64;  // of a number or a time
 
-void bind_cell(
-    Statement& statement, int parameter, const Batch& batch, int column, std::int64_t row) {
-  if (batch.is_null(column, row)) {
-    statement.bind_null(parameter);
-    return;
-  }
-  switch (batch.schema().field(column).type) {
-    case Type::kBool:
-      statement.bind_integer(parameter, batch.bool_at(column, row) ? 1 : 0);
-      return;
-    case Type::kInt:
-      statement.bind_integer(parameter, batch.int_at(column, row));
-      return;
-    case Type::kText:
-      statement.bind_text(parameter, batch.text_at(column, row));
-      return;
-    case Type::kFloat:
-    case Type::kDate:
-    case Type::kTimestamp:
-      statement.bind_text(parameter, value_text(batch.value(column, row)));
+void append_text(const Batch& batch, int column, std::int64_t row, std::string& out) {
+  if (batch.schema().field(column).type == Type::kFloat) {
+    out += text_of_float(batch.float_at(column, row));
+  } else {
+    out += value_text(batch.value(column, row));
   }
 }
+
+// Binds the cells of a row from the third parameter on. `texts` keeps what is spelled for it until
+// the statement was stepped.
+void bind_row(Statement& statement, const Batch& batch, std::int64_t row, std::string& texts) {
+  texts.clear();
+  const char* const kept = texts.data();
+  for (int column = 0; column < batch.schema().size(); ++column) {
+    const int parameter = column + 2;
+    if (batch.is_null(column, row)) {
+      statement.bind_null(parameter);
+      continue;
+    }
+    switch (batch.schema().field(column).type) {
+      case Type::kBool:
+        statement.bind_integer(parameter, batch.bool_at(column, row) ? 1 : 0);
+        break;
+      case Type::kInt:
+        statement.bind_integer(parameter, batch.int_at(column, row));
+        break;
+      case Type::kText:
+        statement.bind_borrowed_text(parameter, batch.text_at(column, row));
+        break;
+      case Type::kFloat:
+      case Type::kDate:
+      case Type::kTimestamp: {
+        const std::size_t start = texts.size();
+        append_text(batch, column, row, texts);
+        LOCKSTEP_ASSERT(texts.data() == kept, "hub: a number is spelled longer than any can be");
+        statement.bind_borrowed_text(parameter, std::string_view(texts).substr(start));
+      }
+    }
+  }
+}
+
+}  // namespace
 
 Result<InlinedPage> read_inlined(Catalog& catalog,
                                  const LakeTable& table,
@@ -167,13 +195,12 @@ Result<InlinedPage> read_inlined(Catalog& catalog,
                                      TRY(column_list_in(inlined, table, columns)),
                                      quote_identifier(inlined.name),
                                      condition(query.set))));
+  const ResetAtEnd at_end(*rows);
   rows->bind_integer(0, query.at);
   rows->bind_integer(1, query.after_row_id);
   rows->bind_integer(2, query.row_count_max);
   if (query.set != InlinedSet::kAlive) rows->bind_integer(3, query.from);
-  auto page = read_rows(*rows, inlined, table, columns);
-  rows->reset();
-  return page;
+  return read_rows(*rows, inlined, table, columns);
 }
 
 Result<StoredRows> read_stored(Catalog& catalog,
@@ -207,14 +234,6 @@ Result<StoredRows> read_stored(Catalog& catalog,
 }
 
 namespace {
-
-// The table that takes inlined rows now, with the columns of `table`.
-InlinedTable newest_inlined(const LakeTable& table) {
-  InlinedTable newest{table.inlined, {}};
-  for (const ParquetColumn& column : table.columns)
-    newest.columns.emplace_back(column.field_id, column.field.name);
-  return newest;
-}
 
 // The inlined tables of older schema versions, the newest first.
 Result<std::vector<InlinedTable>> older_inlined(Catalog& catalog, const LakeTable& table) {
@@ -256,6 +275,14 @@ Result<bool> end_in(Catalog& catalog,
   return ended;
 }
 
+Error stands_often(const LakeTable& table, std::int64_t row_id, std::int64_t count) {
+  return make_error(Code::kCorrupt,
+                    fmt::format("{}: row {} stands {} times among the inlined rows",
+                                table_text(table.definition.name),
+                                row_id,
+                                count));
+}
+
 Error not_inlined(const LakeTable& table, std::int64_t row_id) {
   return make_error(
       Code::kCorrupt,
@@ -265,59 +292,80 @@ Error not_inlined(const LakeTable& table, std::int64_t row_id) {
 
 }  // namespace
 
-Result<void> read_inlined_row(Catalog& catalog,
-                              const LakeTable& table,
-                              std::int64_t row_id,
-                              BatchBuilder& out) {
-  Batch rows = TRY(current_rows(catalog, newest_inlined(table), table, row_id));
-  if (rows.row_count() == 0) {
-    for (const InlinedTable& older : TRY(older_inlined(catalog, table))) {
-      rows = TRY(current_rows(catalog, older, table, row_id));
-      if (rows.row_count() > 0) break;
-    }
-  }
-  if (rows.row_count() == 0) return not_inlined(table, row_id);
-  if (rows.row_count() > 1) {
-    return make_error(Code::kCorrupt,
-                      fmt::format("{}: row {} stands {} times among the inlined rows",
-                                  table_text(table.definition.name),
-                                  row_id,
-                                  rows.row_count()));
-  }
-  out.append_row_from(rows, 0, 1);
+Result<void> InlinedWriter::prepare(Catalog& catalog, const LakeTable& table) {
+  if (inlined_ == table.inlined) return {};
+  const std::string inlined = quote_identifier(table.inlined);
+  columns_ = all_columns(table);
+  const std::string columns = column_list(table, columns_);
+  std::string places;
+  for (std::size_t column = 0; column < columns_.size(); ++column)
+    places += ", ?";
+  read_ = TRY(catalog.cached(fmt::format(
+      "SELECT row_id{} FROM {} WHERE row_id = ? AND end_snapshot IS NULL", columns, inlined)));
+  insert_ = TRY(catalog.cached(fmt::format(
+      "INSERT INTO {}(row_id, begin_snapshot{}) VALUES (?, ?{})", inlined, columns, places)));
+  texts_.reserve(kTextBytesMax * columns_.size());
+  inlined_ = table.inlined;
   return {};
 }
 
-Result<void> insert_inlined(Catalog& catalog,
-                            const LakeTable& table,
-                            const Batch& rows,
-                            std::span<const std::pair<std::int64_t, std::int64_t>> row_and_id,
-                            std::int64_t snapshot) {
-  const int column_count = static_cast<int>(table.columns.size());
-  std::string places;
-  for (int column = 0; column < column_count; ++column)
-    places += ", ?";
-  Statement* insert =
-      TRY(catalog.cached(fmt::format("INSERT INTO {}(row_id, begin_snapshot{}) VALUES (?, ?{})",
-                                     quote_identifier(table.inlined),
-                                     column_list(table, all_columns(table)),
-                                     places)));
+Result<void> InlinedWriter::read_row(Catalog& catalog,
+                                     const LakeTable& table,
+                                     std::int64_t row_id,
+                                     BatchBuilder& out) {
+  TRY(prepare(catalog, table));
+  const std::int64_t count = TRY(read_newest(table, row_id, out));
+  if (count == 1) return {};
+  if (count > 1) return stands_often(table, row_id, count);
+  for (const InlinedTable& older : TRY(older_inlined(catalog, table))) {
+    const Batch rows = TRY(current_rows(catalog, older, table, row_id));
+    if (rows.row_count() > 1) return stands_often(table, row_id, rows.row_count());
+    if (rows.row_count() == 0) continue;
+    out.append_row_from(rows, 0, 1);
+    return {};
+  }
+  return not_inlined(table, row_id);
+}
+
+// How many rows there were in the table that takes inlined rows now.
+Result<std::int64_t> InlinedWriter::read_newest(const LakeTable& table,
+                                                std::int64_t row_id,
+                                                BatchBuilder& out) {
+  const ResetAtEnd at_end(*read_);
+  read_->bind_integer(0, row_id);
+  std::int64_t count = 0;
+  for (; TRY(read_->step()); ++count) {
+    for (std::size_t column = 0; column < table.columns.size(); ++column) {
+      const int place = static_cast<int>(column);
+      TRY(append_cell(*read_, place + 1, table.columns[column], out, place));
+    }
+    out.append_sign(1);
+  }
+  return count;
+}
+
+Result<void> InlinedWriter::insert(
+    Catalog& catalog,
+    const LakeTable& table,
+    const Batch& rows,
+    std::span<const std::pair<std::int64_t, std::int64_t>> row_and_id,
+    std::int64_t snapshot) {
+  TRY(prepare(catalog, table));
   for (const auto& [row, row_id] : row_and_id) {
-    insert->bind_integer(0, row_id);
-    insert->bind_integer(1, snapshot);
-    for (int column = 0; column < column_count; ++column)
-      bind_cell(*insert, column + 2, rows, column, row);
-    TRY(insert->step());
-    insert->reset();
+    const ResetAtEnd at_end(*insert_);
+    insert_->bind_integer(0, row_id);
+    insert_->bind_integer(1, snapshot);
+    bind_row(*insert_, rows, row, texts_);
+    TRY(insert_->step());
   }
   return {};
 }
 
 // A row stays in the inlined table of the schema that it came under, and ends there.
-Result<void> end_inlined(Catalog& catalog,
-                         const LakeTable& table,
-                         std::span<const std::int64_t> row_ids,
-                         std::int64_t snapshot) {
+Result<void> InlinedWriter::end(Catalog& catalog,
+                                const LakeTable& table,
+                                std::span<const std::int64_t> row_ids,
+                                std::int64_t snapshot) {
   std::optional<std::vector<InlinedTable>> older;
   for (const std::int64_t row_id : row_ids) {
     bool ended = TRY(end_in(catalog, table.inlined, row_id, snapshot));

@@ -1,5 +1,5 @@
 // Rows that lie in the catalog itself: how a cell becomes DuckLake's text and back, and reading
-// them by snapshot.
+// them by snapshot. Integers and booleans are integers there, all else is DuckDB's text.
 #pragma once
 
 #include "catalog/catalog.h"
@@ -12,11 +12,6 @@
 #include <vector>
 
 namespace lockstep {
-
-// Binds one cell in DuckLake's form on SQLite: integers and booleans as integers, all else as
-// DuckDB's text.
-void bind_cell(
-    Statement& statement, int parameter, const Batch& batch, int column, std::int64_t row);
 
 // Which inlined rows a statement is after.
 enum class InlinedSet {
@@ -65,21 +60,39 @@ Result<StoredRows> read_stored(Catalog& catalog,
                                std::int64_t after_place,
                                std::int64_t row_count_max);
 
-// Adds the current row with this id to the builder, which has the table's schema. kCorrupt when
-// there is none.
-Result<void> read_inlined_row(Catalog& catalog,
-                              const LakeTable& table,
-                              std::int64_t row_id,
-                              BatchBuilder& out);
+// Resource. One table's inlined rows as a writer changes them. Its statements are prepared once: to
+// spell them for each commit of a wide table would cost more than to run them.
+class InlinedWriter final {
+ public:
+  InlinedWriter() = default;
+  InlinedWriter(const InlinedWriter&) = delete;
+  InlinedWriter& operator=(const InlinedWriter&) = delete;
 
-Result<void> insert_inlined(Catalog& catalog,
-                            const LakeTable& table,
-                            const Batch& rows,
-                            std::span<const std::pair<std::int64_t, std::int64_t>> row_and_id,
-                            std::int64_t snapshot);
-Result<void> end_inlined(Catalog& catalog,
-                         const LakeTable& table,
-                         std::span<const std::int64_t> row_ids,
-                         std::int64_t snapshot);
+  // Adds the current row with this id to the builder, which has the table's schema. kCorrupt when
+  // there is none.
+  Result<void> read_row(Catalog& catalog,
+                        const LakeTable& table,
+                        std::int64_t row_id,
+                        BatchBuilder& out);
+  Result<void> insert(Catalog& catalog,
+                      const LakeTable& table,
+                      const Batch& rows,
+                      std::span<const std::pair<std::int64_t, std::int64_t>> row_and_id,
+                      std::int64_t snapshot);
+  Result<void> end(Catalog& catalog,
+                   const LakeTable& table,
+                   std::span<const std::int64_t> row_ids,
+                   std::int64_t snapshot);
+
+ private:
+  Result<void> prepare(Catalog& catalog, const LakeTable& table);
+  Result<std::int64_t> read_newest(const LakeTable& table, std::int64_t row_id, BatchBuilder& out);
+
+  std::string inlined_;       // the table that the statements are for: it changes with the schema
+  std::vector<int> columns_;  // all of them
+  Statement* read_ = nullptr;
+  Statement* insert_ = nullptr;
+  std::string texts_;  // of the row at hand
+};
 
 }  // namespace lockstep

@@ -198,20 +198,20 @@ Result<void> RecordStore::insert_commit(const CommitRecord& record) {
   if (record.snapshot.has_value()) snapshot = number(*record.snapshot);
   Cell source_time;
   if (record.source_time.has_value()) source_time = record.source_time->us;
-  return write_row(
-      catalog_,
-      fmt::format("INSERT INTO lockstep_commit({}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                  kCommitColumns),
-      {number(record.id),
-       snapshot,
-       std::string(commit_kind_name(record.kind)),
-       record.time.us,
-       source_time,
-       record.inserted,
-       record.updated,
-       record.deleted,
-       record.rejected,
-       record.message});
+  static const std::string kInsert = fmt::format(
+      "INSERT INTO lockstep_commit({}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", kCommitColumns);
+  return write_row(catalog_,
+                   kInsert,
+                   {number(record.id),
+                    snapshot,
+                    std::string(commit_kind_name(record.kind)),
+                    record.time.us,
+                    source_time,
+                    record.inserted,
+                    record.updated,
+                    record.deleted,
+                    record.rejected,
+                    record.message});
 }
 
 Result<std::optional<CommitRecord>> RecordStore::newest_commit() {

@@ -109,10 +109,12 @@ Result<void> RecordStore::add_version(const ModelVersionRecord& record) {
     return invalid("version " + std::to_string(record.version) + " of model " + record.model +
                    " is not its next one, which is " + std::to_string(next));
   }
+  static const std::string kInsert = fmt::format(
+      "INSERT INTO lockstep_model_version({}, weights) VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      kVersionColumns);
   return write_row(catalog_,
-                   fmt::format("INSERT INTO lockstep_model_version({}, weights) VALUES (?, ?, ?, "
-                               "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                               kVersionColumns),
+                   kInsert,
                    {record.model,
                     record.version,
                     number(record.snapshot),

@@ -113,11 +113,18 @@ ColumnBounds bounds_of(const ParquetColumnStatistics& statistics) {
           .max = statistics.max};
 }
 
-ColumnBounds bounds_of(const Batch& rows, int column, const std::vector<std::int64_t>& chosen) {
-  ColumnBounds bounds;
-  for (const std::int64_t row : chosen)
-    bounds.widen(rows.value(column, row));
-  return bounds;
+void widen(ColumnBounds& bounds, const Batch& rows, int column, std::int64_t row) {
+  if (rows.is_null(column, row)) {
+    bounds.has_null = true;
+    return;
+  }
+  if (rows.schema().field(column).type == Type::kFloat) {
+    const double* min = std::get_if<double>(&bounds.min);
+    const double* max = std::get_if<double>(&bounds.max);
+    const double value = rows.float_at(column, row);
+    if (min != nullptr && max != nullptr && value >= *min && value <= *max) return;
+  }
+  bounds.widen(rows.value(column, row));
 }
 
 Result<TableStatistics> load_statistics(Catalog& catalog, const LakeTable& table) {

@@ -138,39 +138,21 @@ Result<void> solve_target(const LearnerPlan& plan,
   return {};
 }
 
-// Residuals are a linear map of an expanded row: minus the weights for the columns, 1 for the
-// target.
-std::vector<double> residual_map(const LearnerPlan& plan,
-                                 const Layout& layout,
-                                 const Solution& solution,
-                                 int target,
-                                 std::size_t target_place) {
-  const std::size_t width = solution.columns.size();
-  const double* weights = solution.weights.data() + static_cast<std::size_t>(target) * width;
-  const double* fills = solution.fills.data() + static_cast<std::size_t>(target) * width;
-  const auto constant = static_cast<std::size_t>(layout.constant);
-  const Scale& scale = plan.targets[static_cast<std::size_t>(target)].scale;
-  std::vector<double> map(constant + 2 + target_place, 0.0);
-  map[constant] = scale.centre - weights[width - 1];
-  for (std::size_t j = 0; j + 1 < width; ++j) {
-    const ExpandedColumn& column = shown_column(layout, j);
-    map[static_cast<std::size_t>(layout.shown[j])] -= weights[j] * power_of_two(column.exponent);
-    map[constant] -= weights[j] * column.centre;
-    if (column.missing >= 0) {
-      map[static_cast<std::size_t>(column.missing)] -= weights[j] * (fills[j] - column.centre);
-    }
-  }
-  map[constant + 1 + target_place] = power_of_two(scale.exponent);
-  return map;
+// As ExactSum::real(): most sums fit 64 bits, and those are converted by one instruction.
+double real_of(Int128 value) {
+  const auto low = static_cast<std::int64_t>(value);
+  return (low == value ? static_cast<double>(low) : static_cast<double>(value)) * 0x1p-40;
 }
 
 double quadratic_form(const ExactSum& sum, const std::vector<double>& v) {
+  LOCKSTEP_ASSERT(v.size() <= static_cast<std::size_t>(sum.column_count), "learn: a form too wide");
+  const Int128* value = sum.triangle.data();
   double result = 0;
   for (std::size_t i = 0; i < v.size(); ++i) {
     double row = 0;
-    for (std::size_t j = 0; j < i; ++j)
-      row += v[j] * sum.real(static_cast<int>(i), static_cast<int>(j));
-    result += v[i] * (2 * row + v[i] * sum.real(static_cast<int>(i), static_cast<int>(i)));
+    for (std::size_t j = 0; j < i; ++j, ++value)
+      row += v[j] * real_of(*value);
+    result += v[i] * (2 * row + v[i] * real_of(*value++));
   }
   return std::max(0.0, result);
 }
@@ -296,6 +278,30 @@ Result<double> choose_l2(const LearnerPlan& plan, const Layout& layout, const Mo
     }
   }
   return best_l2;
+}
+
+std::vector<double> residual_map(const LearnerPlan& plan,
+                                 const Layout& layout,
+                                 const Solution& solution,
+                                 int target,
+                                 std::size_t target_place) {
+  const std::size_t width = solution.columns.size();
+  const double* weights = solution.weights.data() + static_cast<std::size_t>(target) * width;
+  const double* fills = solution.fills.data() + static_cast<std::size_t>(target) * width;
+  const auto constant = static_cast<std::size_t>(layout.constant);
+  const Scale& scale = plan.targets[static_cast<std::size_t>(target)].scale;
+  std::vector<double> map(constant + 2 + target_place, 0.0);
+  map[constant] = scale.centre - weights[width - 1];
+  for (std::size_t j = 0; j + 1 < width; ++j) {
+    const ExpandedColumn& column = shown_column(layout, j);
+    map[static_cast<std::size_t>(layout.shown[j])] -= weights[j] * power_of_two(column.exponent);
+    map[constant] -= weights[j] * column.centre;
+    if (column.missing >= 0) {
+      map[static_cast<std::size_t>(column.missing)] -= weights[j] * (fills[j] - column.centre);
+    }
+  }
+  map[constant + 1 + target_place] = power_of_two(scale.exponent);
+  return map;
 }
 
 Metrics evaluate_sums(const LearnerPlan& plan,

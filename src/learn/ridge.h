@@ -49,6 +49,14 @@ Result<Solution> solve_ridge(const LearnerPlan& plan,
 // Wahba 1979).
 Result<double> choose_l2(const LearnerPlan& plan, const Layout& layout, const ModelState& state);
 
+// Residuals are a linear form of an expanded row with real numbers in it: minus the weights for the
+// columns, 1 for the target, which is the one at `target_place` behind the constant.
+std::vector<double> residual_map(const LearnerPlan& plan,
+                                 const Layout& layout,
+                                 const Solution& solution,
+                                 int target,
+                                 std::size_t target_place);
+
 Metrics evaluate_sums(const LearnerPlan& plan,
                       const Layout& layout,
                       const Solution& solution,

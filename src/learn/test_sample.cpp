@@ -1,14 +1,35 @@
 #include "learn/expander.h"
 #include "learn/prediction.h"
+#include "learn/ridge.h"
+#include "learn/units.h"
 #include "table/columns.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <utility>
 
 namespace lockstep {
 namespace {
+
+// Errors are added in fixed point, so that no order of the rows shows in their mean.
+constexpr int kErrorBits = 30;           // of a target's scale
+constexpr double kErrorMax = 0x1p62;     // a prediction so far off is as good as any such
+constexpr std::size_t kPartialSums = 4;  // of a row's products, side by side
+
+// The residual of an expanded row, in parts of the target's scale: `map` says of which.
+double residual(const std::vector<double>& map, const std::int32_t* q) {
+  std::array<double, kPartialSums> sums{};
+  std::size_t column = 0;
+  for (; column + kPartialSums <= map.size(); column += kPartialSums) {
+    for (std::size_t part = 0; part < kPartialSums; ++part)
+      sums[part] += map[column + part] * q[column + part];
+  }
+  for (; column < map.size(); ++column)
+    sums[0] += map[column] * q[column];
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
 
 // The rows with the smallest hashes of their keys. When there are too many the limit falls, and it
 // does not rise again: a row that was let go could only be found by reading all rows.
@@ -32,78 +53,115 @@ class KeySample final : public TestSample {
       if (expanded.fates[0] != RowFate::kTest) continue;
       Place place{hash, {}};
       append_row_bytes(used, row, place.second);
-      std::vector<double> targets;
-      for (const int column : binding.targets)
-        targets.push_back(batch.number_at(column, row));
-      change(std::move(place), std::move(targets), batch.sign(row), expanded);
+      change(std::move(place), batch.sign(row), expanded);
     }
     return {};
   }
 
-  std::int64_t row_count() const override {
-    std::int64_t count = 0;
-    for (const auto& [place, entry] : entries_)
-      count += std::max(0, entry.count);
-    return count;
-  }
+  std::int64_t row_count() const override { return row_count_; }
 
   std::vector<double> mean_absolute_error(const Solution& solution) const override {
-    const std::size_t target_count = expander_.plan().targets.size();
-    if (row_count() == 0 || !check_solution(expander_, solution).ok()) return {};
-    std::vector<double> sums(target_count, 0.0);
-    std::vector<std::int64_t> counts(target_count, 0);
-    std::vector<double> columns(solution.columns.size());
-    for (const auto& [place, entry] : entries_) {
-      for (std::size_t t = 0; t < target_count; ++t) {
-        if (entry.count <= 0 || std::isnan(entry.targets[t])) continue;
-        solution_row(expander_.layout(), solution, t, entry.q.data(), columns);
-        sums[t] += entry.count * std::fabs(entry.targets[t] - predicted(solution, t, columns));
-        counts[t] += entry.count;
-      }
-    }
-    for (std::size_t t = 0; t < target_count; ++t)
-      sums[t] /= static_cast<double>(counts[t]);
-    return sums;
+    if (row_count_ == 0 || !check_solution(expander_, solution).ok()) return {};
+    std::vector<double> means;
+    for (std::size_t target = 0; target < target_count(); ++target)
+      means.push_back(mean_absolute_error(solution, target));
+    return means;
   }
 
  private:
-  struct Entry {
-    int count = 0;  // below 0 for a moment, when a delete stands before its insert
-    std::vector<std::int32_t> q;
-    std::vector<double> targets;  // NaN: missing
-  };
-
   // By hash of the key, then by the bytes of the row.
   using Place = std::pair<std::uint64_t, std::string>;
+
+  std::size_t target_count() const { return expander_.plan().targets.size(); }
+
+  std::size_t width() const { return static_cast<std::size_t>(expander_.column_count()); }
 
   static bool may_be_test(const Batch& batch, const Binding& binding, std::int64_t row) {
     return binding.split >= 0 && !batch.is_null(binding.split, row) &&
            batch.text_at(binding.split, row) == "test";
   }
 
-  void change(Place place, std::vector<double> targets, int sign, const ExpandedRows& expanded) {
-    const auto [found, is_new] = entries_.try_emplace(std::move(place));
-    Entry& entry = found->second;
-    entry.count += sign;
-    if (entry.count == 0) {
-      entries_.erase(found);
+  // All rows are looked at for each version: side by side, and one linear form each.
+  double mean_absolute_error(const Solution& solution, std::size_t target) const {
+    const int exponent = expander_.plan().targets[target].scale.exponent;
+    std::vector<double> map = residual_map(
+        expander_.plan(), expander_.layout(), solution, static_cast<int>(target), target);
+    const double unit = power_of_two(kErrorBits - kFixedPointBits) / power_of_two(exponent);
+    for (double& part : map)
+      part *= unit;
+    Int128 sum = 0;
+    std::int64_t count = 0;
+    for (std::size_t slot = 0; slot < counts_.size(); ++slot) {
+      if (counts_[slot] <= 0 || present_[slot * target_count() + target] == 0) continue;
+      const double error = std::fabs(residual(map, q_.data() + slot * width()));
+      if (std::isnan(error)) return error;
+      sum += static_cast<Int128>(static_cast<std::int64_t>(std::min(error, kErrorMax) + 0.5)) *
+             counts_[slot];
+      count += counts_[slot];
+    }
+    return static_cast<double>(sum) / static_cast<double>(count) * power_of_two(-kErrorBits) *
+           power_of_two(exponent);
+  }
+
+  void change(Place place, int sign, const ExpandedRows& expanded) {
+    const auto [found, is_new] = slots_.try_emplace(std::move(place), 0);
+    if (is_new) found->second = take_slot(expanded);
+    int& count = counts_[found->second];
+    row_count_ -= std::max(0, count);
+    count += sign;
+    row_count_ += std::max(0, count);
+    if (count == 0) {
+      free_.push_back(found->second);
+      slots_.erase(found);
       return;
     }
-    if (!is_new) return;
-    entry.q = expanded.q;
-    entry.targets = std::move(targets);
-    // Whole keys go, so that what stays is a function of the keys below the limit.
-    while (static_cast<std::int64_t>(entries_.size()) > row_count_max_) {
-      const std::uint64_t largest = std::prev(entries_.end())->first.first;
+    if (is_new) keep_to_size();
+  }
+
+  std::size_t take_slot(const ExpandedRows& expanded) {
+    std::size_t slot = counts_.size();
+    if (free_.empty()) {
+      counts_.push_back(0);
+      q_.resize(q_.size() + width());
+      present_.resize(present_.size() + target_count());
+    } else {
+      slot = free_.back();
+      free_.pop_back();
+    }
+    std::copy_n(expanded.q.begin(), width(), q_.begin() + offset(slot * width()));
+    std::copy_n(expanded.target_present.begin(),
+                target_count(),
+                present_.begin() + offset(slot * target_count()));
+    return slot;
+  }
+
+  static std::ptrdiff_t offset(std::size_t place) { return static_cast<std::ptrdiff_t>(place); }
+
+  // Whole keys go, so that what stays is a function of the keys below the limit.
+  void keep_to_size() {
+    while (static_cast<std::int64_t>(slots_.size()) > row_count_max_) {
+      const std::uint64_t largest = std::prev(slots_.end())->first.first;
       limit_ = largest - 1;
-      entries_.erase(entries_.lower_bound({largest, {}}), entries_.end());
+      const auto first = slots_.lower_bound({largest, {}});
+      for (auto gone = first; gone != slots_.end(); ++gone) {
+        row_count_ -= std::max(0, counts_[gone->second]);
+        counts_[gone->second] = 0;
+        free_.push_back(gone->second);
+      }
+      slots_.erase(first, slots_.end());
     }
   }
 
   Expander expander_;
   std::int64_t row_count_max_;
   std::uint64_t limit_ = ~std::uint64_t{0};
-  std::map<Place, Entry> entries_;
+  std::int64_t row_count_ = 0;
+  std::map<Place, std::size_t> slots_;
+  std::vector<std::size_t> free_;
+  // By slot.
+  std::vector<int> counts_;  // below 0 for a moment, when a delete stands before its insert
+  std::vector<std::int32_t> q_;
+  std::vector<std::uint8_t> present_;  // [slot][target]
 };
 
 }  // namespace

@@ -110,9 +110,10 @@ class Source {
   // `position`: as committed, or empty for the beginning.
   virtual Result<void> open(const Position& position) = 0;
   virtual Result<std::optional<SourceBatch>> next(
-      const SourceLimits& limits) = 0;                          // nullopt: nothing now
-  virtual Result<void> committed(const Position& changes) = 0;  // durable: may be acknowledged
-  virtual Result<bool> wait(std::int64_t timeout_us) = 0;       // true: there may be something
+      const SourceLimits& limits) = 0;  // nullopt: nothing now
+  // The oldest batch that was not told yet, by its position_changes, is durable (source-6).
+  virtual Result<void> committed(const Position& changes) = 0;
+  virtual Result<bool> wait(std::int64_t timeout_us) = 0;  // true: there may be something
   // How far, in the source's own words, for `status`: "3 files, vitals.csv at line 4012".
   virtual std::string describe(const Position& position) const = 0;
   // What is left to read now, in bytes, when that is known: for progress bars.

@@ -45,6 +45,15 @@ constexpr std::array kHubSettings = {
             .text = "What to do about commits of other programs, as DuckDB makes them: `refuse` "
                     "stops with a message, `adopt` takes their rows of raw like those of a source.",
             .choices = "refuse | adopt"},
+    Setting{.name = "snapshot_per",
+            .type = kChoice,
+            .fallback = "commit",
+            .text =
+                "commit: what waits at a source becomes one snapshot, with one version of each "
+                "model. transaction: each transaction of a source (of files: each file, or part "
+                "of one) is a snapshot with versions of its own; many of them are made durable "
+                "at once.",
+            .choices = "commit | transaction"},
 };
 
 constexpr std::array kDatasetSettings = {
@@ -156,6 +165,8 @@ Result<HubConfiguration> parse_hub(const Node& node, const std::string& director
   hub.data = absolute_in(directory, settings.text("data"));
   hub.commit_rows_max = settings.integer("commit_rows_max");
   hub.adopt_foreign = settings.text("foreign") == "adopt";
+  hub.snapshot_per = settings.text("snapshot_per") == "transaction" ? SnapshotPer::kTransaction
+                                                                    : SnapshotPer::kCommit;
   return hub;
 }
 

@@ -16,11 +16,15 @@
 
 namespace lockstep {
 
+// What one snapshot holds: all that waited, or one transaction of a source.
+enum class SnapshotPer { kCommit, kTransaction };
+
 struct HubConfiguration {
   std::string catalog;  // "sqlite:" and an absolute path
   std::string data;     // an absolute path
   std::int64_t commit_rows_max = 100'000;
   bool adopt_foreign = false;  // commits of other programs; else they are refused
+  SnapshotPer snapshot_per = SnapshotPer::kCommit;
 };
 
 struct SourceConfiguration {

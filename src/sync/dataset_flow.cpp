@@ -66,12 +66,10 @@ void add_step_rejects(const Batch& raw,
 }
 
 ChangeCounts count(const Batch& delta, std::span<const int> key) {
-  ChangeCounts counts;
-  const auto enters = [](std::int8_t sign) { return sign > 0; };
-  if (std::ranges::all_of(delta.signs(), enters)) {
-    counts.inserted = delta.row_count();
-    return counts;
-  }
+  ChangeCounts of_one_sign;
+  for (const std::int8_t sign : delta.signs())
+    ++(sign > 0 ? of_one_sign.inserted : of_one_sign.deleted);
+  if (of_one_sign.inserted == 0 || of_one_sign.deleted == 0) return of_one_sign;
   std::map<std::string, int> seen;  // bit 0: left, bit 1: entered
   for (std::int64_t row = 0; row < delta.row_count(); ++row) {
     seen[encode_key(delta, key, row)] |= delta.sign(row) < 0 ? 1 : 2;
@@ -124,6 +122,12 @@ Result<std::unique_ptr<DatasetFlow>> DatasetFlow::make(const DatasetConfiguratio
   TRY_IN(check_column_names(flow->raw_schema_), fmt::format("dataset '{}'", dataset.name));
   flow->pipeline_ = std::make_shared<const Pipeline>(
       TRY(Pipeline::make(dataset.clean, dataset.train, columns, flow->key_)));
+  const Pipeline& pipeline = *flow->pipeline_;
+  flow->raw_key_ = TRY(flow->raw_schema_.require_all(raw_key(flow->key_)));
+  flow->own_key_ = TRY(flow->raw_schema_.require_all(flow->key_));
+  flow->clean_key_ = TRY(pipeline.clean_schema().require_all(pipeline.clean_key()));
+  flow->train_key_ = TRY(pipeline.train_schema().require_all(pipeline.train_key()));
+  flow->own_columns_ = own_columns(flow->raw_schema_);
   return flow;
 }
 
@@ -178,10 +182,11 @@ void add_table(std::vector<TableChange>& tables, const TableName& name, Batch ro
 }
 
 // The rejected rows that a source's own refusals ask for.
-void add_refusals(const IncomingBatch& incoming,
+void add_refusals(const std::string& source,
+                  const SourceBatch& batch,
                   const std::vector<std::string>& key,
                   RejectedChange& rejected) {
-  for (const Refusal& refusal : incoming.batch.refusals) {
+  for (const Refusal& refusal : batch.refusals) {
     std::string record = refusal.origin + " " + refusal.position;
     if (refusal.key) {
       record.clear();
@@ -190,56 +195,59 @@ void add_refusals(const IncomingBatch& incoming,
         record += key[part] + "=" + value_text((*refusal.key)[part]);
       }
     }
-    rejected.put({incoming.source, record, refusal.stage, refusal.reason, refusal.text});
+    rejected.put({source, record, refusal.stage, refusal.reason, refusal.text});
   }
 }
 
 // A file that is told anew as a whole tells its refusals anew, too.
-Result<void> clear_origin(Hub& hub,
-                          const TableName& table,
-                          const IncomingBatch& incoming,
-                          RejectedChange& rejected) {
-  const Batch there = TRY(hub.read(table, hub.latest_snapshot()));
+void clear_origin(const Batch& there,
+                  const std::string& source,
+                  const SourceBatch& batch,
+                  RejectedChange& rejected) {
   for (std::int64_t row = 0; row < there.row_count(); ++row) {
-    const bool of_origin = there.text_at(0, row) == incoming.source &&
-                           there.text_at(1, row).starts_with(incoming.batch.origin + " ");
+    const bool of_origin =
+        there.text_at(0, row) == source && there.text_at(1, row).starts_with(batch.origin + " ");
     if (of_origin)
       rejected.remove(
-          incoming.source, std::string(there.text_at(1, row)), std::string(there.text_at(2, row)));
+          source, std::string(there.text_at(1, row)), std::string(there.text_at(2, row)));
   }
-  return {};
 }
 
 // A good row clears the refusals that its key had at the source's stages, whether or not it changes
 // anything.
-Result<void> clear_refusals(Hub& hub,
-                            const TableName& table,
-                            const IncomingBatch& incoming,
+Result<void> clear_refusals(const std::string& source,
+                            const SourceBatch& batch,
                             const std::vector<std::string>& key_names,
                             RejectedChange& rejected) {
-  if (!TRY(hub.table(table, hub.latest_snapshot()))) return {};
-  if (TRY(hub.row_count(table, hub.latest_snapshot())) == 0) return {};
-  const Batch& rows = incoming.batch.rows;
+  const Batch& rows = batch.rows;
   const std::vector<int> key = TRY(rows.schema().require_all(key_names));
   // The file could not be read, and now it was.
-  if (rows.row_count() > 0)
-    rejected.remove(incoming.source, incoming.batch.origin + " file", "decode");
-  if (incoming.batch.replaces_origin) TRY(clear_origin(hub, table, incoming, rejected));
+  if (rows.row_count() > 0) rejected.remove(source, batch.origin + " file", "decode");
   for (std::int64_t row = 0; row < rows.row_count(); ++row) {
     const std::string record = key_text(rows, key, row);
     for (const char* stage : {"decode", "operation"})
-      rejected.remove(incoming.source, record, stage);
+      rejected.remove(source, record, stage);
   }
   return {};
 }
 
 }  // namespace
 
-Result<DatasetChange> DatasetFlow::take(Hub& hub, const IncomingBatch& incoming) const {
+Result<DatasetChange> DatasetFlow::take(Hub& hub, const IncomingRows& incoming) const {
   RawResolution resolved = TRY(resolve_raw(hub, *this, incoming));
   RejectedChange rejected;
-  TRY(clear_refusals(hub, table(Layer::kRejected), incoming, key_, rejected));
-  add_refusals(incoming, key_, rejected);
+  const TableName name = table(Layer::kRejected);
+  const Result<std::int64_t> there = hub.row_count(name, hub.latest_snapshot());
+  if (!there.ok() && there.error().code != Code::kNotFound) return there.error();
+  const bool any = there.ok() && there.value() > 0;
+  for (const SourceBatch& batch : incoming.batches) {
+    // Nothing is cleared where nothing is.
+    if (any || !rejected.empty()) TRY(clear_refusals(incoming.source, batch, key_, rejected));
+    if (any && batch.replaces_origin) {
+      clear_origin(TRY(hub.read(name, hub.latest_snapshot())), incoming.source, batch, rejected);
+    }
+    add_refusals(incoming.source, batch, key_, rejected);
+  }
   for (RejectedRow& row : resolved.refused)
     rejected.put(std::move(row));
   DatasetChange out = TRY(spread(hub, {resolved.delta, resolved.delta}, rejected));
@@ -263,20 +271,13 @@ Result<DatasetChange> DatasetFlow::spread(Hub& hub,
                                           RejectedChange& rejected) const {
   const Batch& raw_delta = raw.rows;
   DatasetChange out;
-  const std::vector<int> raw_keys = TRY(raw_schema_.require_all(raw_key(key_)));
-  const std::vector<int> own_keys = TRY(raw_schema_.require_all(key_));
   const Batch winners = TRY(winner_delta(hub, *this, raw));
-  const std::vector<int> own = own_columns(raw_schema_);
-  const Prepared prepared = TRY(pipeline_->apply(winners.select_columns(own)));
-  add_step_rejects(winners, prepared, own_keys, rejected);
-  const std::vector<int> clean_keys =
-      TRY(pipeline_->clean_schema().require_all(pipeline_->clean_key()));
-  const std::vector<int> train_keys =
-      TRY(pipeline_->train_schema().require_all(pipeline_->train_key()));
-  out.counts = count(raw_delta, raw_keys);
-  out.train = TRY(net(prepared.train, train_keys));
+  const Prepared prepared = TRY(pipeline_->apply(winners.select_columns(own_columns_)));
+  add_step_rejects(winners, prepared, own_key_, rejected);
+  out.counts = count(raw_delta, raw_key_);
+  out.train = TRY(net(prepared.train, train_key_));
   add_table(out.tables, table(Layer::kRaw), raw.rest);
-  add_table(out.tables, table(Layer::kClean), TRY(net(prepared.clean, clean_keys)));
+  add_table(out.tables, table(Layer::kClean), TRY(net(prepared.clean, clean_key_)));
   add_table(out.tables, table(Layer::kTrain), out.train);
   if (!rejected.empty()) {
     const Batch delta = TRY(rejected.delta(hub, table(Layer::kRejected)));
@@ -287,12 +288,10 @@ Result<DatasetChange> DatasetFlow::spread(Hub& hub,
 }
 
 Result<DatasetFlow::Layers> DatasetFlow::build(const Batch& raw) const {
-  const std::vector<int> own_keys = TRY(raw_schema_.require_all(key_));
   const Batch winners = TRY(winner_rows(*this, raw));
-  const std::vector<int> own = own_columns(raw_schema_);
-  const Prepared prepared = TRY(pipeline_->apply(winners.select_columns(own)));
+  const Prepared prepared = TRY(pipeline_->apply(winners.select_columns(own_columns_)));
   RejectedChange rejected;
-  add_step_rejects(winners, prepared, own_keys, rejected);
+  add_step_rejects(winners, prepared, own_key_, rejected);
   return Layers{prepared.clean, prepared.train, TRY(rejected.rows())};
 }
 

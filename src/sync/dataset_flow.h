@@ -41,8 +41,10 @@ struct DatasetChange {
 
 class RejectedChange;
 
-struct IncomingBatch {
-  const SourceBatch& batch;
+// What a source gave, to be taken as one change: a key's last row counts. A batch that replaces its
+// origin stands alone.
+struct IncomingRows {
+  std::span<const SourceBatch> batches;  // in order
   std::string source;
   std::int64_t sequence = 0;  // of the commit that will hold it
   double max_delete = 0.2;
@@ -84,8 +86,8 @@ class DatasetFlow final {
 
   TableName table(Layer layer) const { return {layer, dataset_.name}; }
 
-  // What a source's batch changes. Refusals of the source become rows of rejected.
-  Result<DatasetChange> take(Hub& hub, const IncomingBatch& incoming) const;
+  // What a source's batches change. Refusals of the source become rows of rejected.
+  Result<DatasetChange> take(Hub& hub, const IncomingRows& incoming) const;
   // What signed raw rows change in all layers, raw among them. At most one -1 and one +1 a key.
   Result<DatasetChange> change(Hub& hub, const Batch& raw_delta) const;
 
@@ -111,6 +113,12 @@ class DatasetFlow final {
   std::vector<std::string> key_;
   Schema raw_schema_;
   std::shared_ptr<const Pipeline> pipeline_;
+  // Where the keys stand: in raw with the source and without, in clean, and in train.
+  std::vector<int> raw_key_;
+  std::vector<int> own_key_;
+  std::vector<int> clean_key_;
+  std::vector<int> train_key_;
+  std::vector<int> own_columns_;  // of raw: the dataset's
 };
 
 // The key columns that a dataset without a key of its own has (the files source fills them).

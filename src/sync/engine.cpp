@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace lockstep {
@@ -21,6 +22,16 @@ struct SyncTotals {
   std::vector<ModelVersionRecord> newest;  // of each model that got a version
   std::map<std::string, std::int64_t> blocked;
   std::map<std::string, std::int64_t> made;
+  std::set<std::string> stopped;  // sources that failed
+  Json errors = Json::array();
+
+  void stop(const std::string& source, const Error& error) {
+    stopped.insert(source);
+    errors.push_back({{"source", source},
+                      {"code", code_info(error.code).name},
+                      {"message", error.message},
+                      {"hint", error.hint}});
+  }
 
   void add(const ChangeCounts& more) { counts.add(more); }
 
@@ -60,28 +71,7 @@ Result<Json> HubEngine::sync() {
   totals.add(owed_versions_);
   owed_versions_.clear();
   totals.add(std::exchange(adopted_counts_, {}));
-  Json errors = Json::array();
-  std::vector<bool> stopped(feeds_.size(), false);
-  for (bool more = true; more;) {
-    more = false;
-    for (std::size_t index = 0; index < feeds_.size(); ++index) {
-      if (stopped[index]) continue;
-      if (options_.stop && options_.stop()) break;
-      Result<bool> stepped = step(feeds_[index], totals);
-      if (stepped.ok()) {
-        more = more || stepped.value();
-        continue;
-      }
-      if (failed_) return std::move(stepped).error();
-      // One failing source stops no other.
-      stopped[index] = true;
-      feeds_[index].source.reset();
-      const Error& error = stepped.error();
-      errors.push_back({{"source", feeds_[index].configuration->name},
-                        {"code", code_info(error.code).name},
-                        {"message", error.message},
-                        {"hint", error.hint}});
-    }
+  while (TRY(look_at_sources(totals))) {
   }
   Json out;
   out["snapshot"] = number(hub_->latest_snapshot());
@@ -98,7 +88,7 @@ Result<Json> HubEngine::sync() {
     version["blocked"] = totals.blocked[model];
   }
   out["duration_s"] = static_cast<double>(io_.monotonic_us() - started) / 1e6;
-  out["errors"] = std::move(errors);
+  out["errors"] = std::move(totals.errors);
   out["adopted"] = std::exchange(adopted_, {});
   out["applied"] = std::exchange(applied_, {});
   return out;
@@ -110,33 +100,71 @@ Result<void> HubEngine::require_sound() const {
       Code::kIo, "a commit failed; the hub must be opened again", "run the command again");
 }
 
-// One batch of one source. false: it has nothing now.
+// What waits at each source is committed, and durable in the end. false: nothing waited.
+Result<bool> HubEngine::look_at_sources(SyncTotals& totals) {
+  bool more = false;
+  for (Feed& feed : feeds_) {
+    if (totals.stopped.contains(feed.configuration->name)) continue;
+    if (options_.stop && options_.stop()) break;
+    const Result<bool> stepped = step(feed, totals);
+    if (failed_) return stepped;
+    more = more || (stepped.ok() && stepped.value());
+    if (stepped.ok()) continue;
+    // One failing source stops no other, and loses nothing of what it gave before.
+    TRY(flush(totals));
+    feed.source.reset();
+    totals.stop(feed.configuration->name, stepped.error());
+  }
+  TRY(flush(totals));
+  return more;
+}
+
+// What waits at one source. false: it has nothing now.
 Result<bool> HubEngine::step(Feed& feed, SyncTotals& totals) {
   const std::string context = fmt::format("source '{}'", feed.configuration->name);
   TRY(require_sound());
+  // Opening it may commit its dataset's tables: by themselves.
+  if (!feed.source) TRY(flush(totals));
   if (!TRY_IN(open_feed(feed), context)) return false;
-  const SourceLimits limits{configuration_.hub.commit_rows_max};
-  const std::optional<SourceBatch> batch = TRY_IN(feed.source->next(limits), context);
-  if (!batch) return false;
-  TRY_IN(commit_batch(feed, *batch, totals), context);
-  tend();
-  report_progress(feed, totals);
-  return true;
+  const Gathered gathered = gather(
+      io_,
+      *feed.source,
+      {.row_count_max = configuration_.hub.commit_rows_max, .enough_rows = feed.pace.rows()});
+  const bool apart = configuration_.hub.snapshot_per == SnapshotPer::kTransaction;
+  std::span<const SourceBatch> rest = gathered.batches;
+  while (!rest.empty() && feed.source) {
+    const std::span<const SourceBatch> run = apart ? rest.first(1) : front_run(rest);
+    TRY_IN(commit_batches(feed, run, totals), context);
+    rest = rest.subspan(run.size());
+    const bool full = io_.monotonic_us() - group_.started_us >= kGroupUs ||
+                      group_.row_count >= configuration_.hub.commit_rows_max;
+    if (full) TRY(flush(totals));
+  }
+  if (gathered.error) return Error(*gathered.error).with_context(context);
+  if (feed.source) report_progress(feed, totals);
+  return !gathered.batches.empty();
 }
 
-Result<void> HubEngine::commit_batch(Feed& feed, const SourceBatch& batch, SyncTotals& totals) {
-  const DatasetFlow& flow = *flows_.at(feed.dataset);
-  const std::vector<CommitRecord> last = TRY(hub_->commits(1));
-  IncomingBatch incoming{batch, feed.configuration->name};
-  incoming.sequence = last.empty() ? 1 : number(last.front().id) + 1;
+// One snapshot, in the open group.
+Result<void> HubEngine::commit_batches(Feed& feed,
+                                       std::span<const SourceBatch> batches,
+                                       SyncTotals& totals) {
+  const std::int64_t started_us = io_.monotonic_us();
+  const std::string& source = feed.configuration->name;
+  IncomingRows incoming{batches, source};
+  incoming.sequence = number(hub_->next_commit());
   incoming.max_delete = feed.configuration->max_delete;
   incoming.accept_deletes = options_.accept_deletes;
-  DatasetChange change = TRY(flow.take(*hub_, incoming));
+  DatasetChange change = TRY(flows_.at(feed.dataset)->take(*hub_, incoming));
   CommitRequest request;
   request.kind = CommitKind::kChanges;
-  request.message = batch.origin;
-  request.source_time = batch.source_time;
-  request.positions[feed.configuration->name] = batch.position_changes;
+  request.message = origins_text(batches);
+  Position& moved = request.positions[source];
+  for (const SourceBatch& batch : batches) {
+    request.source_time = std::max(request.source_time, batch.source_time);
+    for (const auto& [part, position] : batch.position_changes)
+      moved[part] = position;
+  }
   request.remove_overrides = std::move(change.remove_overrides);
   request.changes = std::move(change.tables);
   if (!request.changes.empty()) {
@@ -145,12 +173,21 @@ Result<void> HubEngine::commit_batch(Feed& feed, const SourceBatch& batch, SyncT
     for_models.snapshot = hub_->next_snapshot();
     TRY(add_models(feed.dataset, for_models, request));
   }
+  if (!group_.open) {
+    TRY(hub_->begin_group());
+    group_ = {.open = true, .started_us = started_us};
+  }
   TRY(commit(request));
-  move_position(feed.position, batch.position_changes);
+  for (const SourceBatch& batch : batches) {
+    move_position(feed.position, batch.position_changes);
+    feed.unacknowledged.push_back(batch.position_changes);
+  }
+  group_.row_count += row_count_of(batches);
+  feed.pace.took(row_count_of(batches), io_.monotonic_us() - started_us);
   totals.add(change.counts);
   totals.add(request.versions);
   totals.commits += request.changes.empty() ? 0 : 1;
-  return feed.source->committed(batch.position_changes);
+  return {};
 }
 
 Result<void> HubEngine::add_models(const std::string& dataset,
@@ -176,16 +213,50 @@ Result<Committed> HubEngine::commit(CommitRequest& request) {
     return committed;
   }
   for (const std::unique_ptr<ModelTrack>& track : tracks_) {
-    if (Result<void> known = track->committed(); !known.ok()) {
+    if (Result<void> known = track->committed(request); !known.ok()) {
       failed_ = true;
-      return std::move(known).error().with_context("after a commit that is durable");
+      return std::move(known).error().with_context("after a commit");
     }
+  }
+  if (!group_.open) keep_up();
+  return committed;
+}
+
+// Makes the open group durable, and then tells the sources so, in order (sync-2).
+Result<void> HubEngine::flush(SyncTotals& totals) {
+  if (!group_.open) return {};
+  group_ = {};
+  if (Result<void> flushed = hub_->flush(); !flushed.ok()) {
+    failed_ = true;
+    return flushed;
+  }
+  for (Feed& feed : feeds_) {
+    for (const Position& changes : std::exchange(feed.unacknowledged, {})) {
+      const Result<void> heard = feed.source->committed(changes);
+      if (heard.ok()) continue;
+      feed.source.reset();
+      totals.stop(
+          feed.configuration->name,
+          Error(heard.error()).with_context(fmt::format("source '{}'", feed.configuration->name)));
+      break;
+    }
+  }
+  keep_up();
+  tend();
+  return {};
+}
+
+// What may wait until a commit is acknowledged.
+void HubEngine::keep_up() {
+  for (const std::unique_ptr<ModelTrack>& track : tracks_) {
     // A checkpoint is a cache: without it the next start reads more rows.
     if (Result<void> kept = track->checkpoint(hub_->latest_snapshot()); !kept.ok())
       log_.warning(fmt::format(
           "no checkpoint of model '{}': {}", track->model().name, kept.error().message));
   }
-  return committed;
+  // A log that was not moved is moved another time; a failed write stops the next commit.
+  if (Result<void> moved = hub_->tend_log(); !moved.ok())
+    log_.warning(fmt::format("the catalog's log was not moved: {}", moved.error().message));
 }
 
 void HubEngine::report_progress(Feed& feed, const SyncTotals& totals) {

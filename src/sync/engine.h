@@ -4,6 +4,7 @@
 #include "hub/hub.h"
 #include "source/source.h"
 #include "sync/dataset_flow.h"
+#include "sync/gather.h"
 #include "sync/model_track.h"
 #include "sync/sync.h"
 
@@ -47,6 +48,8 @@ class HubEngine final : public Engine {
     std::string dataset;
     std::unique_ptr<Source> source;
     Position position;
+    std::vector<Position> unacknowledged;  // of its batches in the open group, in order
+    Pace pace;
     std::uint64_t bytes_total = 0;  // the most that was ever left to read: the progress bar's end
   };
 
@@ -57,6 +60,7 @@ class HubEngine final : public Engine {
   Result<void> open_tracks();
   Result<void> make_owed_versions(bool new_models_too);
   Result<void> open_feeds();
+  Result<std::unique_ptr<Source>> source_of(const SourceRequest& request);
   Result<bool> open_feed(Feed& feed);
   Result<DatasetFlow*> flow_for(Feed& feed);
   Result<void> create_tables(const DatasetFlow& flow);
@@ -78,12 +82,15 @@ class HubEngine final : public Engine {
   Result<void> retrain(const ModelConfiguration& model, const Batch& train, CommitRequest& request);
 
   // engine.cpp
+  Result<bool> look_at_sources(SyncTotals& totals);
   Result<bool> step(Feed& feed, SyncTotals& totals);
-  Result<void> commit_batch(Feed& feed, const SourceBatch& batch, SyncTotals& totals);
+  Result<void> commit_batches(Feed& feed, std::span<const SourceBatch> batches, SyncTotals& totals);
   Result<void> add_models(const std::string& dataset,
                           const ModelChange& change,
                           CommitRequest& request);
   Result<Committed> commit(CommitRequest& request);
+  Result<void> flush(SyncTotals& totals);
+  void keep_up();
   Result<void> require_sound() const;
   void report_progress(Feed& feed, const SyncTotals& totals);
 
@@ -117,6 +124,7 @@ class HubEngine final : public Engine {
   std::vector<std::int64_t> adopted_;              // foreign snapshots, not reported yet
   ChangeCounts adopted_counts_;
   bool failed_ = false;
+  Group group_;                       // what is committed and not durable yet
   std::vector<std::string> applied_;  // the plan that opening carried out, for the first report
   std::int64_t next_progress_us_ = 0;
   std::int64_t next_upkeep_us_ = 0;

@@ -150,6 +150,10 @@ Result<void> HubEngine::open_feeds() {
   return {};
 }
 
+Result<std::unique_ptr<Source>> HubEngine::source_of(const SourceRequest& request) {
+  return options_.make_source ? options_.make_source(io_, request) : make_source(io_, request);
+}
+
 // false: its dataset's columns are not known yet, and the source has nothing to learn them from.
 Result<bool> HubEngine::open_feed(Feed& feed) {
   if (feed.source) return true;
@@ -159,7 +163,7 @@ Result<bool> HubEngine::open_feed(Feed& feed) {
   request.directory = configuration_.directory;
   request.key = configuration_.dataset(feed.dataset)->key;
   if (!flows_.contains(feed.dataset)) {
-    const std::unique_ptr<Source> probe = TRY(make_source(io_, request));
+    const std::unique_ptr<Source> probe = TRY(source_of(request));
     Result<Schema> columns = probe->infer_schema();
     if (!columns.ok() && columns.error().code == Code::kNotFound) return false;
     auto flow =
@@ -169,7 +173,7 @@ Result<bool> HubEngine::open_feed(Feed& feed) {
     TRY(open_tracks());
   }
   request.schema = flows_.at(feed.dataset)->columns();
-  std::unique_ptr<Source> source = TRY(make_source(io_, request));
+  std::unique_ptr<Source> source = TRY(source_of(request));
   TRY(source->open(feed.position));
   feed.source = std::move(source);
   return true;

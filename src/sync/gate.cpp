@@ -20,11 +20,34 @@ double count_of(const GateMemory::Errors& errors, std::size_t target) {
   return errors.counts.empty() ? errors.rows : errors.counts[target];
 }
 
-nlohmann::ordered_json json_of(const GateMemory::Errors& errors) {
-  return {{"rows", errors.rows}, {"absolute", errors.absolute}, {"counts", errors.counts}};
+// JSON has no infinity: such a sum is stored as null, and read as the infinity that it was.
+void append_number(double number, std::string& out) {
+  if (std::isfinite(number)) {
+    fmt::format_to(std::back_inserter(out), "{}", number);
+  } else {
+    out += "null";
+  }
 }
 
-// JSON has no infinity: such a sum is stored as null, and read as the infinity that it was.
+void append_numbers(const std::vector<double>& numbers, std::string& out) {
+  out += '[';
+  for (std::size_t index = 0; index < numbers.size(); ++index) {
+    if (index > 0) out += ',';
+    append_number(numbers[index], out);
+  }
+  out += ']';
+}
+
+void append_errors(const GateMemory::Errors& errors, std::string& out) {
+  out += R"({"rows":)";
+  append_number(errors.rows, out);
+  out += R"(,"absolute":)";
+  append_numbers(errors.absolute, out);
+  out += R"(,"counts":)";
+  append_numbers(errors.counts, out);
+  out += '}';
+}
+
 std::vector<double> sums_of(const nlohmann::ordered_json& json) {
   std::vector<double> sums;
   for (const auto& sum : json)
@@ -115,21 +138,28 @@ GateMemory::Errors errors_of_batch(const BatchErrors& batch) {
           std::vector<double>(batch.target_rows.begin(), batch.target_rows.end())};
 }
 
+// Spelled by hand: every commit writes it.
 std::string gate_memory_json(const GateMemory& memory) {
-  nlohmann::ordered_json out;
-  out["usual"] = json_of(memory.usual);
-  out["pending"] = json_of(memory.pending);
-  out["recent"] = nlohmann::ordered_json::array();
-  for (const GateMemory::Errors& errors : memory.recent)
-    out["recent"].push_back(json_of(errors));
-  out["latched"] = memory.latched;
-  out["latched_at"] = memory.latched_at;
-  out["why"] = memory.why;
-  out["reference"] = memory.reference;
-  out["calibrated_rows"] = memory.calibrated_rows;
-  out["pending_changes"] = memory.pending_changes;
-  out["last_version_us"] = memory.last_version_us;
-  return out.dump();
+  std::string out = R"({"usual":)";
+  append_errors(memory.usual, out);
+  out += R"(,"pending":)";
+  append_errors(memory.pending, out);
+  out += R"(,"recent":[)";
+  for (std::size_t index = 0; index < memory.recent.size(); ++index) {
+    if (index > 0) out += ',';
+    append_errors(memory.recent[index], out);
+  }
+  fmt::format_to(std::back_inserter(out),
+                 R"(],"latched":{},"latched_at":{},"why":{},"reference":{},"calibrated_rows":{},)"
+                 R"("pending_changes":{},"last_version_us":{}}})",
+                 memory.latched,
+                 memory.latched_at,
+                 nlohmann::json(memory.why).dump(),
+                 memory.reference,
+                 memory.calibrated_rows,
+                 memory.pending_changes,
+                 memory.last_version_us);
+  return out;
 }
 
 Result<GateMemory> parse_gate_memory(const std::string& json) {

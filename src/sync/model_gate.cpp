@@ -50,8 +50,7 @@ Result<void> ModelTrack::block(const std::string& why, ModelCommit& commit) {
   memory_.why = why;
   commit.version->status = VersionStatus::kBlocked;
   commit.version->reason = why;
-  const std::optional<AliasEvent> alias = TRY(hub_.alias(model_.name, "champion"));
-  if (alias && alias->follow && champion_) {
+  if (champion_alias_ && champion_alias_->follow && champion_) {
     AliasEvent event;
     event.model = model_.name;
     event.alias = "champion";
@@ -67,7 +66,7 @@ Result<void> ModelTrack::pass(const ModelChange& change,
                               const GateMemory::Errors& batch,
                               ModelCommit& commit) {
   remember(model_.gate, memory_, batch);
-  const std::optional<AliasEvent> alias = TRY(hub_.alias(model_.name, "champion"));
+  const std::optional<AliasEvent>& alias = champion_alias_;
   const bool held_by_gate = alias && !alias->follow && alias->who == "gate";
   if (alias && !held_by_gate) return {};
   AliasEvent event;

@@ -23,12 +23,24 @@ std::int64_t net_rows(const Batch& batch) {
   return sum;
 }
 
+// Whether any definition may count one of the rows among its test rows.
+bool may_have_test_rows(const Batch& batch) {
+  for (int column = 0; column < batch.schema().size(); ++column) {
+    if (batch.schema().field(column).type != Type::kText) continue;
+    for (std::int64_t row = 0; row < batch.row_count(); ++row) {
+      if (!batch.is_null(column, row) && batch.text_at(column, row) == "test") return true;
+    }
+  }
+  return false;
+}
+
 Batch entering_rows(const Batch& batch) {
   std::vector<std::int64_t> rows;
   for (std::int64_t row = 0; row < batch.row_count(); ++row) {
     if (batch.sign(row) > 0) rows.push_back(row);
   }
-  return batch.select_rows(rows);
+  const bool all = static_cast<std::int64_t>(rows.size()) == batch.row_count();
+  return all ? batch : batch.select_rows(rows);
 }
 
 }  // namespace
@@ -95,6 +107,9 @@ Result<std::unique_ptr<ModelTrack>> ModelTrack::open(
   track->needed_ = TRY(columns_needed(flow, model));
   if (const auto memory = TRY(hub.model_state(model.name)))
     track->memory_ = TRY(parse_gate_memory(*memory));
+  track->champion_alias_ = TRY(hub.alias(model.name, "champion"));
+  const auto ready = TRY(hub.newest_version(model.name, VersionStatus::kReady));
+  track->newest_ready_ = ready ? ready->version : 0;
   if (const auto newest = TRY(hub.newest_version(model.name, std::nullopt))) {
     track->next_version_ = newest->version + 1;
     if (!fresh) TRY_IN(track->restore(), fmt::format("model '{}'", model.name));
@@ -113,7 +128,7 @@ Result<void> ModelTrack::restore() {
   current_ = TRY(restore_lineage(newest->definition));
   if (auto standing = TRY(load_standing(newest->version)))
     last_solution_ = std::move(standing->solution);
-  TRY(reload_champion());
+  TRY(reload_champion(nullptr));
   TRY(keep_lineage_of_champion());
   if (memory_.reference > 0) reference_ = TRY(load_standing(memory_.reference));
   // What changed while the configuration did not have the model was counted by nobody.
@@ -159,11 +174,24 @@ Result<std::optional<Standing>> ModelTrack::load_standing(std::int64_t version) 
       Standing{version, record->definition, TRY(parse_solution(record->weights))});
 }
 
-Result<void> ModelTrack::reload_champion() {
-  const std::optional<std::int64_t> version = TRY(resolve_alias(hub_, model_.name, "champion"));
+// As resolve_alias() says, from what the writer knows.
+std::optional<std::int64_t> ModelTrack::champion_version() const {
+  if (!champion_alias_) return std::nullopt;
+  if (!champion_alias_->follow || newest_ready_ == 0) return champion_alias_->version;
+  return std::max(newest_ready_, champion_alias_->version.value_or(0));
+}
+
+// `made`: the version that was committed just now, whose weights need not be read again.
+Result<void> ModelTrack::reload_champion(const ModelVersionRecord* made) {
+  const std::optional<std::int64_t> version = champion_version();
   if (!version) {
     champion_.reset();
-  } else if (!champion_ || champion_->version != *version) {
+    return {};
+  }
+  if (champion_ && champion_->version == *version) return {};
+  if (made != nullptr && made->version == *version && last_solution_) {
+    champion_ = Standing{*version, made->definition, *last_solution_};
+  } else {
     champion_ = TRY(load_standing(*version));
   }
   return {};
@@ -266,30 +294,40 @@ Result<ModelCommit> ModelTrack::advance(const ModelChange& change) {
   GateEvidence evidence;
   BatchErrors batch;
   evidence.batch = TRY(champion_errors(change.train, batch));
+  memory_.pending_changes += change.train.row_count();
+  add_errors(memory_.pending, evidence.batch);
+  const bool makes = change.force || due();
+  const bool judged = makes && model_.gate.enabled;
   // The gate compares on the test rows from before the batch: the batch's own may be the poison.
   // What a revert puts back is no poison, and what it takes away may be: there the rows after it
   // count.
   const bool undoes = change.kind == VersionKind::kRevert;
-  ModelState before = current_->learner->make_state();
-  for (auto& [name, sum] : before.sums) {
-    if (name.starts_with("test")) sum = current_->state.sums.at(name);
+  std::optional<ModelState> before;
+  if (judged && !undoes && may_have_test_rows(change.train)) {
+    before = current_->learner->make_state();
+    for (auto& [name, sum] : before->sums) {
+      if (name.starts_with("test")) sum = current_->state.sums.at(name);
+    }
+    before->counts = current_->state.counts;
   }
-  before.counts = current_->state.counts;
-  if (!undoes) evidence.champion = metrics_of(champion_);
-  if (!undoes) evidence.reference = metrics_of(reference_);
+  if (judged && !undoes) {
+    evidence.champion = metrics_of(champion_);
+    evidence.reference = metrics_of(reference_);
+  }
   TRY(fold(change.train));
-  if (undoes) evidence.champion = metrics_of(champion_);
-  if (undoes) evidence.reference = metrics_of(reference_);
-  memory_.pending_changes += change.train.row_count();
-  add_errors(memory_.pending, evidence.batch);
+  if (judged && undoes) {
+    evidence.champion = metrics_of(champion_);
+    evidence.reference = metrics_of(reference_);
+  }
   ModelCommit commit;
-  if (change.force || due()) {
+  if (makes) {
     evidence.batch = memory_.pending;
     commit.version = TRY(solved_version(change, started));
     commit.version->metrics = metrics_json(batch);
-    const ModelState& rows = undoes ? current_->state : before;
-    if (last_solution_)
+    if (judged && last_solution_) {
+      const ModelState& rows = before ? *before : current_->state;
       evidence.challenger = current_->learner->evaluate(*last_solution_, rows, "test");
+    }
     TRY(judge_version(change, std::move(evidence), commit));
   }
   commit.memory = {model_.name, gate_memory_json(memory_)};
@@ -409,8 +447,16 @@ ModelCommit ModelTrack::accept(const std::string& who, std::int64_t version) {
   return commit;
 }
 
-Result<void> ModelTrack::committed() {
-  TRY(reload_champion());
+Result<void> ModelTrack::committed(const CommitRequest& request) {
+  for (const AliasEvent& event : request.aliases) {
+    if (event.model == model_.name && event.alias == "champion") champion_alias_ = event;
+  }
+  const ModelVersionRecord* made = nullptr;
+  for (const ModelVersionRecord& version : request.versions) {
+    if (version.model == model_.name) made = &version;
+  }
+  if (made != nullptr && made->status == VersionStatus::kReady) newest_ready_ = made->version;
+  TRY(reload_champion(made));
   return keep_lineage_of_champion();
 }
 

@@ -80,8 +80,8 @@ class ModelTrack final {
   Result<ModelCommit> recalibrate(const ModelChange& change);
   // Lets go of the latch: the champion moves to `version` and follows from there.
   ModelCommit accept(const std::string& who, std::int64_t version);
-  // After the commit of what the three above returned.
-  Result<void> committed();
+  // After each commit, whether or not it holds what the three above returned.
+  Result<void> committed(const CommitRequest& request);
   // Writes a checkpoint when enough was folded since the last one. Between commits.
   Result<void> checkpoint(SnapshotId head);
 
@@ -105,7 +105,8 @@ class ModelTrack final {
 
   Result<void> restore();
   Result<Lineage> restore_lineage(const std::string& definition_sha256);
-  Result<void> reload_champion();
+  std::optional<std::int64_t> champion_version() const;
+  Result<void> reload_champion(const ModelVersionRecord* made);
   Result<void> keep_lineage_of_champion();
   Result<std::optional<Standing>> load_standing(std::int64_t version);
   Result<void> rebuild_sample(const Batch* all_train);
@@ -143,6 +144,8 @@ class ModelTrack final {
   std::unique_ptr<TestSample> sample_;
   std::optional<Solution> last_solution_;
   std::optional<Standing> champion_;
+  std::optional<AliasEvent> champion_alias_;  // in force
+  std::int64_t newest_ready_ = 0;             // version; 0: none
   std::optional<Standing> reference_;
   GateMemory memory_;
   std::int64_t next_version_ = 1;

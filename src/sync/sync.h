@@ -7,7 +7,9 @@
 //   sync-1  A commit holds the rows, the source's position, a version of every calibrated model
 //   that trains with
 //           commits, and the gate's decision: one transaction, or nothing.
-//   sync-2  A source hears committed() only after its rows' commit is durable.
+//   sync-2  A source hears committed() only after its rows' commit is durable: once a batch, in
+//           order. What waits is gathered: into one snapshot, or one for each batch that are made
+//           durable together, as the hub's snapshot_per says. A batch is never split.
 //   sync-3  Each source row ends in raw, or in rejected with a reason, or is refused as a whole
 //   file is; and what raw
 //           holds ends in clean, in rejected, or was filtered. Nothing else happens to it.
@@ -17,7 +19,8 @@
 //   sync-5  The gate judges with evidence from before the batch, and a block latches until a
 //   revert, an accept or a
 //           recalibration.
-//   sync-6  After a failed commit the state in memory is dropped and made again from the hub.
+//   sync-6  After a failed commit, or a failed group of them, the state in memory is dropped and
+//           made again from the hub.
 //
 // What it does not do: serve predictions over a network, or read the command line.
 //
@@ -44,7 +47,9 @@
 namespace lockstep {
 
 class Hub;
+class Source;
 struct ModelVersionRecord;
+struct SourceRequest;
 
 // A report: what commands print with --json, with the fields in the order of
 // docs/reference/json.md.
@@ -64,6 +69,8 @@ struct EngineOptions {
   std::string who = "lockstep";  // for alias events
   std::function<void(const Progress&)> progress;
   std::function<bool()> stop;  // asked between commits
+  // Instead of the source that the settings name: rows from memory, for tests and benchmarks.
+  std::function<Result<std::unique_ptr<Source>>(Io&, const SourceRequest&)> make_source;
 };
 
 // Resource; one thread at a time. Holds the writer's lock.

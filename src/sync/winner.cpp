@@ -14,29 +14,49 @@ namespace lockstep {
 namespace {
 
 constexpr std::int64_t kNone = -1;
-constexpr std::int64_t kUntouched = -2;
+constexpr std::int64_t kColumnRows = 16;  // of a batch, to be worth work on whole columns
 
-// What becomes of one key while the rows of a batch are gone through in order.
-struct Slot {
-  std::string key;                    // encoded (_source, key columns)
-  std::int64_t old_row = kNone;       // in the look-up's rows
-  std::int64_t new_row = kUntouched;  // in the batch; kNone: deleted
-  std::int64_t first = 0;             // the row that named it first
-
-  bool present() const { return new_row == kUntouched ? old_row != kNone : new_row != kNone; }
+// A row of one of the batches.
+struct Incoming {
+  const SourceBatch* batch = nullptr;
+  std::int64_t row = 0;
 };
 
-Result<Batch> keys_of(const DatasetFlow& flow, const IncomingBatch& incoming) {
-  const Batch& rows = incoming.batch.rows;
+// What becomes of one key while the rows that came are gone through in order.
+struct Slot {
+  std::string key;               // encoded (_source, key columns)
+  std::int64_t old_row = kNone;  // in the look-up's rows
+  bool touched = false;          // an operation was taken
+  Incoming newest;               // without a batch: deleted
+
+  bool present() const { return touched ? newest.batch != nullptr : old_row != kNone; }
+};
+
+Result<Batch> keys_of(const DatasetFlow& flow, const IncomingRows& incoming) {
+  const std::vector<int> key = TRY(flow.columns().require_all(flow.key()));
   std::vector<Field> fields = {{"_source", Type::kText}};
-  std::vector<std::shared_ptr<arrow::Array>> columns = {
-      TRY(repeated(incoming.source, Type::kText, rows.row_count()))};
-  const std::vector<int> key = TRY(rows.schema().require_all(flow.key()));
-  for (const int column : key) {
-    fields.push_back(rows.schema().field(column));
-    columns.push_back(rows.column(column));
+  if (incoming.batches.size() == 1) {
+    const Batch& rows = incoming.batches.front().rows;
+    std::vector<std::shared_ptr<arrow::Array>> columns = {
+        TRY(repeated(incoming.source, Type::kText, rows.row_count()))};
+    for (const int column : key) {
+      fields.push_back(rows.schema().field(column));
+      columns.push_back(rows.column(column));
+    }
+    return Batch::make(Schema(std::move(fields)), std::move(columns));
   }
-  return Batch::make(Schema(std::move(fields)), std::move(columns));
+  for (const int column : key)
+    fields.push_back(flow.columns().field(column));
+  BatchBuilder builder{Schema(std::move(fields))};
+  for (const SourceBatch& batch : incoming.batches) {
+    for (std::int64_t row = 0; row < batch.rows.row_count(); ++row) {
+      builder.append_text(0, incoming.source);
+      for (std::size_t part = 0; part < key.size(); ++part) {
+        builder.append_from(static_cast<int>(part) + 1, batch.rows, key[part], row);
+      }
+    }
+  }
+  return builder.finish();
 }
 
 // Equal for the purpose of "nothing changed": a NaN equals a NaN.
@@ -54,11 +74,11 @@ std::vector<int> all_columns(const Schema& schema) {
   return out;
 }
 
-// Resource. One pass over a batch.
+// Resource. One pass over the rows that came.
 class Resolver final {
  public:
-  Resolver(Hub& hub, const DatasetFlow& flow, const IncomingBatch& incoming)
-      : hub_(hub), flow_(flow), incoming_(incoming), rows_(incoming.batch.rows) {}
+  Resolver(Hub& hub, const DatasetFlow& flow, const IncomingRows& incoming)
+      : hub_(hub), flow_(flow), incoming_(incoming) {}
 
   Result<RawResolution> run() {
     TRY(find_old_rows());
@@ -66,17 +86,28 @@ class Resolver final {
       out_.delta = TRY(all_rows());
       return std::move(out_);
     }
-    for (std::int64_t row = 0; row < rows_.row_count(); ++row)
-      apply(row);
+    std::int64_t place = 0;
+    for (const SourceBatch& batch : incoming_.batches) {
+      LOCKSTEP_ASSERT(!batch.replaces_origin || incoming_.batches.size() == 1,
+                      "sync: a batch that replaces its origin is taken alone");
+      for (std::int64_t row = 0; row < batch.rows.row_count(); ++row)
+        apply({&batch, row}, place++);
+    }
     BatchBuilder delta(flow_.raw_schema());
     for (const Slot& slot : slots_)
       write(slot, delta);
-    if (incoming_.batch.replaces_origin) TRY(remove_rest_of_origin(delta));
+    if (replaces_origin()) TRY(remove_rest_of_origin(delta));
     out_.delta = TRY(delta.finish());
     return std::move(out_);
   }
 
  private:
+  bool replaces_origin() const {
+    return incoming_.batches.size() == 1 && incoming_.batches.front().replaces_origin;
+  }
+
+  const std::string& origin() const { return incoming_.batches.front().origin; }
+
   Result<void> find_old_rows() {
     overrides_ = TRY(hub_.overrides(flow_.dataset().name));
     keys_ = TRY(keys_of(flow_, incoming_));
@@ -86,42 +117,57 @@ class Resolver final {
     return {};
   }
 
-  // A load of new keys: what apply() and write() would do with each row, without them.
+  // A load of new keys: what apply() and write() would do with each row, without them. Columns of
+  // few rows are more work than the rows.
   bool is_all_new() const {
-    if (!overrides_.empty() || incoming_.batch.replaces_origin || rows_.row_count() == 0)
-      return false;
+    const auto batch_count = static_cast<std::int64_t>(incoming_.batches.size());
+    const bool thin = batch_count > 1 && keys_.row_count() < kColumnRows * batch_count;
+    if (!overrides_.empty() || replaces_origin() || keys_.row_count() == 0 || thin) return false;
     const auto is_delete = [](Operation one) { return one == Operation::kDelete; };
-    if (std::ranges::any_of(incoming_.batch.operations, is_delete)) return false;
+    const auto has_delete = [&](const SourceBatch& batch) {
+      return std::ranges::any_of(batch.operations, is_delete);
+    };
+    if (std::ranges::any_of(incoming_.batches, has_delete)) return false;
     if (std::ranges::any_of(old_.row_of_key, [](std::int64_t row) { return row != kNone; }))
       return false;
     return surely_distinct(keys_, key_columns_);
   }
 
   Result<Batch> all_rows() const {
-    const std::int64_t count = rows_.row_count();
-    const std::optional<Timestamp>& time = incoming_.batch.source_time;
+    std::vector<Batch> parts;
+    for (const SourceBatch& batch : incoming_.batches)
+      parts.push_back(TRY(raw_rows(batch)));
+    return concatenate(flow_.raw_schema(), parts);
+  }
+
+  Result<Batch> raw_rows(const SourceBatch& batch) const {
+    const std::int64_t count = batch.rows.row_count();
+    const Value time = batch.source_time ? Value(*batch.source_time) : Value();
     std::vector<std::shared_ptr<arrow::Array>> columns = {
         TRY(repeated(incoming_.source, Type::kText, count)),
         TRY(repeated(incoming_.sequence, Type::kInt, count)),
-        TRY(repeated(time ? Value(*time) : Value(), Type::kTimestamp, count)),
-        TRY(repeated(incoming_.batch.origin, Type::kText, count))};
-    for (int column = 0; column < rows_.schema().size(); ++column)
-      columns.push_back(rows_.column(column));
+        TRY(repeated(time, Type::kTimestamp, count)),
+        TRY(repeated(batch.origin, Type::kText, count))};
+    for (int column = 0; column < batch.rows.schema().size(); ++column)
+      columns.push_back(batch.rows.column(column));
     return Batch::make(flow_.raw_schema(), std::move(columns));
   }
 
-  Slot& slot_of(std::int64_t row) {
-    std::string key = encode_key(keys_, key_columns_, row);
+  // `place`: the row's among all that came.
+  Slot& slot_at(std::int64_t place) {
+    std::string key = encode_key(keys_, key_columns_, place);
     const auto [found, added] = slot_of_key_.try_emplace(key, slots_.size());
-    if (added)
-      slots_.push_back(
-          {std::move(key), old_.row_of_key[static_cast<std::size_t>(row)], kUntouched, row});
+    if (added) {
+      slots_.push_back({.key = std::move(key),
+                        .old_row = old_.row_of_key[static_cast<std::size_t>(place)],
+                        .newest = {}});
+    }
     return slots_[found->second];
   }
 
-  void apply(std::int64_t row) {
-    Slot& slot = slot_of(row);
-    const Operation operation = incoming_.batch.operations[static_cast<std::size_t>(row)];
+  void apply(const Incoming& row, std::int64_t place) {
+    Slot& slot = slot_at(place);
+    const Operation operation = row.batch->operations[static_cast<std::size_t>(row.row)];
     if (overridden(slot, operation, row)) {
       ++out_.skipped;
       return;
@@ -131,12 +177,13 @@ class Resolver final {
     } else if (operation == Operation::kDelete && !slot.present()) {
       refuse(row, "a delete of a key that is not there");
     } else {
-      slot.new_row = operation == Operation::kDelete ? kNone : row;
+      slot.touched = true;
+      slot.newest = operation == Operation::kDelete ? Incoming{} : row;
     }
   }
 
   // A change that was reverted stays out until its source says something else about the key.
-  bool overridden(const Slot& slot, Operation operation, std::int64_t row) {
+  bool overridden(const Slot& slot, Operation operation, const Incoming& row) {
     const auto found = overrides_.find(slot.key);
     if (found == overrides_.end()) return false;
     if (found->second == (operation == Operation::kDelete ? std::string() : own_hash(row)))
@@ -146,43 +193,43 @@ class Resolver final {
     return false;
   }
 
-  std::string own_hash(std::int64_t row) const {
+  static std::string own_hash(const Incoming& row) {
     std::string bytes;
-    append_row_bytes(rows_, row, bytes);
+    append_row_bytes(row.batch->rows, row.row, bytes);
     return sha256_hex(bytes);
   }
 
-  void refuse(std::int64_t row, std::string reason) {
+  void refuse(const Incoming& row, std::string reason) {
     out_.refused.push_back(
         {incoming_.source,
-         incoming_.batch.origin + " " + incoming_.batch.positions[static_cast<std::size_t>(row)],
+         row.batch->origin + " " + row.batch->positions[static_cast<std::size_t>(row.row)],
          "key",
          std::move(reason),
-         row_json(rows_, row, 0)});
+         row_json(row.batch->rows, row.row, 0)});
   }
 
   bool same_content(const Slot& slot) const {
-    const int own = rows_.schema().size();
-    for (int column = 0; column < own; ++column) {
+    const Batch& rows = slot.newest.batch->rows;
+    for (int column = 0; column < rows.schema().size(); ++column) {
       const Value old_value = old_.rows.value(column + kRawSystemColumns, slot.old_row);
-      if (!same_value(old_value, rows_.value(column, slot.new_row))) return false;
+      if (!same_value(old_value, rows.value(column, slot.newest.row))) return false;
     }
     // A mirrored row belongs to the file that holds it now.
-    return !incoming_.batch.replaces_origin ||
-           old_.rows.text_at(3, slot.old_row) == incoming_.batch.origin;
+    return !replaces_origin() || old_.rows.text_at(3, slot.old_row) == origin();
   }
 
   void write(const Slot& slot, BatchBuilder& delta) const {
-    if (slot.new_row == kUntouched) return;
-    if (slot.old_row != kNone && slot.new_row != kNone && same_content(slot)) return;
+    if (!slot.touched) return;
+    const SourceBatch* batch = slot.newest.batch;
+    if (slot.old_row != kNone && batch != nullptr && same_content(slot)) return;
     if (slot.old_row != kNone) delta.append_row_from(old_.rows, slot.old_row, -1);
-    if (slot.new_row == kNone) return;
+    if (batch == nullptr) return;
     delta.append_text(0, incoming_.source);
     delta.append_int(1, incoming_.sequence);
-    delta.append(2, incoming_.batch.source_time ? Value(*incoming_.batch.source_time) : Value());
-    delta.append_text(3, incoming_.batch.origin);
-    for (int column = 0; column < rows_.schema().size(); ++column) {
-      delta.append_from(column + kRawSystemColumns, rows_, column, slot.new_row);
+    delta.append(2, batch->source_time ? Value(*batch->source_time) : Value());
+    delta.append_text(3, batch->origin);
+    for (int column = 0; column < batch->rows.schema().size(); ++column) {
+      delta.append_from(column + kRawSystemColumns, batch->rows, column, slot.newest.row);
     }
     delta.append_sign(1);
   }
@@ -197,7 +244,7 @@ class Resolver final {
     for (std::int64_t row = 0; row < raw.row_count(); ++row) {
       if (raw.text_at(0, row) != incoming_.source) continue;
       ++of_source;
-      if (raw.text_at(3, row) != incoming_.batch.origin) continue;
+      if (raw.text_at(3, row) != origin()) continue;
       const std::string bytes = encode_key(raw, key, row);
       // A key of the file whose row was reverted, or refused, is still the file's.
       if (slot_of_key_.contains(bytes)) continue;
@@ -211,12 +258,11 @@ class Resolver final {
     }
     const auto limit = incoming_.max_delete * static_cast<double>(of_source);
     if (!incoming_.accept_deletes && static_cast<double>(gone.size()) > limit) {
-      return make_error(Code::kRefused,
-                        fmt::format("{} would delete {} of {} rows, above max_delete",
-                                    incoming_.batch.origin,
-                                    gone.size(),
-                                    of_source),
-                        "if that is right: lockstep sync --accept-deletes");
+      return make_error(
+          Code::kRefused,
+          fmt::format(
+              "{} would delete {} of {} rows, above max_delete", origin(), gone.size(), of_source),
+          "if that is right: lockstep sync --accept-deletes");
     }
     for (const std::int64_t row : gone)
       delta.append_row_from(raw, row, -1);
@@ -225,8 +271,7 @@ class Resolver final {
 
   Hub& hub_;
   const DatasetFlow& flow_;
-  const IncomingBatch& incoming_;
-  const Batch& rows_;
+  const IncomingRows& incoming_;
   std::map<std::string, std::string> overrides_;
   Batch keys_;
   std::vector<int> key_columns_;
@@ -342,9 +387,7 @@ std::string row_hash(const Batch& raw, std::int64_t row) {
   return sha256_hex(bytes);
 }
 
-Result<RawResolution> resolve_raw(Hub& hub,
-                                  const DatasetFlow& flow,
-                                  const IncomingBatch& incoming) {
+Result<RawResolution> resolve_raw(Hub& hub, const DatasetFlow& flow, const IncomingRows& incoming) {
   return Resolver(hub, flow, incoming).run();
 }
 

@@ -29,7 +29,7 @@ struct RawDelta {
 
 // Finds the old rows and decides what each operation does. kRefused: a mirror would delete too
 // much.
-Result<RawResolution> resolve_raw(Hub& hub, const DatasetFlow& flow, const IncomingBatch& incoming);
+Result<RawResolution> resolve_raw(Hub& hub, const DatasetFlow& flow, const IncomingRows& incoming);
 
 // The change of the winning rows (raw's columns) that a change of raw brings.
 Result<Batch> winner_delta(Hub& hub, const DatasetFlow& flow, const RawDelta& raw);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -116,8 +117,21 @@ Result<Batch> Batch::make(Schema schema,
 }
 
 Batch Batch::empty(Schema schema) {
-  BatchBuilder builder(std::move(schema));
-  Result<Batch> batch = builder.finish();
+  // An array without values is the same for every batch: most look-ups and many steps give one.
+  static const std::array<std::shared_ptr<arrow::Array>, 6> kNone = [] {
+    std::array<std::shared_ptr<arrow::Array>, 6> none;
+    for (const Type type :
+         {Type::kBool, Type::kInt, Type::kFloat, Type::kText, Type::kDate, Type::kTimestamp}) {
+      auto made = arrow::MakeEmptyArray(arrow_type(type));
+      LOCKSTEP_ASSERT(made.ok(), "an array without values cannot fail to be made");
+      none.at(static_cast<std::size_t>(type)) = std::move(made).ValueUnsafe();
+    }
+    return none;
+  }();
+  std::vector<std::shared_ptr<arrow::Array>> columns;
+  for (const Field& field : schema.fields())
+    columns.push_back(kNone.at(static_cast<std::size_t>(field.type)));
+  Result<Batch> batch = make(std::move(schema), std::move(columns));
   LOCKSTEP_ASSERT(batch.ok(), "a batch without rows cannot fail to be built");
   return std::move(batch).value();
 }

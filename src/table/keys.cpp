@@ -16,6 +16,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -341,7 +342,9 @@ Result<Batch> net(const Batch& batch, std::span<const int> key_columns) {
     if (!cancelled[static_cast<std::size_t>(row)]) rows.push_back(row);
   }
   put_deletes_first(batch, key_columns, rows);
-  return batch.select_rows(rows);
+  const bool as_it_was =
+      static_cast<std::int64_t>(rows.size()) == batch.row_count() && std::ranges::is_sorted(rows);
+  return as_it_was ? batch : batch.select_rows(rows);
 }
 
 }  // namespace lockstep

@@ -11,12 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conftest import BOUND_S, Done, Place, csv_rows, inserts, visit, visits
+from conftest import BOUND_S, CONFIGURATION, Done, Place, csv_rows, inserts, visit, visits
 
 FILES = 30
 KILLS = 200
 SEED = int(os.environ.get("LOCKSTEP_TEST_SEED", "4"))
 CALIBRATED_AFTER = 60
+# A snapshot for each file, so that every run makes the same ones; many of them are durable together.
+EACH_FILE = CONFIGURATION.replace("data: hub/data}", "data: hub/data, snapshot_per: transaction}")
 
 
 def workload(place, files, generator):
@@ -42,7 +44,7 @@ def copy_of(place, folder):
     """The same sources, and the hub if there is one: it has the key of the fingerprints."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(place.folder, folder)
-    return Place(folder)
+    return Place(folder, EACH_FILE)
 
 
 def log_of(place):
@@ -109,7 +111,7 @@ def check_kept(place, acknowledged):
 @pytest.fixture(scope="module")
 def whole(fast_folder):
     """The workload, and what an uninterrupted run makes of it."""
-    start = Place(f"{fast_folder}/start")
+    start = Place(f"{fast_folder}/start", EACH_FILE)
     start.json("sync")  # makes the hub, with the key of its fingerprints
     rows = workload(start, FILES, random.Random(SEED))
     place = copy_of(start, f"{fast_folder}/whole")
@@ -166,7 +168,7 @@ def test_kills_at_random_moments_lose_nothing(whole, fast_folder, command, share
 @pytest.fixture(scope="module")
 def little(fast_folder):
     """Three files: inserts past the calibration, changes, and a bulk that goes to Parquet."""
-    place = Place(f"{fast_folder}/little")
+    place = Place(f"{fast_folder}/little", EACH_FILE)
     first = visits(CALIBRATED_AFTER + 30, seed=5)
     place.drop(inserts(first))
     place.drop([("U", dict(row, sbp="121.5")) for row in first[:4]] + [("D", {"id": row["id"]}) for row in first[4:6]])
@@ -228,14 +230,14 @@ def test_a_crash_in_a_revert_undoes_all_or_nothing(little, fast_folder):
     before = state_of(made)
     probe = f"{fast_folder}/revert-probe"
     shutil.copytree(made.folder, probe)
-    done = Place(probe).run("revert", "-2", LOCKSTEP_CRASH_AT="0")
+    done = Place(probe, EACH_FILE).run("revert", "-2", LOCKSTEP_CRASH_AT="0")
     total = int(re.search(r"disk changes: (\d+)", done.err).group(1))
-    after = state_of(Place(probe))
+    after = state_of(Place(probe, EACH_FILE))
     assert after["fingerprint"] != before["fingerprint"]
     for number in range(1, total + 1, 3):
         folder = f"{fast_folder}/revert-{number}"
         shutil.copytree(made.folder, folder)
-        place = Place(folder)
+        place = Place(folder, EACH_FILE)
         process = subprocess.run(place.command("revert", "-2"), cwd=folder, capture_output=True, timeout=BOUND_S,
                                  env=place.environment | {"LOCKSTEP_CRASH_AT": str(number)}, check=False)
         assert process.returncode in (0, -signal.SIGKILL)
