@@ -27,6 +27,8 @@ Command revert_command();
 Command recalibrate_command();
 Command export_command();
 Command compact_command();
+Command gc_command();
+Command tag_command();
 Command completion_command();
 Command manual_command();
 Command help_command();

@@ -51,11 +51,12 @@ std::string render_models(const View& view, const Json& report) {
                    {"reason"}});
   for (const Json& version : report) {
     const std::string status = text_of(version, "status");
+    const bool expired = field(version, "verifiable") == false;
     table.add({{text_of(version, "model")},
                {id_text(version, "version"), Tone::kStrong},
                {id_text(version, "snapshot")},
                {text_of(version, "kind")},
-               {status, tone_of_status(status)},
+               {expired ? status + ", verifiable: no (expired)" : status, tone_of_status(status)},
                {cell_text(view, field(version, "folded"))},
                {cell_text(view, field(version, "tested"))},
                {error_text(view, field(version, "metrics"))},

@@ -20,6 +20,8 @@ std::string render_model_diff(const View& view, const Json& report);
 std::string render_models(const View& view, const Json& report);
 std::string render_rejected(const View& view, const Json& report);
 std::string render_verify(const View& view, const Json& report);
+std::string render_gc(const View& view, const Json& report);
+std::string render_tags(const View& view, const Json& report);
 std::string render_compact(const View& view, const Json& report);
 std::string render_aliases(const View& view, const Json& report);
 std::string render_alias_set(const View& view, const Json& report);  // of rollback and accept too

@@ -56,6 +56,12 @@ std::string render_show(const View& view, const Json& report) {
   const std::int64_t rejected = integer_of(report, "rejected");
   if (rejected != 0) text += fmt::format(", {} rejected", count_text(view, rejected));
   text += "\n" + versions_text(view, field(report, "versions"));
+  for (const Json& version : field(report, "versions")) {
+    if (field(version, "verifiable") != false) continue;
+    text += fmt::format("{}@{} is verifiable: no (expired)\n",
+                        printable(text_of(version, "model")),
+                        id_text(version, "version"));
+  }
   const std::string tables = tables_text(view, field(report, "tables"));
   if (!tables.empty()) text += (view.terminal ? "\n" : "") + tables;
   return text + positions_text(field(report, "positions"));

@@ -94,6 +94,12 @@ std::string hub_text(const View& view, const Json& report) {
   text += " in " + plural(view, integer_of(hub, "data_files"), "file");
   if (const std::int64_t growth = integer_of(hub, "bytes_per_commit"); growth > 0)
     text += fmt::format(", {} a commit", bytes_text(view, growth));
+  const std::int64_t log_max = integer_of(hub, "log_max_bytes");
+  if (log_max > 0 && integer_of(hub, "log_bytes") > log_max / 2) {
+    text += fmt::format("; its log has {} of {}, since somebody reads for long",
+                        bytes_text(view, integer_of(hub, "log_bytes")),
+                        bytes_text(view, log_max));
+  }
   const Json& writer = field(report, "writer");
   text += flag_of(writer, "running")
               ? fmt::format("; daemon running, pid {}", id_text(writer, "pid"))

@@ -92,7 +92,7 @@ std::span<const HelpTopic> help_topics() {
 std::string exit_codes_text() {
   return R"(Exit codes: 0 done; 1 failed; 2 wrong usage; 3 rows were rejected (--strict); 4 a check or a
 comparison found something; 10 no hub; 11 another writer holds the hub; 12 rights are missing;
-13 the hub is from a newer Lockstep; 130 interrupted.
+13 the hub is from a newer Lockstep; 14 a version to verify has expired; 130 interrupted.
 )";
 }
 

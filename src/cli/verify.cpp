@@ -12,6 +12,16 @@
 namespace lockstep {
 namespace {
 
+constexpr int kExitExpired = 14;  // the rows that a version was made from are gone
+
+int exit_code_of(const Json& report) {
+  if (everything_exact(report)) return kExitDone;
+  const bool expired_only = std::all_of(report.begin(), report.end(), [](const Json& version) {
+    return flag_of(version, "exact") || flag_of(version, "expired");
+  });
+  return expired_only ? kExitExpired : kExitDifference;
+}
+
 Result<int> run_verify(Session& session, const Arguments& arguments) {
   const OpenedHub opened = TRY(open_for_reading(session));
   ProgressLine line(session);
@@ -22,12 +32,17 @@ Result<int> run_verify(Session& session, const Arguments& arguments) {
   line.wipe();
   TRY(print_report(session, report, render_verify));
   if (report.empty()) session.say("no model has a version to verify yet\n");
-  return everything_exact(report) ? kExitDone : kExitDifference;
+  return exit_code_of(report);
+}
+
+std::string word_of(const Json& version) {
+  if (flag_of(version, "exact")) return "exact";
+  return flag_of(version, "expired") ? "expired" : "differs";
 }
 
 std::string line_text(const View& view, const Json& version) {
   const bool exact = flag_of(version, "exact");
-  const std::string word = exact ? "exact" : "differs";
+  const std::string word = word_of(version);
   std::string text = fmt::format("{}  {}@{}, snapshot {}: ",
                                  paint(view, tone_of_status(word), word),
                                  printable(text_of(version, "model")),
@@ -39,7 +54,7 @@ std::string line_text(const View& view, const Json& version) {
   text += fmt::format("\n  fingerprint  {}\n  weights      {}\n",
                       text_of(version, "fingerprint"),
                       text_of(version, "weights_sha256"));
-  if (!exact)
+  if (!exact && !flag_of(version, "expired"))
     text += fmt::format("  retrained    {}\n", text_of(version, "retrained_weights_sha256"));
   for (const Json& difference : field(version, "differences")) {
     text +=
@@ -81,7 +96,7 @@ std::string render_verify(const View& view, const Json& report) {
           (differences.empty() ? "" : "; ") +
           (difference.is_string() ? difference.get<std::string>() : json_line(difference));
     }
-    table.add({{flag_of(version, "exact") ? "exact" : "differs"},
+    table.add({{word_of(version)},
                {text_of(version, "model")},
                {id_text(version, "version")},
                {id_text(version, "snapshot")},
@@ -104,7 +119,9 @@ Command verify_command() {
             .text = "MODEL, MODEL@VERSION or MODEL@ALIAS (default: champion and newest of each)",
             .required = false}},
       .flags = {{.name = "--quick", .text = "from the train layer, without preparing raw again"}},
-      .notes = "Exit code 4 when any version is not exact. Nothing is written.",
+      .notes =
+          "Exit code 4 when any version is not exact, 14 when none is, but the rows of some have\n"
+          "expired. Nothing is written.",
       .run = run_verify,
   };
 }

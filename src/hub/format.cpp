@@ -10,7 +10,7 @@
 namespace lockstep {
 namespace {
 
-// 1 -> 2: names for snapshots, and readers that keep theirs.
+// 1 -> 2: names for snapshots, readers that keep theirs, and what finds the bounds of one file.
 constexpr const char* kTagsAndLeases = R"sql(
 CREATE TABLE IF NOT EXISTS lockstep_tag(  -- a snapshot's name, which keeps it
   name VARCHAR NOT NULL PRIMARY KEY,
@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS lockstep_lease(  -- a reader that needs a snapshot fo
   taken_time BIGINT NOT NULL,  -- microseconds since 1970, UTC
   expires_time BIGINT NOT NULL  -- likewise: what a reader that died holds until then
 );
+CREATE INDEX IF NOT EXISTS lockstep_index_file_stats ON ducklake_file_column_stats(data_file_id);
 )sql";
 
 // kSteps[0] makes format 2 of format 1, and so on. One that was released is never changed: what is

@@ -33,6 +33,8 @@
 //          them durable together, in one catalog transaction. After a crash all of a group is
 //          there, or none. A group of which anything failed is lost, and the hub takes no more
 //          work; but a commit that is refused before it writes (hub-3) leaves its group as it was.
+//   hub-12 collect() removes only what no retained snapshot has. A file leaves the disk when its
+//          grace time is over and no reader of ours that may need it holds a lease.
 //
 // What it does not do: know what a row means, where it came from, or how a model is made.
 //
@@ -124,7 +126,8 @@ struct Lookup {
 
 struct DiskUse {
   std::uint64_t catalog_bytes = 0;  // with its write-ahead log
-  std::uint64_t data_bytes = 0;     // files that the catalog knows
+  std::uint64_t log_bytes = 0;   // of the log alone; a long read of another program makes it grow
+  std::uint64_t data_bytes = 0;  // files that the catalog knows
   std::int64_t data_files = 0;
   std::int64_t inlined_rows = 0;
 };
@@ -149,6 +152,35 @@ struct CompactionStep {
   TableName table;
   std::int64_t rows = 0;   // that moved
   std::int64_t files = 0;  // that were written
+};
+
+// Which snapshots stay. Pinned ones always do: the newest, a tag's, those of versions under an
+// alias, of each model's newest version, and of learner states.
+struct RetentionPolicy {
+  std::int64_t keep_us = std::int64_t{7} * 24 * 3'600 * 1'000'000;  // all that are younger,
+  std::int64_t snapshots_max = 50'000;                              // but not more than these;
+  std::int64_t then_us = std::int64_t{3'600} * 1'000'000;  // then the last of each period; 0: none
+};
+
+struct CollectionLimits {
+  RetentionPolicy policy;
+  // Between a file's leaving the catalog and its deletion: for readers that hold no lease.
+  std::int64_t grace_us = std::int64_t{24} * 3'600 * 1'000'000;
+};
+
+struct CollectionStep {
+  bool more = false;  // false: the round is over
+  std::int64_t snapshots = 0;
+  std::int64_t rows = 0;     // dead inlined rows, and what a dropped table left
+  std::int64_t files = 0;    // that left the catalog
+  std::int64_t deleted = 0;  // files that were deleted
+};
+
+// What a round of collect() would do now.
+struct CollectionPlan {
+  std::vector<std::int64_t> snapshots;
+  std::vector<std::string> files;    // that would leave the catalog, and those that wait already
+  std::vector<std::string> orphans;  // files that no row names
 };
 
 struct InlinedUse {
@@ -204,6 +236,20 @@ class Hub {
   // moved.
   virtual Result<CompactionStep> compact(const CompactionLimits& limits) = 0;
   virtual Result<std::vector<InlinedUse>> inlined_use() = 0;  // what compact() looks at
+
+  // One bounded step of a round that removes what no retained snapshot has (hub-12). Between
+  // commits; does nothing while compaction is underway.
+  virtual Result<CollectionStep> collect(const CollectionLimits& limits) = 0;
+  virtual Result<CollectionPlan> collection_plan(const CollectionLimits& limits) = 0;
+  // A tag keeps its snapshot. kNotFound when the snapshot is gone already.
+  virtual Result<void> set_tag(const std::string& name, SnapshotId at, const std::string& who) = 0;
+  virtual Result<void> delete_tag(const std::string& name) = 0;  // kNotFound
+  virtual Result<std::vector<TagRecord>> tags() = 0;             // by name
+  virtual Result<bool> is_retained(SnapshotId at) = 0;
+  // What of the log waits to be moved into the database, as of the last commit; writers only.
+  virtual std::uint64_t log_bytes() const = 0;
+  // Moves what readers allow, without waiting for them.
+  virtual Result<void> move_log() = 0;
 
   // ---- records
   virtual Result<std::string> configuration() = 0;

@@ -39,6 +39,7 @@ Result<TableState*> HubOverDuckLake::table_to_flush(const CompactionLimits& limi
   TableState* chosen = nullptr;
   std::int64_t most = std::max<std::int64_t>(limits.rows_min, 1) - 1;
   for (const auto& [name, state] : states_) {
+    if (state->lake.inlined.empty()) continue;  // another program's table, which has none
     const std::int64_t newest = TRY(newest_place(*catalog_, state->lake));
     const std::int64_t waiting = newest - compaction_->looked_at[state->lake.id];
     if (waiting <= most) continue;
@@ -128,9 +129,12 @@ Result<CompactionStep> HubOverDuckLake::finish_flush(FlushedRows flushed) {
       return applied.error();
     }
   }
-  // A table that was altered meanwhile takes its inlined rows elsewhere now.
-  if (state->second->lake.inlined == flushed.table.inlined)
-    compaction_->looked_at[flushed.table.id] = flushed.last_place;
+  // SQLite gives places anew once the rows behind them are gone. A table that was altered meanwhile
+  // takes its inlined rows elsewhere now.
+  if (state->second->lake.inlined == flushed.table.inlined) {
+    compaction_->looked_at[flushed.table.id] =
+        std::min(flushed.last_place, TRY(newest_place(*catalog_, flushed.table)));
+  }
   for (const MovedFile& moved : flushed.files) {
     publish_moved(*state->second, moved);
     step.rows += moved.file.row_count;

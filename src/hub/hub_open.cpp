@@ -133,6 +133,7 @@ Result<void> HubOverDuckLake::start() {
                       "make one: lockstep sync");
   }
   if (writes) TRY(take_lock());
+  if (!writes) lease_ = Lease::take(io_, paths_.catalog);
   catalog_ =
       TRY(open_sqlite(io_, paths_.catalog, writes ? CatalogMode::kWrite : CatalogMode::kRead));
   records_ = std::make_unique<RecordStore>(*catalog_);

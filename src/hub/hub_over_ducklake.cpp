@@ -31,6 +31,11 @@ Result<void> HubOverDuckLake::check_snapshot(SnapshotId at) {
   const std::int64_t there = TRY(single_integer(
       *catalog_, "SELECT count(*) FROM ducklake_snapshot WHERE snapshot_id = ?", {number(at)}));
   if (there != 0 && number(at) < latest_.id) return {};
+  if (number(at) >= 0 && number(at) < latest_.id) {
+    return make_error(Code::kNotFound,
+                      fmt::format("snapshot {} has expired: the hub keeps it no more", number(at)),
+                      "hub: {keep: ...} says what is kept; lockstep tag keeps one snapshot");
+  }
   return make_error(
       Code::kNotFound,
       fmt::format("there is no snapshot {}; the newest is {}", number(at), latest_.id));
@@ -168,7 +173,8 @@ Result<DiskUse> HubOverDuckLake::disk_use() {
   use.catalog_bytes = TRY(io_.info(paths_.catalog)).size_bytes;
   const auto log = io_.info(paths_.catalog + "-wal");
   if (log.ok()) {
-    use.catalog_bytes += log.value().size_bytes;
+    use.log_bytes = log.value().size_bytes;
+    use.catalog_bytes += use.log_bytes;
   } else if (log.error().code != Code::kNotFound) {
     return log.error();
   }

@@ -1,6 +1,7 @@
 // The hub behind hub.h: one connection to the catalog, the data files, and the writer's memory.
 #pragma once
 
+#include "hub/collection.h"
 #include "hub/commit_apply.h"
 #include "hub/compaction.h"
 #include "hub/data_files.h"
@@ -56,6 +57,18 @@ class HubOverDuckLake final : public Hub {
 
   Result<CompactionStep> compact(const CompactionLimits& limits) override;
   Result<std::vector<InlinedUse>> inlined_use() override;
+  Result<CollectionStep> collect(const CollectionLimits& limits) override;
+  Result<CollectionPlan> collection_plan(const CollectionLimits& limits) override;
+  Result<void> set_tag(const std::string& name, SnapshotId at, const std::string& who) override;
+  Result<void> delete_tag(const std::string& name) override;
+
+  Result<std::vector<TagRecord>> tags() override { return records_->tags(); }
+
+  Result<bool> is_retained(SnapshotId at) override;
+
+  std::uint64_t log_bytes() const override { return catalog_->log_bytes(); }
+
+  Result<void> move_log() override;
 
   SnapshotId latest_snapshot() const override { return SnapshotId{latest_.id}; }
 
@@ -213,6 +226,14 @@ class HubOverDuckLake final : public Hub {
   Result<void> describe_foreign(const std::string& changes, CommitRecord& record);
   Result<void> check_foreign(std::int64_t own);
   Result<void> check_foreign_keys(std::int64_t own, const LakeTable& table, const Batch& change);
+  // hub_gc.cpp
+  Result<void> commit_upkeep(const std::function<Result<void>()>& work);
+  Result<void> collect_snapshots(const CollectionLimits& limits, CollectionStep& step);
+  Result<void> collect_rows(CollectionStep& step);
+  Result<void> collect_files(CollectionStep& step);
+  Result<std::vector<ScheduledFile>> due_files(const CollectionLimits& limits);
+  Result<void> collect_deletions(const CollectionLimits& limits, CollectionStep& step);
+  Result<void> collect_orphans(const CollectionLimits& limits, CollectionStep& step);
 
   // hub_alter.cpp
   Result<void> plan_alterations(const CommitRequest& request, CommitPlan& plan);
@@ -230,6 +251,7 @@ class HubOverDuckLake final : public Hub {
   const HubMode mode_;
   const HubOptions options_;
   std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<Lease> lease_;  // a reader's
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<Transaction> view_;  // a reader's: what it sees, from one refresh() to the next
   std::unique_ptr<RecordStore> records_;
@@ -252,6 +274,7 @@ class HubOverDuckLake final : public Hub {
   bool in_group_ = false;
   bool broken_ =
       false;  // a commit ended in the middle of its last step: what is stored is not known here
+  Collection collection_;
   std::unique_ptr<Compaction> compaction_;  // the last to be made, the first to go
 };
 

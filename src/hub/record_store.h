@@ -114,6 +114,11 @@ class RecordStore final {
   Result<std::map<std::string, std::string>> overrides(
       const std::string& dataset);  // key -> row hash
 
+  // ---- tags
+  Result<void> set_tag(const TagRecord& tag);        // write; replaces
+  Result<void> delete_tag(const std::string& name);  // write; kNotFound
+  Result<std::vector<TagRecord>> tags();             // by name
+
   // ---- checkpoints
   // Write. Keeps the model's two newest, whatever their definition; returns the paths of those that
   // went, which the caller deletes after the commit. A path that a kept record still names is not

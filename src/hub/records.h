@@ -111,6 +111,14 @@ struct PositionRecord {
 // part -> position
 using PositionParts = std::map<std::string, std::string>;
 
+// A snapshot's name, which keeps it.
+struct TagRecord {
+  std::string name;
+  SnapshotId snapshot{};
+  Timestamp time;
+  std::string who;
+};
+
 // A learner's state in a file under the data path, named by its SHA-256: a cache.
 struct CheckpointRecord {
   std::string model;

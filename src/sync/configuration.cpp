@@ -28,6 +28,24 @@ constexpr std::array kTopSettings = {
     Setting{.name = "models", .type = kNode, .text = "Learners over a dataset, by name."},
 };
 
+constexpr std::array kKeepSettings = {
+    Setting{.name = "for",
+            .type = kDuration,
+            .fallback = "7d",
+            .text = "All snapshots that are younger."},
+    Setting{.name = "snapshots",
+            .type = kInteger,
+            .fallback = "50000",
+            .text = "But not more than so many: DuckDB's queries slow down with their number.",
+            .min = 1,
+            .max = 1e9},
+    Setting{.name = "then",
+            .type = Setting::Type::kChoice,
+            .fallback = "hourly",
+            .text = "Of those before: the last of each hour or day, or none.",
+            .choices = "hourly | daily | none"},
+};
+
 constexpr std::array kHubSettings = {
     Setting{.name = "catalog",
             .fallback = "sqlite:hub/catalog.sqlite",
@@ -54,6 +72,20 @@ constexpr std::array kHubSettings = {
                 "of one) is a snapshot with versions of its own; many of them are made durable "
                 "at once.",
             .choices = "commit | transaction"},
+    Setting{.name = "log_max",
+            .type = Setting::Type::kBytes,
+            .fallback = "1GB",
+            .text =
+                "Commits slow down when the catalog's write-ahead log is longer, which a long read "
+                "of another program makes it."},
+    Setting{.name = "keep",
+            .type = kNode,
+            .text = "Which snapshots stay; versions under an alias and tags keep theirs."},
+    Setting{
+        .name = "gc_grace",
+        .type = kDuration,
+        .fallback = "24h",
+        .text = "How long a file that the hub needs no more stays for readers of other programs."},
 };
 
 constexpr std::array kDatasetSettings = {
@@ -152,6 +184,18 @@ std::string absolute_in(const std::string& directory, const std::string& path) {
   return path.starts_with('/') ? path : join_path(directory, path);
 }
 
+Result<RetentionPolicy> parse_keep(const Node* node) {
+  RetentionPolicy policy;
+  if (node == nullptr) return policy;
+  const Settings settings = TRY(Settings::parse(*node, kKeepSettings, "keep"));
+  constexpr std::int64_t kHourUs = std::int64_t{3'600} * 1'000'000;
+  policy.keep_us = settings.duration_us("for");
+  policy.snapshots_max = settings.integer("snapshots");
+  const std::string then = settings.text("then");
+  policy.then_us = then == "none" ? 0 : then == "daily" ? 24 * kHourUs : kHourUs;
+  return policy;
+}
+
 Result<HubConfiguration> parse_hub(const Node& node, const std::string& directory) {
   const Settings settings = TRY(Settings::parse(node, kHubSettings, "hub"));
   HubConfiguration hub;
@@ -167,6 +211,9 @@ Result<HubConfiguration> parse_hub(const Node& node, const std::string& director
   hub.adopt_foreign = settings.text("foreign") == "adopt";
   hub.snapshot_per = settings.text("snapshot_per") == "transaction" ? SnapshotPer::kTransaction
                                                                     : SnapshotPer::kCommit;
+  hub.log_bytes_max = static_cast<std::uint64_t>(settings.bytes("log_max"));
+  hub.collection.policy = TRY(parse_keep(settings.given("keep")));
+  hub.collection.grace_us = settings.duration_us("gc_grace");
   return hub;
 }
 
@@ -493,6 +540,7 @@ std::vector<SettingsSection> settings_sections() {
   std::vector<SettingsSection> sections = {
       {"top", "The whole file.", kTopSettings},
       {"hub", "Where everything is kept.", kHubSettings},
+      {"keep", "Which snapshots of a hub stay.", kKeepSettings},
   };
   for (const SourceInfo& info : source_types())
     sections.push_back({info.type, info.text, info.settings});

@@ -4,6 +4,7 @@
 #include "base/config.h"
 #include "base/io.h"
 #include "base/result.h"
+#include "hub/hub.h"
 #include "table/types.h"
 
 #include <cstdint>
@@ -25,6 +26,8 @@ struct HubConfiguration {
   std::int64_t commit_rows_max = 100'000;
   bool adopt_foreign = false;  // commits of other programs; else they are refused
   SnapshotPer snapshot_per = SnapshotPer::kCommit;
+  CollectionLimits collection;  // keep, and gc_grace
+  std::uint64_t log_bytes_max = std::uint64_t{1} << 30;
 };
 
 struct SourceConfiguration {

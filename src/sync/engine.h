@@ -109,7 +109,12 @@ class HubEngine final : public Engine {
                          std::string why);
 
   // engine_upkeep.cpp
+  void mind_log();
+  Result<void> upkeep_step();
   Result<Json> compact();
+  Result<Json> gc();
+  Result<Json> set_tag(const std::string& name, const std::string& snapshot);
+  Result<Json> delete_tag(const std::string& name);
 
   Io& io_;
   Log& log_;
@@ -128,6 +133,9 @@ class HubEngine final : public Engine {
   std::vector<std::string> applied_;  // the plan that opening carried out, for the first report
   std::int64_t next_progress_us_ = 0;
   std::int64_t next_upkeep_us_ = 0;
+  std::int64_t next_round_us_ = 0;
+  CollectionStep round_;  // what its steps removed so far
+  bool log_is_long_ = false;
 };
 
 // What a model adds to a commit goes into its request.

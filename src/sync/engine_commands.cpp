@@ -72,6 +72,11 @@ Result<Json> HubEngine::run(const Json& command) {
   if (name == "rollback") return rollback(command);
   if (name == "accept") return accept(command);
   if (name == "compact") return compact();
+  if (name == "gc") return gc();
+  if (name == "tag-set") {
+    return set_tag(TRY(text_at(command, "tag")), text_or(command, "snapshot", "latest"));
+  }
+  if (name == "tag-delete") return delete_tag(TRY(text_at(command, "tag")));
   return make_error(Code::kUsage, fmt::format("there is no command '{}'", name));
 }
 

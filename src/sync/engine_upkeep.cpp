@@ -1,12 +1,22 @@
 // Keeping the hub compact: beside the commits of a daemon, and all at once when a user asks.
 #include "sync/engine.h"
+#include "sync/report_values.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace lockstep {
 namespace {
 
 constexpr std::int64_t kPauseAfterFailureUs = 60'000'000;
+constexpr std::int64_t kRoundsApartUs = 60'000'000;
+constexpr std::int64_t kLogWaitUs = 1'000'000;
+constexpr std::int64_t kLogLookUs = 50'000;
+
+Json collection_json(const CollectionStep& sum) {
+  return {{"snapshots", sum.snapshots}, {"files", sum.files}, {"deleted", sum.deleted}};
+}
 
 }  // namespace
 
@@ -14,12 +24,56 @@ constexpr std::int64_t kPauseAfterFailureUs = 60'000'000;
 // so that a failure is told and tried again later; one that left the hub in doubt stops the next
 // commit.
 void HubEngine::tend() {
+  mind_log();
   if (io_.monotonic_us() < next_upkeep_us_) return;
-  const Result<CompactionStep> step = hub_->compact({.background = true});
-  if (step.ok()) return;
+  const Result<void> done = upkeep_step();
+  if (done.ok()) return;
   next_upkeep_us_ = io_.monotonic_us() + kPauseAfterFailureUs;
   log_.warning(
-      fmt::format("compaction failed, and is tried again in a minute: {}", step.error().message));
+      fmt::format("upkeep failed, and is tried again in a minute: {}", done.error().message));
+}
+
+// A reader of another program that stays in one transaction keeps the log from being moved. Above
+// half of what is allowed that is told, above all of it each batch waits: commits become slow
+// before the disk is full, and fast again when the reader goes.
+void HubEngine::mind_log() {
+  const std::uint64_t max = configuration_.hub.log_bytes_max;
+  const bool long_log = hub_->log_bytes() > max / 2;
+  if (long_log && !log_is_long_) {
+    log_.warning(
+        fmt::format("the catalog's log has {} MB: somebody reads it for long, and above {} MB "
+                    "commits slow down",
+                    hub_->log_bytes() >> 20U,
+                    max >> 20U));
+  }
+  if (!long_log && log_is_long_) log_.info("the catalog's log is short again");
+  log_is_long_ = long_log;
+  for (std::int64_t waited = 0; waited < kLogWaitUs; waited += kLogLookUs) {
+    if (hub_->log_bytes() <= max || (options_.stop && options_.stop())) return;
+    // A failed checkpoint shows at the next commit, which is refused then (catalog-4).
+    if (!hub_->move_log().ok() || hub_->log_bytes() <= max) return;
+    io_.sleep_us(kLogLookUs);
+  }
+}
+
+// Compaction first; a step of a round of collection when there is nothing to compact.
+Result<void> HubEngine::upkeep_step() {
+  const CompactionStep compacted = TRY(hub_->compact({.background = true}));
+  const bool due = io_.monotonic_us() >= next_round_us_;
+  if (compacted.state != CompactionState::kNothing || !due) return {};
+  const CollectionStep step = TRY(hub_->collect(configuration_.hub.collection));
+  round_.snapshots += step.snapshots;
+  round_.deleted += step.deleted;
+  if (step.more) return {};
+  if (round_.snapshots + round_.deleted > 0) {
+    log_.info(fmt::format(
+        "gc: {} snapshots expired, {} files deleted", round_.snapshots, round_.deleted));
+  }
+  // Much to remove: go on at once, so that a fast stream of commits is kept up with.
+  constexpr std::int64_t kMany = 1'000;
+  next_round_us_ = io_.monotonic_us() + (round_.snapshots > kMany ? 0 : kRoundsApartUs);
+  round_ = {};
+  return {};
 }
 
 Result<void> HubEngine::settle() {
@@ -46,6 +100,62 @@ Result<Json> HubEngine::compact() {
         {{"table", table_text(table)}, {"rows", counts.first}, {"files", counts.second}});
   }
   out["snapshot"] = number(hub_->latest_snapshot());
+  return out;
+}
+
+Result<Json> HubEngine::gc() {
+  TRY(settle());
+  CollectionStep sum{.more = true};
+  while (sum.more) {
+    const CollectionStep step = TRY(hub_->collect(configuration_.hub.collection));
+    sum.more = step.more;
+    sum.snapshots += step.snapshots;
+    sum.files += step.files;
+    sum.deleted += step.deleted;
+  }
+  return collection_json(sum);
+}
+
+Result<Json> HubEngine::set_tag(const std::string& name, const std::string& snapshot) {
+  const auto is_word = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  };
+  // A number, a time or -1 names a snapshot already.
+  const bool is_letter =
+      !name.empty() && ((name[0] >= 'a' && name[0] <= 'z') || (name[0] >= 'A' && name[0] <= 'Z'));
+  if (!is_letter || name == "latest" || !std::all_of(name.begin(), name.end(), is_word)) {
+    return make_error(Code::kUsage,
+                      fmt::format("'{}' cannot be the name of a tag", name),
+                      "begin with a letter; letters, digits, _, - and . may follow");
+  }
+  const SnapshotId at{TRY(resolve_snapshot(*hub_, snapshot))};
+  TRY(hub_->set_tag(name, at, options_.who));
+  return Json{{"tag", name}, {"snapshot", number(at)}};
+}
+
+Result<Json> HubEngine::delete_tag(const std::string& name) {
+  TRY(hub_->delete_tag(name));
+  return Json{{"tag", name}, {"deleted", true}};
+}
+
+Result<Json> report_tags(Hub& hub) {
+  Json out = Json::array();
+  for (const TagRecord& tag : TRY(hub.tags())) {
+    out.push_back({{"tag", tag.name},
+                   {"snapshot", number(tag.snapshot)},
+                   {"time", rfc3339(tag.time)},
+                   {"who", tag.who}});
+  }
+  return out;
+}
+
+Result<Json> report_collection(Hub& hub, const CollectionLimits& limits) {
+  const CollectionPlan plan = TRY(hub.collection_plan(limits));
+  Json out;
+  out["snapshots"] = plan.snapshots;
+  out["files"] = plan.files;
+  out["orphans"] = plan.orphans;
   return out;
 }
 

@@ -131,6 +131,7 @@ Result<Json> dataset_json(Hub& hub, const DatasetConfiguration& dataset) {
 Json disk_json(const DiskUse& use, std::int64_t commits) {
   Json out;
   out["catalog_bytes"] = use.catalog_bytes;
+  out["log_bytes"] = use.log_bytes;
   out["data_bytes"] = use.data_bytes;
   out["data_files"] = use.data_files;
   out["inlined_rows"] = use.inlined_rows;
@@ -182,6 +183,7 @@ Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration)
   out["commit"] = commits.empty() ? 0 : number(commits.front().id);
   out["time"] = commits.empty() ? Json(nullptr) : Json(rfc3339(commits.front().time));
   out["hub"] = disk_json(TRY(hub.disk_use()), commits.empty() ? 0 : number(commits.front().id));
+  out["hub"]["log_max_bytes"] = configuration.hub.log_bytes_max;
   out["hub"]["free_bytes"] = TRY(io.free_bytes(configuration.hub.data));
   out["datasets"] = Json::array();
   for (const DatasetConfiguration& dataset : configuration.datasets) {
@@ -236,10 +238,16 @@ Result<Json> report_show(Hub& hub, const std::string& snapshot) {
   }
   Json out = commit_json(*commit);
   out["source_time"] = commit->source_time ? Json(rfc3339(*commit->source_time)) : Json(nullptr);
-  out["tables"] = number(at) > 0 ? TRY(table_changes(hub, at)) : Json::array();
+  // What a version was made from may be gone; what it is stays.
+  const bool retained = TRY(hub.is_retained(at));
+  const bool has_before = number(at) > 0 && TRY(hub.is_retained(SnapshotId{number(at) - 1}));
+  out["tables"] = retained && has_before ? TRY(table_changes(hub, at))
+                  : number(at) == 0      ? Json::array()
+                                         : Json(nullptr);
   out["versions"] = Json::array();
   for (const ModelVersionRecord& version : TRY(hub.versions_of_snapshot(at))) {
     Json summary = version_summary(version);
+    summary["verifiable"] = retained;
     summary["fingerprint"] = version.fingerprint;
     summary["weights_sha256"] = version.weights_sha256;
     summary["definition"] = version.definition;

@@ -114,6 +114,7 @@ Result<Json> report_models(Hub& hub, const std::string& model, std::int64_t newe
   for (const std::string& name : names) {
     for (const ModelVersionRecord& version : TRY(hub.versions(name, newest_count))) {
       Json line = model_json(version);
+      line["verifiable"] = TRY(hub.is_retained(version.snapshot));
       line["aliases"] = aliases[name][version.version];
       out.push_back(std::move(line));
     }

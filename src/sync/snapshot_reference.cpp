@@ -84,9 +84,14 @@ Result<std::int64_t> resolve_snapshot(Hub& hub, const std::string& text) {
                       "lockstep log");
   }
   if (const auto time = moment(text)) return newest_by(hub, text, *time);
-  return make_error(Code::kUsage,
-                    fmt::format("'{}' names no snapshot", text),
-                    "write a number, latest, -1, or a time as 2026-11-20T08:00");
+  // Tags begin with a letter, as no number and no time does.
+  for (const TagRecord& tag : TRY(hub.tags())) {
+    if (tag.name == text) return number(tag.snapshot);
+  }
+  return make_error(
+      Code::kUsage,
+      fmt::format("'{}' names no snapshot", text),
+      "write a number, latest, -1, a time as 2026-11-20T08:00, or a tag (lockstep tag --list)");
 }
 
 }  // namespace lockstep

@@ -101,6 +101,9 @@ class Engine {
   //   {"command": "rollback", "model": "bp", "version": 7 | null}
   //   {"command": "accept", "model": "bp"}
   //   {"command": "compact"}: {tables: [{table, rows, files}], snapshot}
+  //   {"command": "gc"}: {snapshots, files, deleted}
+  //   {"command": "tag-set", "tag": "release", "snapshot": "12"}, {"command": "tag-delete", "tag":
+  //   "release"}
   virtual Result<Json> execute(const Json& command) = 0;
 
   // One small step of keeping the hub compact; between commits, as often as one likes.
@@ -133,6 +136,10 @@ Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration)
 // [{commit, snapshot, kind, time, inserted, updated, deleted, rejected, message, versions: [{model,
 // version, status}]}]
 Result<Json> report_log(Hub& hub, std::int64_t newest_count, bool maintenance_too = false);
+// [{tag, snapshot, time, who}]
+Result<Json> report_tags(Hub& hub);
+// What a gc would remove. {snapshots: [number], files: [path], orphans: [path]}
+Result<Json> report_collection(Hub& hub, const CollectionLimits& limits);
 // What there is to compact. {tables: [{table, rows}], snapshot}
 Result<Json> report_compaction(Hub& hub);
 // One commit in full: the same fields, and tables: [{table, inserted, updated, deleted}], versions
@@ -162,8 +169,8 @@ struct VerifyOptions {
   std::function<void(const Progress&)> progress;
 };
 
-// [{model, version, snapshot, exact, fingerprint, weights_sha256, retrained_weights_sha256,
-// differences: [text],
+// [{model, version, snapshot, exact, expired, fingerprint, weights_sha256,
+// retrained_weights_sha256, differences: [text],
 //   rows}]; one a model (its champion and newest version) when `reference` is empty.
 // What a version was made from is in the hub whole; the configuration may have gone on since.
 Result<Json> verify(Hub& hub, const std::string& reference, const VerifyOptions& options);

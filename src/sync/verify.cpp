@@ -41,9 +41,26 @@ Result<void> compare_train(const Batch& stored,
   return {};
 }
 
+// Retention removed the rows: there is nothing to retrain from.
+Json expired_version(const ModelVersionRecord& version) {
+  Json out;
+  out["model"] = version.model;
+  out["version"] = version.version;
+  out["snapshot"] = number(version.snapshot);
+  out["exact"] = false;
+  out["expired"] = true;
+  out["fingerprint"] = version.fingerprint;
+  out["weights_sha256"] = version.weights_sha256;
+  out["retrained_weights_sha256"] = nullptr;
+  out["differences"] = {fmt::format("snapshot {} has expired", number(version.snapshot))};
+  out["rows"] = 0;
+  return out;
+}
+
 Result<Json> verify_version(Hub& hub,
                             const ModelVersionRecord& version,
                             const VerifyOptions& options) {
+  if (!TRY(hub.is_retained(version.snapshot))) return expired_version(version);
   const auto definition = TRY(hub.definition(version.definition));
   if (!definition)
     return make_error(Code::kCorrupt,
@@ -85,6 +102,7 @@ Result<Json> verify_version(Hub& hub,
   out["version"] = version.version;
   out["snapshot"] = number(version.snapshot);
   out["exact"] = differences.empty();
+  out["expired"] = false;
   out["fingerprint"] = version.fingerprint;
   out["weights_sha256"] = version.weights_sha256;
   out["retrained_weights_sha256"] = retrained;

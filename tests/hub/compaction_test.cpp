@@ -106,6 +106,17 @@ TEST(Compaction, FollowsWhatChangesWhileItIsUnderway) {  // hub-8
   EXPECT_EQ(found.rows.row_count(), 8);
 }
 
+TEST(Compaction, GoesOnWhereAnEarlierOneLeftNothing) {
+  HubPlayground ground;
+  auto hub = hub_with_rows(ground, 10);
+  for (std::int64_t id = 10; id < 16; id += 2) {
+    EXPECT_EQ(must(hub->compact(kAtOnce)).state, CompactionState::kDone);
+    EXPECT_EQ(inlined_rows(*hub), 0);
+    put(*hub, numbered_rows(id, id + 2));
+  }
+  EXPECT_EQ(must(hub->compact(kAtOnce)).rows, 2);
+}
+
 TEST(Compaction, OfATableThatWasDroppedMeanwhileMovesNothing) {
   HubPlayground ground;
   auto hub = hub_with_rows(ground, 10);

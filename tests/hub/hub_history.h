@@ -64,6 +64,24 @@ class RandomHistory {
       must(hub_->compact(limits));
   }
 
+  // A round that keeps few snapshots; those that went leave the model too.
+  void collect() {
+    CollectionLimits limits{
+        .policy = {.snapshots_max = 1 + static_cast<std::int64_t>(below(12)), .then_us = 0},
+        .grace_us = 0};
+    if (below(3) == 0 && !snapshots_.empty()) {
+      auto kept = snapshots_.begin();
+      std::advance(kept, below(snapshots_.size()));
+      must(hub_->set_tag("kept", SnapshotId{kept->first}, "test"));
+    }
+    while (must(hub_->collect(limits)).more) {
+      // Compaction that is underway comes first.
+      must(hub_->compact({.rows_min = 1'000'000}));
+    }
+    std::erase_if(snapshots_,
+                  [&](const auto& one) { return !must(hub_->is_retained(SnapshotId{one.first})); });
+  }
+
   static std::vector<TableDefinition> definitions() {
     TableDefinition clean = all_types();
     clean.name = {Layer::kClean, "odd \"name\""};

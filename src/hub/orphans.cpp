@@ -1,0 +1,110 @@
+#include "hub/orphans.h"
+
+#include "hub/lake_tables.h"
+
+#include <algorithm>
+#include <set>
+
+namespace lockstep {
+
+namespace {
+
+constexpr std::int64_t kAgeMinUs = std::int64_t{3'600} * 1'000'000;
+constexpr const char* kStates = "_states/";
+
+// Everything that the catalog names, from the data path on.
+constexpr const char* kNamed[] = {
+    "SELECT CASE WHEN f.path_is_relative = 0 THEN f.path ELSE s.path || t.path || f.path END FROM "
+    "ducklake_data_file f JOIN ducklake_table t ON t.table_id = f.table_id JOIN ducklake_schema s "
+    "ON "
+    "s.schema_id = t.schema_id WHERE s.path || t.path = ?1",
+    "SELECT CASE WHEN f.path_is_relative = 0 THEN f.path ELSE s.path || t.path || f.path END FROM "
+    "ducklake_delete_file f JOIN ducklake_table t ON t.table_id = f.table_id JOIN ducklake_schema "
+    "s "
+    "ON s.schema_id = t.schema_id WHERE s.path || t.path = ?1",
+    "SELECT path FROM ducklake_files_scheduled_for_deletion WHERE ?1 <> ''",
+    "SELECT path FROM lockstep_checkpoint WHERE ?1 <> ''",
+};
+
+bool is_ours(std::string_view folder, std::string_view name) {
+  return folder == kStates || (name.starts_with("lockstep-") && name.ends_with(".parquet"));
+}
+
+Result<std::set<std::string>> named_files(Catalog& catalog, const std::string& folder) {
+  std::set<std::string> named;
+  for (const char* query : kNamed) {
+    Statement* row = TRY(catalog.cached(query));
+    row->bind_text(0, folder);
+    while (TRY(row->step()))
+      named.emplace(row->text(0));
+    row->reset();
+  }
+  return named;
+}
+
+struct LakeFile {
+  std::string path;
+  std::int64_t begin = 0;
+  std::int64_t end = 0;
+};
+
+}  // namespace
+
+Result<std::vector<std::string>> data_folders(Catalog& catalog) {
+  Statement* row =
+      TRY(catalog.cached("SELECT DISTINCT s.path || t.path FROM ducklake_table t JOIN "
+                         "ducklake_schema s ON s.schema_id = t.schema_id ORDER BY 1"));
+  std::vector<std::string> folders = {kStates};
+  while (TRY(row->step()))
+    folders.emplace_back(row->text(0));
+  row->reset();
+  return folders;
+}
+
+Result<std::vector<std::string>> find_orphans(Catalog& catalog,
+                                              Io& io,
+                                              const OrphanSearch& search) {
+  std::vector<std::string> orphans;
+  const auto files = io.list(search.data_path + search.folder);
+  if (!files.ok() && files.error().code == Code::kNotFound) return orphans;
+  const std::int64_t before = io.now_us() - std::max(search.grace_us, kAgeMinUs);
+  std::set<std::string> named;
+  for (const FileInfo& file : TRY(files)) {
+    const std::string name = file_name(file.path);
+    if (file.is_directory || file.modified_us > before || !is_ours(search.folder, name)) continue;
+    if (named.empty()) named = TRY(named_files(catalog, search.folder));
+    const std::string path = search.data_path + search.folder + name;
+    if (!named.contains(search.folder + name) && !named.contains(path)) orphans.push_back(path);
+  }
+  return orphans;
+}
+
+Result<std::vector<std::string>> files_of_snapshots_only(
+    Catalog& catalog, const std::vector<std::int64_t>& snapshots) {
+  Statement* kept_row =
+      TRY(catalog.cached("SELECT snapshot_id FROM ducklake_snapshot ORDER BY snapshot_id"));
+  std::vector<std::int64_t> kept;
+  while (TRY(kept_row->step())) {
+    const std::int64_t id = kept_row->integer(0);
+    if (!std::binary_search(snapshots.begin(), snapshots.end(), id)) kept.push_back(id);
+  }
+  kept_row->reset();
+  Statement* row = TRY(catalog.cached(
+      "SELECT s.path || t.path || f.path, f.begin_snapshot, f.end_snapshot FROM ducklake_data_file "
+      "f JOIN ducklake_table t ON t.table_id = f.table_id JOIN ducklake_schema s ON s.schema_id = "
+      "t.schema_id WHERE f.end_snapshot IS NOT NULL GROUP BY f.data_file_id"));
+  std::vector<std::string> files;
+  while (TRY(row->step())) {
+    const auto first = std::lower_bound(kept.begin(), kept.end(), row->integer(1));
+    if (first == kept.end() || *first >= row->integer(2)) files.emplace_back(row->text(0));
+  }
+  row->reset();
+  Statement* waiting =
+      TRY(catalog.cached("SELECT path FROM ducklake_files_scheduled_for_deletion"));
+  while (TRY(waiting->step()))
+    files.emplace_back(waiting->text(0));
+  waiting->reset();
+  return files;
+}
+
+}  // namespace lockstep
