@@ -175,11 +175,11 @@ Result<std::int64_t> retire_dropped_table(Catalog& catalog, std::int64_t row_cou
       {}));
   if (table_id == 0) return std::int64_t{0};
   for (const InlinedTable& inlined : TRY(inlined_tables(catalog, table_id))) {
-    const std::int64_t gone =
-        TRY(remove_chosen(catalog,
-                          inlined.name,
-                          fmt::format("SELECT _rowid_ FROM {} LIMIT ?1", quote_identifier(inlined.name)),
-                          {row_count_max}));
+    const std::int64_t gone = TRY(remove_chosen(
+        catalog,
+        inlined.name,
+        fmt::format("SELECT _rowid_ FROM {} LIMIT ?1", quote_identifier(inlined.name)),
+        {row_count_max}));
     if (gone == row_count_max) return gone;
     TRY(catalog.execute(fmt::format("DROP TABLE {}", quote_identifier(inlined.name))));
   }

@@ -88,8 +88,8 @@ Result<void> HubOverDuckLake::collect_rows(CollectionStep& step) {
     for (const auto& [name, state] : states_) {
       for (const InlinedTable& inlined : TRY(inlined_tables(*catalog_, state->lake.id))) {
         if (step.rows >= kRowsAStep) return {};
-        const std::int64_t gone = TRY(
-            remove_dead_inlined(*catalog_, inlined.name, collection_.snapshot, kRowsAStep - step.rows));
+        const std::int64_t gone = TRY(remove_dead_inlined(
+            *catalog_, inlined.name, collection_.snapshot, kRowsAStep - step.rows));
         // Their places are given anew, so that compaction looks at all rows again.
         if (gone > 0 && compaction_) compaction_->looked_at.erase(state->lake.id);
         step.rows += gone;
