@@ -13,6 +13,7 @@ Result<int> run_export(Session& session, const Arguments& arguments) {
   options.layer = arguments.text("--layer", "clean");
   options.at = arguments.text("--at", "latest");
   options.output = arguments.text("--output", "");
+  options.where = arguments.text("--where", "");
   if (session.json && options.output.empty()) {
     return make_error(Code::kUsage,
                       "--json prints a summary, and standard output takes the rows",
@@ -45,7 +46,8 @@ Command export_command() {
       .example =
           "lockstep export vitals > vitals.csv\n"
           "lockstep export vitals --layer train --at 12 --output train.parquet\n"
-          "lockstep export vitals --at 2026-11-20T08:00",
+          "lockstep export vitals --at 2026-11-20T08:00\n"
+          "lockstep export vitals --where \"age >= 60 and ward = 'A'\" --output old.csv --json",
       .positionals = {{.name = "DATASET", .text = "default: the only one", .required = false}},
       .flags = {{.name = "--layer",
                  .value = "LAYER",
@@ -54,6 +56,10 @@ Command export_command() {
                 {.name = "--at",
                  .value = "SNAPSHOT",
                  .text = "12, -1, latest or a time (default latest)"},
+                {.name = "--where",
+                 .value = "CONDITION",
+                 .text = "only rows for which it holds: comparisons of columns with values, joined "
+                         "by and"},
                 {.name = "--output",
                  .letter = "-o",
                  .value = "FILE",

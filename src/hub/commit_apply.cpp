@@ -28,7 +28,9 @@ Result<ParquetFileInfo> write_rows(Io& io, const std::string& path, const TableP
     rows = TRY(with_row_ids(rows, plan));
     columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField, {}});
   }
-  auto writer = TRY(open_parquet_writer(io, path, columns));
+  ParquetWriteOptions options;
+  options.sought = plan.table->lake.key;
+  auto writer = TRY(open_parquet_writer(io, path, columns, options));
   TRY(writer->write(rows));
   return writer->finish();
 }

@@ -151,13 +151,37 @@ Result<void> DataFiles::deletes_in_files(const DataFile& file,
   return {};
 }
 
+Result<DataFiles::Deletes> DataFiles::inlined_deletes(const LakeTable& table,
+                                                      std::int64_t snapshot) {
+  Deletes deletes;
+  const std::string inlined = inlined_deletes_name(table.id);
+  if (!catalog_.table_exists(inlined)) return deletes;
+  Statement* rows = TRY(catalog_.cached(
+      fmt::format("SELECT file_id, row_id FROM {} WHERE begin_snapshot <= ?", inlined)));
+  rows->bind_integer(0, snapshot);
+  // The deletes of one file often stand together.
+  auto last = deletes.end();
+  while (TRY(rows->step())) {
+    const std::int64_t file = rows->integer(0);
+    if (last == deletes.end() || last->first != file) last = deletes.try_emplace(file).first;
+    last->second.push_back(rows->integer(1));
+  }
+  rows->reset();
+  return deletes;
+}
+
 Result<std::vector<std::int64_t>> DataFiles::missing(const LakeTable& table,
                                                      const DataFile& file,
-                                                     std::int64_t snapshot) {
+                                                     std::int64_t snapshot,
+                                                     const Deletes* known) {
   std::vector<std::int64_t> positions = TRY(later_rows(file, snapshot));
   TRY(deletes_in_files(file, snapshot, positions));
   const std::string inlined = inlined_deletes_name(table.id);
-  if (catalog_.table_exists(inlined)) {
+  if (known != nullptr) {
+    const auto found = known->find(file.id);
+    if (found != known->end())
+      positions.insert(positions.end(), found->second.begin(), found->second.end());
+  } else if (catalog_.table_exists(inlined)) {
     Statement* rows = TRY(catalog_.cached(
         fmt::format("SELECT row_id FROM {} WHERE file_id = ? AND begin_snapshot <= ?", inlined)));
     rows->bind_integer(0, file.id);

@@ -64,11 +64,18 @@ class DataFiles final {
                                           std::int64_t from,
                                           std::int64_t to);
 
+  // The deletes of the table's rows that stand in the catalog itself, up to the snapshot: by file,
+  // in no order. One statement for all files.
+  using Deletes = std::map<std::int64_t, std::vector<std::int64_t>>;
+  Result<Deletes> inlined_deletes(const LakeTable& table, std::int64_t snapshot);
+
   // Positions of `file` whose rows are not there at the snapshot, rising: the deleted ones, and in
-  // a partial file those that came later. The file must be valid then.
+  // a partial file those that came later. The file must be valid then. `known`: of that snapshot,
+  // when many files are asked for.
   Result<std::vector<std::int64_t>> missing(const LakeTable& table,
                                             const DataFile& file,
-                                            std::int64_t snapshot);
+                                            std::int64_t snapshot,
+                                            const Deletes* known = nullptr);
 
   // Whether rows of a file that both snapshots have may stand in only one of them. Cheap: reads no
   // positions.
@@ -91,6 +98,8 @@ class DataFiles final {
                      SignedRows out);
 
   const std::string& data_path() const { return data_path_; }
+
+  Catalog& catalog() { return catalog_; }
 
  private:
   // A table that was altered has other columns from then on.

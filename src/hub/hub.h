@@ -48,6 +48,7 @@
 #include "base/io.h"
 #include "base/result.h"
 #include "hub/records.h"
+#include "hub/scan.h"
 #include "hub/table_definition.h"
 #include "table/batch.h"
 
@@ -104,19 +105,6 @@ struct Committed {
   CommitId commit{};
   std::optional<SnapshotId> snapshot;
   Timestamp time;
-};
-
-struct ScanOptions {
-  std::vector<std::string> columns;  // empty: all
-  std::int64_t batch_rows_max = 65'536;
-};
-
-// Resource. Rows of one table at one snapshot, all +1; files first, in order of their ids, then
-// inlined rows by schema version and row id.
-class Scan {
- public:
-  virtual ~Scan() = default;
-  virtual Result<std::optional<Batch>> next() = 0;  // nullopt: the end
 };
 
 struct Lookup {

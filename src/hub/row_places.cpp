@@ -104,8 +104,9 @@ Result<void> for_each_place(Catalog& catalog,
                             const LakeTable& table,
                             std::int64_t at,
                             const TakePlaced& take) {
+  const DataFiles::Deletes deletes = TRY(files.inlined_deletes(table, at));
   for (const DataFile& file : TRY(files.at(table, at))) {
-    const auto missing = TRY(files.missing(table, file, at));
+    const auto missing = TRY(files.missing(table, file, at, &deletes));
     ParquetReader* reader = TRY(files.reader(file));
     const int group_count = reader->row_group_count();
     for (int group = 0; group < group_count; ++group) {

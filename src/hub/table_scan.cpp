@@ -1,8 +1,10 @@
 #include "hub/table_scan.h"
 
 #include "hub/inlined_rows.h"
+#include "hub/scan_filter.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace lockstep {
 
@@ -31,7 +33,11 @@ class TableScan final : public Scan {
     }
     for (const int index : columns_)
       file_columns_.push_back(table_.columns[static_cast<std::size_t>(index)]);
+    filter_ = TRY(ScanFilter::bind(table_, options.where));
+    for (const int index : filter_.columns())
+      filter_columns_.push_back(table_.columns[static_cast<std::size_t>(index)]);
     data_files_ = TRY(files_.at(table_, at_));
+    deletes_ = TRY(files_.inlined_deletes(table_, at_));
     inlined_ = TRY(inlined_tables(catalog_, table_.id));
     return {};
   }
@@ -49,6 +55,8 @@ class TableScan final : public Scan {
     }
   }
 
+  ScanCounters counters() const override { return counters_; }
+
  private:
   Batch take_pending() {
     const std::int64_t count = std::min(batch_rows_max_, pending_.row_count() - pending_offset_);
@@ -57,25 +65,58 @@ class TableScan final : public Scan {
     return piece;
   }
 
+  void pass_file() {
+    ++file_;
+    group_ = 0;
+    opened_ = false;
+  }
+
+  // false: no row of the file is wanted.
+  Result<bool> open_file(const DataFile& file) {
+    if (!TRY(filter_.file_may_match(catalog_, file))) return false;
+    missing_ = TRY(files_.missing(table_, file, at_, &deletes_));
+    return static_cast<std::int64_t>(missing_.size()) < file.row_count;
+  }
+
   Result<void> read_group() {
     const DataFile& file = data_files_[file_];
-    ParquetReader* reader = TRY(files_.reader(file));
-    if (group_ == 0) missing_ = TRY(files_.missing(table_, file, at_));
-    const bool nothing_left = static_cast<std::int64_t>(missing_.size()) == file.row_count;
-    if (nothing_left || group_ >= reader->row_group_count()) {
-      ++file_;
-      group_ = 0;
+    if (!opened_ && !TRY(open_file(file))) {
+      ++counters_.files_skipped;
+      pass_file();
       return {};
     }
-    const std::int64_t start = reader->row_group_start(group_);
-    Batch rows = TRY(reader->read_row_group(group_, file_columns_));
-    ++group_;
-    if (any_missing(start, rows.row_count(), missing_)) {
-      rows = rows.select_rows(rows_there(start, rows.row_count(), missing_));
+    counters_.files_read += opened_ ? 0 : 1;
+    opened_ = true;
+    ParquetReader* reader = TRY(files_.reader(file));
+    if (group_ >= reader->row_group_count()) {
+      pass_file();
+      return {};
     }
-    pending_ = std::move(rows);
+    const int group = group_++;
+    if (!TRY(filter_.group_may_match(*reader, group))) {
+      ++counters_.row_groups_skipped;
+      return {};
+    }
+    ++counters_.row_groups_read;
+    pending_ = TRY(filter_.is_empty() ? whole_group(*reader, group) : wanted_rows(*reader, group));
     pending_offset_ = 0;
     return {};
+  }
+
+  Result<Batch> whole_group(ParquetReader& reader, int group) {
+    const std::int64_t start = reader.row_group_start(group);
+    Batch rows = TRY(reader.read_row_group(group, file_columns_));
+    if (!any_missing(start, rows.row_count(), missing_)) return rows;
+    return rows.select_rows(rows_there(start, rows.row_count(), missing_));
+  }
+
+  // The columns of the conditions first: the others are not decoded where no row matches.
+  Result<Batch> wanted_rows(ParquetReader& reader, int group) {
+    const Batch seen = TRY(reader.read_row_group(group, filter_columns_));
+    const std::vector<std::int64_t> wanted = filter_.matching(
+        seen, rows_there(reader.row_group_start(group), seen.row_count(), missing_));
+    if (wanted.empty()) return Batch();
+    return TRY(reader.read_row_group(group, file_columns_)).select_rows(wanted);
   }
 
   Result<void> read_page() {
@@ -83,15 +124,23 @@ class TableScan final : public Scan {
                              .at = at_,
                              .after_row_id = last_row_id_,
                              .row_count_max = batch_rows_max_};
-    InlinedPage page =
-        TRY(read_inlined(catalog_, table_, inlined_[inlined_table_], columns_, query));
+    std::vector<int> columns = filter_.columns();
+    columns.insert(columns.end(), columns_.begin(), columns_.end());
+    const InlinedPage page =
+        TRY(read_inlined(catalog_, table_, inlined_[inlined_table_], columns, query));
     if (page.row_ids.empty()) {
       ++inlined_table_;
       last_row_id_ = -1;
       return {};
     }
     last_row_id_ = page.row_ids.back();
-    pending_ = std::move(page.rows);
+    const auto seen = static_cast<int>(filter_.columns().size());
+    std::vector<int> own(columns_.size());
+    std::iota(own.begin(), own.end(), seen);
+    pending_ = page.rows.select_columns(own);
+    if (!filter_.is_empty())
+      pending_ = pending_.select_rows(
+          filter_.matching(page.rows, rows_there(0, page.rows.row_count(), {})));
     pending_offset_ = 0;
     return {};
   }
@@ -105,8 +154,13 @@ class TableScan final : public Scan {
   std::vector<ParquetColumn> file_columns_;
   std::vector<DataFile> data_files_;
   std::vector<InlinedTable> inlined_;
+  ScanFilter filter_;
+  std::vector<ParquetColumn> filter_columns_;
+  DataFiles::Deletes deletes_;
+  ScanCounters counters_;
   std::size_t file_ = 0;
   int group_ = 0;
+  bool opened_ = false;  // data_files_[file_]
   std::vector<std::int64_t> missing_;
   std::size_t inlined_table_ = 0;
   std::int64_t last_row_id_ = -1;

@@ -54,8 +54,13 @@ Result<Json> export_dataset(Io& io,
                             const ExportOptions& options) {
   const SnapshotId at{TRY(resolve_snapshot(hub, options.at))};
   const TableDefinition table = TRY(exported_table(hub, dataset, options.layer, at));
-  const Batch unordered = TRY(hub.read(table.name, at));
-  const Batch rows = TRY(in_key_order(unordered, table.key));
+  ScanOptions wanted;
+  if (!options.where.empty()) wanted.where = TRY(parse_predicates(options.where, table.schema));
+  const std::unique_ptr<Scan> scan = TRY(hub.scan(table.name, at, wanted));
+  std::vector<Batch> parts;
+  while (std::optional<Batch> part = TRY(scan->next()))
+    parts.push_back(std::move(*part));
+  const Batch rows = TRY(in_key_order(TRY(concatenate(table.schema, parts)), table.key));
   std::unique_ptr<Encoder> encoder;
   if (options.output.empty()) {
     encoder = TRY(open_text_encoder(options.sink, Format::kCsv, table.schema));
@@ -71,6 +76,11 @@ Result<Json> export_dataset(Io& io,
   out["snapshot"] = number(at);
   out["rows"] = rows.row_count();
   out["output"] = options.output.empty() ? Json(nullptr) : Json(options.output);
+  const ScanCounters counters = scan->counters();
+  out["files_read"] = counters.files_read;
+  out["files_skipped"] = counters.files_skipped;
+  out["row_groups_read"] = counters.row_groups_read;
+  out["row_groups_skipped"] = counters.row_groups_skipped;
   return out;
 }
 

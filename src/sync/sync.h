@@ -192,9 +192,11 @@ struct ExportOptions {
   std::string at = "latest";
   std::string output;
   std::function<Result<void>(std::string_view)> sink;  // CSV
+  std::string where;  // "age >= 60 and ward = 'A'"; empty: all rows
 };
 
-// Rows in key order. {dataset, layer, snapshot, rows}
+// Rows in key order. {dataset, layer, snapshot, rows, output, files_read, files_skipped,
+// row_groups_read, row_groups_skipped}
 Result<Json> export_dataset(Io& io,
                             Hub& hub,
                             const std::string& dataset,

@@ -29,6 +29,12 @@ struct ParquetColumnStatistics {
   std::int64_t size_bytes = 0;  // compressed, in the file
 };
 
+struct ParquetBounds {
+  Value min;
+  Value max;
+  bool all_null = false;
+};
+
 struct ParquetFileInfo {
   std::int64_t row_count = 0;
   std::uint64_t size_bytes = 0;
@@ -38,8 +44,11 @@ struct ParquetFileInfo {
 
 struct ParquetWriteOptions {
   std::int64_t row_group_rows = 122'880;
-  int zstd_level = 3;
+  int zstd_level = 1;
   std::int64_t page_rows = 2048;  // what is read to get at one row
+  // Columns, by index, in which single values are sought: they get a Bloom filter where bounds do
+  // not help.
+  std::span<const int> sought = {};
 };
 
 // Resource. Writes one file, new, and syncs it in finish().
@@ -81,6 +90,11 @@ class ParquetReader {
   virtual RowRange piece_at(std::int64_t row) const = 0;
   virtual Result<Batch> read_piece(const RowRange& piece,
                                    std::span<const ParquetColumn> columns) = 0;
+  // Bounds of a column in a row group, as far as the file tells: null where it does not. NaN has no
+  // place among them, and whether there is one is not known.
+  virtual Result<ParquetBounds> row_group_bounds(int group, const ParquetColumn& column) = 0;
+  // false: the column's Bloom filter knows that no row of the group has this value.
+  virtual Result<bool> may_hold(int group, const ParquetColumn& column, const Value& value) = 0;
 };
 
 Result<std::unique_ptr<ParquetReader>> open_parquet_reader(Io& io, const std::string& path);

@@ -1,12 +1,15 @@
 #include "table/arrow_files.h"
 #include "table/arrow_status.h"
 #include "table/parquet.h"
+#include "table/parquet_bounds.h"
 #include "table/parquet_open.h"
 #include "table/parquet_pages.h"
 
 #include <arrow/api.h>
 #include <arrow/array/concatenate.h>
 #include <fmt/format.h>
+#include <parquet/bloom_filter.h>
+#include <parquet/bloom_filter_reader.h>
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
 
@@ -122,6 +125,28 @@ class Reader final : public ParquetReader {
     if (!has_page_index_) return read_row_group(group, columns);
     return own_file(
         catching(what(), [&]() -> Result<Batch> { return read_pages(group, piece, columns); }));
+  }
+
+  Result<ParquetBounds> row_group_bounds(int group, const ParquetColumn& column) override {
+    const auto found = columns_.find(column.field_id);
+    if (found == columns_.end()) {
+      return ParquetBounds{
+          .min = column.missing, .max = column.missing, .all_null = is_null(column.missing)};
+    }
+    return own_file(catching(what(), [&]() -> Result<ParquetBounds> {
+      const auto metadata = file_->parquet_reader()->metadata()->RowGroup(group);
+      return bounds_of_chunk(*metadata->ColumnChunk(found->second), column.field.type);
+    }));
+  }
+
+  Result<bool> may_hold(int group, const ParquetColumn& column, const Value& value) override {
+    const auto found = columns_.find(column.field_id);
+    if (found == columns_.end()) return column.missing == value;
+    return own_file(catching(what(), [&]() -> Result<bool> {
+      const auto row_group = file_->parquet_reader()->GetBloomFilterReader().RowGroup(group);
+      const auto filter = row_group ? row_group->GetColumnBloomFilter(found->second) : nullptr;
+      return !filter || may_be_in(*filter, value);
+    }));
   }
 
  private:
