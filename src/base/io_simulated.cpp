@@ -1,11 +1,12 @@
-#include "base/io.h"
 #include "base/io_error.h"
 #include "base/simulated_disk.h"
+#include "base/simulated_io.h"
 #include "base/simulated_sockets.h"
 
 #include <fmt/format.h>
 
 #include <atomic>
+#include <cerrno>
 #include <mutex>
 #include <set>
 
@@ -29,15 +30,26 @@ std::string normal_path(std::string_view path) {
 struct Machine {
   explicit Machine(std::uint64_t seed) : disk(seed), numbers(~seed) {}
 
+  Machine(const Machine& other, std::uint64_t seed)
+      : disk(other.disk, seed), elapsed_us(other.elapsed_us.load()), numbers(~seed) {}
+
   // Each look at the clock moves it by a microsecond, so that no loop on it stands still.
   std::int64_t tick() { return elapsed_us.fetch_add(1) + 1; }
 
   std::int64_t now_us() { return start_us + tick(); }
 
+  void delay() {
+    const std::int64_t longest = longest_delay_us;
+    if (longest == 0) return;
+    const std::scoped_lock lock(mutex);
+    elapsed_us += static_cast<std::int64_t>(numbers.below(static_cast<std::uint64_t>(longest) + 1));
+  }
+
   SimulatedDisk disk;
   SimulatedSockets sockets;
   const std::int64_t start_us = 1'767'225'600'000'000;  // 2026-01-01T00:00:00Z
   std::atomic<std::int64_t> elapsed_us{0};
+  std::atomic<std::int64_t> longest_delay_us{0};
   std::mutex mutex;
   SeededNumbers numbers;         // guarded by mutex
   std::set<std::string> locked;  // guarded by mutex
@@ -71,10 +83,14 @@ class SimulatedFile final : public File {
   }
 
   Result<void> sync() override {
-    TRY(io_.before(IoOperation::kSync, path_));
+    const Result<void> told = io_.before(IoOperation::kSync, path_);
     TRY(check());
-    machine_.disk.sync_file(*entry_);
-    return {};
+    if (told.ok()) {
+      machine_.disk.sync_file(*entry_);
+    } else {
+      machine_.disk.fail_to_sync_file(*entry_);
+    }
+    return told;
   }
 
   Result<std::uint64_t> size_bytes() const override {
@@ -132,9 +148,11 @@ class SimulatedWatch final : public DirectoryWatch {
   std::uint64_t seen_;
 };
 
-class SimulatedMachineIo final : public SimulatedIo {
+class SimulatedMachineIo final : public SimulatedMachine {
  public:
   explicit SimulatedMachineIo(std::uint64_t seed) : machine_(seed) {}
+
+  SimulatedMachineIo(const Machine& machine, std::uint64_t seed) : machine_(machine, seed) {}
 
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
     TRY(before(IoOperation::kOpen, path));
@@ -157,12 +175,19 @@ class SimulatedMachineIo final : public SimulatedIo {
     return files;
   }
 
+  // As SystemIo does it.
   Result<void> make_directories(const std::string& path) override {
-    const std::string whole = normal_path(path);
-    for (std::size_t slash = 0; slash != std::string::npos;) {
-      slash = whole.find('/', slash + 1);
-      TRY(make_directory(whole.substr(0, slash)));
+    std::vector<std::string> missing;
+    std::string there = normal_path(path);
+    for (; there != "/"; there = parent_path(there)) {
+      const Result<FileInfo> info = machine_.disk.info(there);
+      if (info.ok() && info.value().is_directory) break;
+      if (info.ok()) return system_error(ENOTDIR, "make the folder", path);
+      missing.push_back(there);
     }
+    TRY(sync_directory(parent_path(there)));
+    for (auto part = missing.rbegin(); part != missing.rend(); ++part)
+      TRY(make_directory(*part));
     return {};
   }
 
@@ -180,8 +205,11 @@ class SimulatedMachineIo final : public SimulatedIo {
   }
 
   Result<void> sync_directory(const std::string& path) override {
-    TRY(before(IoOperation::kSync, path));
-    return machine_.disk.sync_directory(normal_path(path));
+    const std::string whole = normal_path(path);
+    Result<void> told = before(IoOperation::kSync, path);
+    if (told.ok()) return machine_.disk.sync_directory(whole);
+    machine_.disk.fail_to_sync_directory(whole);
+    return told;
   }
 
   Result<std::string> absolute(const std::string& path) override { return normal_path(path); }
@@ -241,6 +269,7 @@ class SimulatedMachineIo final : public SimulatedIo {
   void observe(IoObserver observer) override { observer_ = std::move(observer); }
 
   Result<void> before(IoOperation operation, std::string_view path) override {
+    machine_.delay();
     if (!observer_) return {};
     return observer_(operation, path);
   }
@@ -253,13 +282,21 @@ class SimulatedMachineIo final : public SimulatedIo {
 
   void set_free_bytes(std::uint64_t bytes) override { machine_.disk.set_free_bytes(bytes); }
 
+  void set_delay_us(std::int64_t longest) override { machine_.longest_delay_us = longest; }
+
+  std::unique_ptr<SimulatedMachine> copy(std::uint64_t seed) const override {
+    return std::make_unique<SimulatedMachineIo>(machine_, seed);
+  }
+
+  std::uint64_t content_hash() const override { return machine_.disk.content_hash(); }
+
  private:
   Result<void> make_directory(const std::string& path) {
-    const Result<FileInfo> there = machine_.disk.info(path);
-    if (there.ok() && there.value().is_directory) return {};
     TRY(before(IoOperation::kMakeDirectory, path));
     TRY(machine_.disk.make_directory(path, machine_.now_us()));
-    return sync_directory(parent_path(path));
+    Result<void> synced = sync_directory(parent_path(path));
+    if (!synced.ok()) static_cast<void>(machine_.disk.remove(path));  // as SystemIo does it
+    return synced;
   }
 
   Machine machine_;
@@ -269,6 +306,10 @@ class SimulatedMachineIo final : public SimulatedIo {
 }  // namespace
 
 std::unique_ptr<SimulatedIo> make_simulated_io(std::uint64_t seed) {
+  return make_simulated_machine(seed);
+}
+
+std::unique_ptr<SimulatedMachine> make_simulated_machine(std::uint64_t seed) {
   return std::make_unique<SimulatedMachineIo>(seed);
 }
 

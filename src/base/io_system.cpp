@@ -68,16 +68,22 @@ class SystemIo final : public Io {
 
   Result<void> make_directories(const std::string& path) override {
     std::vector<std::string> missing;
-    for (std::string part = path; !part.empty(); part = parent_path(part)) {
+    std::string there = path;
+    for (;; there = parent_path(there)) {
       struct stat status = {};
-      if (::stat(part.c_str(), &status) == 0) {
+      if (::stat(there.c_str(), &status) == 0) {
         if (!S_ISDIR(status.st_mode)) return system_error(ENOTDIR, "make the folder", path);
         break;
       }
-      if (errno != ENOENT) return system_error(errno, "make the folder", path);
-      missing.push_back(part);
-      if (parent_path(part) == part) break;
+      if (errno != ENOENT || parent_path(there) == there) {
+        return system_error(errno, "make the folder", path);
+      }
+      missing.push_back(there);
     }
+    // A process that made the last one may have died before its name was durable. Who may not open
+    // the folder that it stands in has not made it.
+    const Result<void> synced = sync_directory(parent_path(there));
+    if (!synced.ok() && synced.error().code != Code::kDenied) return synced;
     for (auto part = missing.rbegin(); part != missing.rend(); ++part)
       TRY(make_directory(*part));
     return {};
@@ -175,7 +181,11 @@ class SystemIo final : public Io {
     if (::mkdir(path.c_str(), kDirectoryMode) < 0 && errno != EEXIST) {
       return system_error(errno, "make the folder", path);
     }
-    return sync_directory(parent_path(path));
+    Result<void> synced = sync_directory(parent_path(path));
+    // Made anew at the next attempt, so that nobody takes for durable what is not. A folder that
+    // stays all the same is synced again then.
+    if (!synced.ok()) static_cast<void>(::rmdir(path.c_str()));
+    return synced;
   }
 
   IoObserver observer_;  // constant once the Io is shared

@@ -1,10 +1,12 @@
 #include "base/simulated_disk.h"
 
+#include "base/hash.h"
 #include "base/io_error.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <cstring>
+#include <unordered_map>
 
 namespace lockstep {
 namespace {
@@ -13,14 +15,16 @@ constexpr std::uint64_t kSectorBytes = 512;
 
 using Change = DiskEntry::Change;
 
-void apply_change(const Change& change, std::string& bytes) {
+std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+void apply_change(const Change& change, SharedBytes& bytes) {
   if (change.truncated_to) {
-    bytes.resize(*change.truncated_to, '\0');
-    return;
+    bytes.resize(*change.truncated_to);
+  } else {
+    bytes.write(change.offset, bytes_of(change.bytes));
   }
-  const std::uint64_t end = change.offset + change.bytes.size();
-  if (bytes.size() < end) bytes.resize(end, '\0');
-  bytes.replace(change.offset, change.bytes.size(), change.bytes);
 }
 
 }  // namespace
@@ -38,6 +42,25 @@ SimulatedDisk::SimulatedDisk(std::uint64_t seed) : numbers_(seed) {
   root->is_directory = true;
   live_["/"] = root;
   durable_["/"] = root;
+}
+
+// Entries that several names or changes share are shared in the copy too.
+SimulatedDisk::SimulatedDisk(const SimulatedDisk& other, std::uint64_t seed) : numbers_(seed) {
+  const std::scoped_lock lock(other.mutex_);
+  std::unordered_map<const DiskEntry*, Entry> copies;
+  const auto copy_of = [&](const Entry& entry) -> Entry {
+    if (entry == nullptr) return nullptr;
+    Entry& copy = copies[entry.get()];
+    if (copy == nullptr) copy = std::make_shared<DiskEntry>(*entry);
+    return copy;
+  };
+  for (const auto& [path, entry] : other.live_)
+    live_.emplace_hint(live_.end(), path, copy_of(entry));
+  for (const auto& [path, entry] : other.durable_)
+    durable_.emplace_hint(durable_.end(), path, copy_of(entry));
+  for (const NameChange& change : other.unsynced_)
+    unsynced_.push_back({change.cleared, change.set, copy_of(change.entry)});
+  free_bytes_ = other.free_bytes_;
 }
 
 Result<SimulatedDisk::Entry> SimulatedDisk::open(const std::string& path,
@@ -118,31 +141,28 @@ Result<void> SimulatedDisk::sync_directory(const std::string& path) {
   const std::scoped_lock lock(mutex_);
   const Entry entry = TRY(find(path, "open the folder"));
   if (!entry->is_directory) return system_error(ENOTDIR, "open the folder", path);
-  const auto belongs = [&](const NameChange& change) {
-    const bool sets = !change.set.empty() && parent_path(change.set) == path;
-    const bool clears = !change.cleared.empty() && parent_path(change.cleared) == path;
-    return sets || clears;
-  };
-  std::vector<NameChange> rest;
-  for (NameChange& change : unsynced_) {
-    if (belongs(change)) {
-      apply(change, durable_);
-    } else {
-      rest.push_back(std::move(change));
-    }
-  }
-  unsynced_ = std::move(rest);
+  std::erase_if(unsynced_, [&](const NameChange& change) {
+    const bool found = belongs(change, path);
+    if (found) apply(change, durable_);
+    return found;
+  });
   return {};
+}
+
+void SimulatedDisk::fail_to_sync_directory(const std::string& path) {
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(unsynced_, [&](const NameChange& change) {
+    const bool found = belongs(change, path);
+    if (found && numbers_.below(2) == 0) apply(change, durable_);
+    return found;
+  });
 }
 
 std::size_t SimulatedDisk::read(const DiskEntry& entry,
                                 std::uint64_t offset,
                                 std::span<std::byte> buffer) const {
   const std::scoped_lock lock(mutex_);
-  if (offset >= entry.live.size()) return 0;
-  const std::size_t count = std::min<std::size_t>(buffer.size(), entry.live.size() - offset);
-  std::memcpy(buffer.data(), entry.live.data() + offset, count);
-  return count;
+  return entry.live.read(offset, buffer);
 }
 
 Result<void> SimulatedDisk::write(DiskEntry& entry,
@@ -153,16 +173,23 @@ Result<void> SimulatedDisk::write(DiskEntry& entry,
   if (bytes.empty()) return {};
   const std::uint64_t end = offset + bytes.size();
   const std::uint64_t growth = end > entry.live.size() ? end - entry.live.size() : 0;
-  if (growth > free_bytes_) return system_error(ENOSPC, "write to", "the simulated disk");
-  free_bytes_ -= growth;
-  Change change;
-  change.offset = offset;
-  for (const std::byte byte : bytes)
-    change.bytes += static_cast<char>(byte);
-  apply_change(change, entry.live);
-  entry.unsynced.push_back(std::move(change));
-  entry.modified_us = now_us;
-  change_count_ += 1;
+  const bool fits = growth <= free_bytes_;
+  if (!fits) {
+    const std::uint64_t missing = std::min<std::uint64_t>(growth - free_bytes_, bytes.size());
+    bytes = bytes.first(bytes.size() - static_cast<std::size_t>(missing));
+  }
+  if (!bytes.empty()) {
+    const std::uint64_t before = entry.live.size();
+    auto change = std::make_shared<Change>();
+    change->offset = offset;
+    change->bytes.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    apply_change(*change, entry.live);
+    entry.unsynced.push_back(std::move(change));
+    free_bytes_ -= entry.live.size() - before;
+    entry.modified_us = now_us;
+    change_count_ += 1;
+  }
+  if (!fits) return system_error(ENOSPC, "write to", "the simulated disk");
   return {};
 }
 
@@ -175,9 +202,9 @@ Result<void> SimulatedDisk::truncate(DiskEntry& entry,
     return system_error(ENOSPC, "change the size of", "a file on the simulated disk");
   }
   free_bytes_ = free_bytes_ + before - size_bytes;
-  Change change;
-  change.truncated_to = size_bytes;
-  apply_change(change, entry.live);
+  auto change = std::make_shared<Change>();
+  change->truncated_to = size_bytes;
+  apply_change(*change, entry.live);
   entry.unsynced.push_back(std::move(change));
   entry.modified_us = now_us;
   change_count_ += 1;
@@ -186,10 +213,17 @@ Result<void> SimulatedDisk::truncate(DiskEntry& entry,
 
 void SimulatedDisk::sync_file(DiskEntry& entry) {
   const std::scoped_lock lock(mutex_);
-  for (const Change& change : entry.unsynced)
-    apply_change(change, entry.durable);
+  for (const auto& change : entry.unsynced)
+    apply_change(*change, entry.durable);
   entry.unsynced.clear();
-  LOCKSTEP_ASSERT(entry.durable.size() == entry.live.size(), "a sync lost bytes");
+  LOCKSTEP_ASSERT(entry.sync_failed || entry.durable.size() == entry.live.size(),
+                  "a sync lost bytes");
+}
+
+void SimulatedDisk::fail_to_sync_file(DiskEntry& entry) {
+  const std::scoped_lock lock(mutex_);
+  settle(entry, Survival::kSome);
+  entry.sync_failed = true;
 }
 
 std::uint64_t SimulatedDisk::size_of(const DiskEntry& entry) const {
@@ -199,8 +233,13 @@ std::uint64_t SimulatedDisk::size_of(const DiskEntry& entry) const {
 
 void SimulatedDisk::crash() {
   const std::scoped_lock lock(mutex_);
-  for (const NameChange& change : unsynced_) {
-    if (numbers_.below(2) == 0) apply(change, durable_);
+  const Survival survival = draw_survival();
+  const std::uint64_t kept = numbers_.below(unsynced_.size() + 1);
+  for (std::size_t index = 0; index < unsynced_.size(); ++index) {
+    const bool survives = survival == Survival::kSome    ? numbers_.below(2) == 0
+                          : survival == Survival::kFirst ? index < kept
+                                                         : false;
+    if (survives) apply(unsynced_[index], durable_);
   }
   unsynced_.clear();
   drop_orphans();
@@ -211,7 +250,9 @@ void SimulatedDisk::crash() {
     // A copy: what was open keeps the old bytes and cannot reach the new ones.
     auto survivor = std::make_shared<DiskEntry>(*entry);
     used_before += survivor->live.size();
-    recover(*survivor);
+    settle(*survivor, survival);
+    survivor->live = survivor->durable;
+    survivor->sync_failed = false;
     used_after += survivor->live.size();
     entry = survivor;
     live_[path] = survivor;
@@ -239,6 +280,21 @@ std::uint64_t SimulatedDisk::free_bytes() const {
 void SimulatedDisk::set_free_bytes(std::uint64_t bytes) {
   const std::scoped_lock lock(mutex_);
   free_bytes_ = bytes;
+}
+
+std::uint64_t SimulatedDisk::content_hash() const {
+  const std::scoped_lock lock(mutex_);
+  std::uint64_t hash = 0;
+  for (const auto& [path, entry] : live_) {
+    hash = hash64(path, hash ^ entry->live.hash());
+  }
+  return hash;
+}
+
+bool SimulatedDisk::belongs(const NameChange& change, const std::string& directory) {
+  const bool sets = !change.set.empty() && parent_path(change.set) == directory;
+  const bool clears = !change.cleared.empty() && parent_path(change.cleared) == directory;
+  return sets || clears;
 }
 
 void SimulatedDisk::apply(const NameChange& change, Names& names) {
@@ -273,26 +329,34 @@ bool SimulatedDisk::has_children(const std::string& path) const {
   return false;
 }
 
-// Each unsynced change is kept, lost, or torn: then each of its sectors is kept or lost on its own.
-void SimulatedDisk::recover(DiskEntry& entry) {
-  for (const Change& change : entry.unsynced) {
-    const std::uint64_t fate = numbers_.below(3);
-    if (fate == 0) continue;
-    if (fate == 1 || change.truncated_to) {
-      apply_change(change, entry.durable);
-      continue;
-    }
-    for (std::uint64_t done = 0; done < change.bytes.size();) {
-      const std::uint64_t offset = change.offset + done;
-      const std::uint64_t room = kSectorBytes - offset % kSectorBytes;
-      const std::uint64_t count = std::min<std::uint64_t>(room, change.bytes.size() - done);
-      const Change sector = {offset, change.bytes.substr(done, count), std::nullopt};
-      if (numbers_.below(2) == 0) apply_change(sector, entry.durable);
-      done += count;
-    }
+SimulatedDisk::Survival SimulatedDisk::draw_survival() {
+  constexpr std::array kDrawn = {
+      Survival::kNone, Survival::kFirst, Survival::kSome, Survival::kSome};
+  return kDrawn[numbers_.below(kDrawn.size())];
+}
+
+void SimulatedDisk::settle(DiskEntry& entry, Survival survival) {
+  const std::uint64_t kept =
+      survival == Survival::kFirst ? numbers_.below(entry.unsynced.size() + 1) : 0;
+  for (std::size_t index = 0; index < entry.unsynced.size(); ++index) {
+    const Change& change = *entry.unsynced[index];
+    // Kept, lost, or torn: then each of its sectors is kept or lost on its own.
+    const std::uint64_t fate = survival == Survival::kSome ? numbers_.below(3) : index < kept;
+    if (fate == 1 || (fate == 2 && change.truncated_to)) apply_change(change, entry.durable);
+    if (fate == 2 && !change.truncated_to) tear(change, entry.durable);
   }
   entry.unsynced.clear();
-  entry.live = entry.durable;
+}
+
+void SimulatedDisk::tear(const Change& change, SharedBytes& bytes) {
+  const std::string_view whole = change.bytes;
+  for (std::uint64_t done = 0; done < whole.size();) {
+    const std::uint64_t offset = change.offset + done;
+    const std::uint64_t room = kSectorBytes - offset % kSectorBytes;
+    const std::uint64_t count = std::min<std::uint64_t>(room, whole.size() - done);
+    if (numbers_.below(2) == 0) bytes.write(offset, bytes_of(whole.substr(done, count)));
+    done += count;
+  }
 }
 
 // A directory whose own name was lost takes with it what stood in it. Names come in order, so a

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/io.h"
+#include "base/shared_bytes.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -34,9 +35,10 @@ class SeededNumbers final {
 // One file's bytes, or a directory.
 struct DiskEntry {
   bool is_directory = false;
+  bool sync_failed = false;  // what is durable may lack bytes for good
   std::int64_t modified_us = 0;
-  std::string live;     // what readers see
-  std::string durable;  // what a crash leaves for certain
+  SharedBytes live;     // what readers see
+  SharedBytes durable;  // what a crash leaves for certain
 
   struct Change {
     std::uint64_t offset = 0;
@@ -44,7 +46,7 @@ struct DiskEntry {
     std::optional<std::uint64_t> truncated_to;
   };
 
-  std::vector<Change> unsynced;  // in order
+  std::vector<std::shared_ptr<const Change>> unsynced;  // in order
 };
 
 // Resource. Safe from many threads. Paths are absolute and normal: "/a/b". Each call is one
@@ -55,6 +57,7 @@ class SimulatedDisk final {
   using Entry = std::shared_ptr<DiskEntry>;
 
   explicit SimulatedDisk(std::uint64_t seed);
+  SimulatedDisk(const SimulatedDisk& other, std::uint64_t seed);
 
   Result<Entry> open(const std::string& path, OpenMode mode, std::int64_t now_us);
   Result<FileInfo> info(const std::string& path) const;
@@ -63,6 +66,7 @@ class SimulatedDisk final {
   Result<void> rename(const std::string& from, const std::string& to);
   Result<void> remove(const std::string& path);
   Result<void> sync_directory(const std::string& path);
+  void fail_to_sync_directory(const std::string& path);
 
   std::size_t read(const DiskEntry& entry, std::uint64_t offset, std::span<std::byte> buffer) const;
   Result<void> write(DiskEntry& entry,
@@ -71,6 +75,7 @@ class SimulatedDisk final {
                      std::int64_t now_us);
   Result<void> truncate(DiskEntry& entry, std::uint64_t size_bytes, std::int64_t now_us);
   void sync_file(DiskEntry& entry);
+  void fail_to_sync_file(DiskEntry& entry);
   std::uint64_t size_of(const DiskEntry& entry) const;
 
   void crash();
@@ -78,6 +83,7 @@ class SimulatedDisk final {
   std::uint64_t change_count() const;  // grows with every change of names or bytes
   std::uint64_t free_bytes() const;
   void set_free_bytes(std::uint64_t bytes);
+  std::uint64_t content_hash() const;
 
  private:
   using Names = std::map<std::string, Entry>;
@@ -90,12 +96,18 @@ class SimulatedDisk final {
     Entry entry;
   };
 
+  // What becomes of unsynced changes.
+  enum class Survival { kNone, kFirst, kSome };
+
   static void apply(const NameChange& change, Names& names);
+  static bool belongs(const NameChange& change, const std::string& directory);
+  Survival draw_survival();
   void record(NameChange change);
   Result<Entry> find(const std::string& path, std::string_view verb) const;
   Result<void> check_parent(const std::string& path, std::string_view verb) const;
   bool has_children(const std::string& path) const;
-  void recover(DiskEntry& entry);
+  void settle(DiskEntry& entry, Survival survival);
+  void tear(const DiskEntry::Change& change, SharedBytes& bytes);
   void drop_orphans();
 
   mutable std::mutex mutex_;
