@@ -12,6 +12,7 @@ namespace lockstep {
 namespace {
 
 constexpr std::string_view kSqlitePrefix = "sqlite:";
+constexpr std::string_view kSqliteOnIoPrefix = "sqlite-on-io:";
 
 std::string owner_path(const std::string& catalog) {
   return catalog + ".writer";
@@ -51,13 +52,14 @@ Result<void> fill_catalog(Catalog& catalog,
 
 // The catalog is closed when it returns, and its log is in it.
 Result<void> fill_file(Io& io, const HubPaths& paths, const std::string& configuration) {
-  const auto catalog = TRY(open_sqlite(io, paths.catalog, CatalogMode::kCreate));
+  const auto catalog = TRY(open_sqlite(io, paths.catalog, CatalogMode::kCreate, paths.files));
   if (catalog->table_exists("lockstep_meta")) {
     return make_error(Code::kRefused,
                       fmt::format("there is a hub at {} already", paths.catalog),
                       "use it, or name another place in the configuration");
   }
-  return fill_catalog(*catalog, io, paths, configuration);
+  TRY(fill_catalog(*catalog, io, paths, configuration));
+  return catalog->checkpoint();  // here, since closing tells no error
 }
 
 // What a process left that died while it made the hub.
@@ -81,13 +83,18 @@ Error another_writer(Io& io, const HubPaths& paths) {
 }  // namespace
 
 Result<HubPaths> resolve_place(Io& io, const HubPlace& place) {
-  if (!place.catalog.starts_with(kSqlitePrefix)) {
+  HubPaths paths;
+  std::string_view prefix = kSqlitePrefix;
+  if (place.catalog.starts_with(kSqliteOnIoPrefix)) {
+    prefix = kSqliteOnIoPrefix;
+    paths.files = SqliteFiles::kIo;
+  }
+  if (!place.catalog.starts_with(prefix)) {
     return make_error(Code::kUnsupported,
                       fmt::format("the catalog {} is no SQLite file", place.catalog),
                       "write it as sqlite:PATH");
   }
-  HubPaths paths;
-  paths.catalog = TRY(io.absolute(place.catalog.substr(kSqlitePrefix.size())));
+  paths.catalog = TRY(io.absolute(place.catalog.substr(prefix.size())));
   paths.data = TRY(io.absolute(place.data));
   paths.foreign = place.foreign;
   if (!paths.data.ends_with('/')) paths.data += '/';
@@ -108,7 +115,16 @@ Result<void> Hub::create(Io& io, const HubPlace& place, const std::string& confi
   unfinished.catalog += ".new";
   TRY(remove_unfinished(io, unfinished.catalog));
   TRY(fill_file(io, unfinished, configuration));
-  return io.rename(unfinished.catalog, paths.catalog);
+  // Under the other name nobody would find it.
+  if (io.info(unfinished.catalog + "-wal").ok()) {
+    return make_error(Code::kIo,
+                      fmt::format("the log of the new catalog {} stays", unfinished.catalog),
+                      "try again");
+  }
+  Result<void> named = io.rename(unfinished.catalog, paths.catalog);
+  // A name that may not be durable must not be taken for a hub: the next attempt makes it anew.
+  if (!named.ok()) static_cast<void>(io.remove(paths.catalog));
+  return named;
 }
 
 Result<std::unique_ptr<Hub>> open_hub(Io& io,
@@ -134,8 +150,10 @@ Result<void> HubOverDuckLake::start() {
   }
   if (writes) TRY(take_lock());
   if (!writes) lease_ = Lease::take(io_, paths_.catalog);
-  catalog_ =
-      TRY(open_sqlite(io_, paths_.catalog, writes ? CatalogMode::kWrite : CatalogMode::kRead));
+  catalog_ = TRY(open_sqlite(io_,
+                             paths_.catalog,
+                             writes ? CatalogMode::kWrite : CatalogMode::kRead,
+                             paths_.files));
   records_ = std::make_unique<RecordStore>(*catalog_);
   TRY(hub_format(*catalog_));
   TRY(check_lake_version(*catalog_));

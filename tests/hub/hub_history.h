@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <map>
 #include <random>
@@ -24,6 +25,9 @@ class RandomHistory {
   RandomHistory(Hub& hub, std::uint64_t seed) : hub_(&hub), random_(seed) {}
 
   void use(Hub& hub) { hub_ = &hub; }
+
+  // Sees each request, and may add to it; `after` is what the tables hold when it is done.
+  std::function<void(CommitRequest& request, const ModelHub& after)> before_commit;
 
   // One commit: both tables in the first, then inserts, updates and deletes of either or both.
   void commit() {
@@ -47,6 +51,7 @@ class RandomHistory {
       if (rows.row_count() > 0) request.changes.push_back({table.name, rows});
     }
     request.message = "step " + std::to_string(snapshots_.size());
+    if (before_commit) before_commit(request, next);
     const Committed done = must(hub_->commit(request));
     if (done.snapshot) {
       now_ = next;

@@ -1,0 +1,335 @@
+// Power losses in a hub's life: a random history on a simulated disk, and at each operation of the
+// disk several of the states that a power loss may leave there, each started again and judged.
+#pragma once
+
+#include "hub/fault_support.h"
+#include "hub/hub_history.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace lockstep {
+
+struct CrashOptions {
+  std::uint64_t seed = 0;
+  int actions = 10;             // commits and what stands between them
+  int survivals = 6;            // power losses tried at each operation
+  std::int64_t states_max = 0;  // then it stops
+  bool makes_hub = false;       // begins with no hub
+};
+
+struct CrashCounts {
+  std::int64_t states = 0;  // each another disk, or another number of commits done
+  std::int64_t judged = 0;  // of them, as hubs: the others recovered to the bytes of one of these
+  std::int64_t operations = 0;  // at which power was lost
+  std::int64_t alike = 0;       // disks that had been judged before
+  std::int64_t in_flight = 0;   // states in which the commit under way was there
+  std::int64_t twice = 0;       // lost power again while it started
+  std::int64_t killed = 0;      // besides: lost power only after another process had gone on
+  std::int64_t commits = 0;
+};
+
+// The history goes on while its states are judged: each on a copy of the disk.
+class CrashExplorer final {
+ public:
+  CrashExplorer(const CrashOptions& options, CrashCounts& counts)
+      : options_(options),
+        counts_(counts),
+        dice_(~options.seed),
+        io_(make_simulated_machine(options.seed)) {}
+
+  void play() {
+    empty_ = must(image_of(*must(open_on(*hub_machine().copy(0)))));
+    if (options_.makes_hub) {
+      observe();
+      must(Hub::create(*io_, simulated_place(), "configuration: here"));
+    } else {
+      io_ = hub_machine().copy(options_.seed);
+      observe();
+    }
+    done(empty_);
+    hub_ = must(open_on(*io_, kOptions));
+    RandomHistory history(*hub_, options_.seed);
+    history.before_commit = [this](CommitRequest& request, const ModelHub& after) {
+      begin(request, after);
+    };
+    for (int action = 0; action < options_.actions && !full(); ++action)
+      act(history, action);
+    hub_.reset();
+    look();
+    io_->observe({});
+  }
+
+ private:
+  // Files and inlined rows, and the log moved every few commits.
+  static constexpr HubOptions kOptions{.inline_rows_max = 6, .log_bytes_max = 200 << 10};
+
+  // With an empty hub: made once, since that takes as long as many commits.
+  static const SimulatedMachine& hub_machine() {
+    static const std::unique_ptr<SimulatedMachine> machine = simulated_machine(0);
+    return *machine;
+  }
+
+  void observe() {
+    io_->observe([this](IoOperation, std::string_view) -> Result<void> {
+      look();
+      return {};
+    });
+  }
+
+  bool full() const {
+    return testing::Test::HasFailure() ||
+           (options_.states_max > 0 && counts_.states >= options_.states_max);
+  }
+
+  std::size_t below(std::size_t end) { return static_cast<std::size_t>(dice_() % end); }
+
+  void act(RandomHistory& history, int action) {
+    const std::size_t choice = action < 2 ? 9 : below(10);
+    if (choice == 0) {
+      hub_.reset();
+      hub_ = must(open_on(*io_, kOptions));
+      history.use(*hub_);
+    } else if (choice == 1) {
+      checkpoint();
+    } else {
+      history.commit();
+      done(under_way_.value_or(acknowledged_));
+      counts_.commits += 1;
+    }
+  }
+
+  // A cache: what hub-7 and the image tell does not change by it.
+  void checkpoint() {
+    CheckpointRecord record;
+    record.model = "m";
+    record.definition = definition().sha256;
+    record.snapshot = hub_->latest_snapshot();
+    states_under_way_ = {state_,
+                         std::string(500 + below(3000), static_cast<char>('a' + below(26)))};
+    must(hub_->write_checkpoint(record, states_under_way_.back()));
+    state_ = states_under_way_.back();
+    states_under_way_ = {state_};
+    forget_seen();
+  }
+
+  void done(HubImage image) {
+    acknowledged_ = std::move(image);
+    under_way_.reset();
+    forget_seen();
+  }
+
+  void forget_seen() {
+    seen_.clear();
+    recovered_.clear();
+  }
+
+  static DefinitionRecord definition() { return {std::string(64, 'd'), "m", "{}"}; }
+
+  // A version of a model, its state and a position go with each commit; an alias event now and
+  // then.
+  void begin(CommitRequest& request, const ModelHub& after) {
+    HubImage image = acknowledged_;
+    const bool has_rows =
+        !request.changes.empty() || !request.create.empty() || !request.drop.empty();
+    const SnapshotId snapshot = has_rows ? hub_->next_snapshot() : hub_->latest_snapshot();
+    if (has_rows) {
+      image[fmt::format("snapshot {}", number(snapshot))] = request.message;
+      for (const auto& [name, table] : after)
+        image[rows_line(name, number(snapshot))] = rows_digest(batch_of_table(table));
+    }
+    request.definitions.push_back(definition());
+    add_version(snapshot, request, image);
+    const std::string part = std::to_string(below(3));
+    request.positions["source"][part] = request.message;
+    image[position_line("source", part)] = request.message;
+    under_way_ = std::move(image);
+  }
+
+  void add_version(SnapshotId snapshot, CommitRequest& request, HubImage& image) {
+    ModelVersionRecord version;
+    version.model = "m";
+    version.version = ++version_;
+    version.snapshot = snapshot;
+    version.definition = definition().sha256;
+    version.weights = std::string(8 + below(2000), static_cast<char>('a' + below(26)));
+    version.weights_sha256 = std::string(64, 'w');
+    version.fingerprint = std::to_string(dice_());
+    version.metrics = "{}";
+    image[fmt::format("m v{}", version_)] = version_digest(version);
+    request.model_states.push_back({"m", fmt::format("{{\"version\":{}}}", version_)});
+    image["state of m"] = request.model_states.back().json;
+    request.versions.push_back(std::move(version));
+    if (below(4) != 0) return;
+    AliasEvent event;
+    event.model = "m";
+    event.alias = "champion";
+    event.version = version_;
+    event.why = request.message;
+    image[fmt::format("alias event {}", ++alias_event_)] =
+        fmt::format("m champion v{} {}", version_, event.why);
+    request.aliases.push_back(std::move(event));
+  }
+
+  static Batch batch_of_table(const ModelTable& table) {
+    BatchBuilder rows(all_types().schema);
+    for (const auto& [id, row] : table)
+      rows.append_row(row, 1);
+    return must(rows.finish());
+  }
+
+  // Right before an operation of the disk.
+  void look() {
+    if (full()) return;
+    counts_.operations += 1;
+    for (int survival = 0; survival < options_.survivals && !full(); ++survival) {
+      SCOPED_TRACE(fmt::format(
+          "seed {}, operation {}, survival {}", options_.seed, counts_.operations, survival));
+      const auto machine = io_->copy(dice_());
+      if (below(16) == 0) {
+        go_on_and_lose(*machine);
+        continue;
+      }
+      machine->crash();
+      if (!seen_.insert(machine->content_hash()).second) {
+        counts_.alike += 1;
+        continue;
+      }
+      counts_.states += 1;
+      if (below(8) == 0) {
+        if (below(2) == 0) lose_again(*machine);
+        judge(*machine);
+      } else if (recover(*machine)) {
+        judge(*machine);
+      }
+    }
+  }
+
+  // SQLite takes what it finds in its log over into the catalog's file. What a hub reads is the
+  // same before and after, and many states end alike here: each of those is judged once. false:
+  // this one was. An eighth of all states is judged as the power loss left it.
+  bool recover(SimulatedMachine& machine) {
+    if (!machine.info("/hub/catalog.sqlite").ok()) return true;
+    {
+      const auto catalog =
+          must(open_sqlite(machine, "/hub/catalog.sqlite", CatalogMode::kWrite, SqliteFiles::kIo));
+      must(catalog->checkpoint());
+    }
+    return recovered_.insert(machine.content_hash()).second;
+  }
+
+  // The process was killed, not the machine: another one commits before the power goes, over names
+  // and bytes that the first one left without making them durable.
+  void go_on_and_lose(SimulatedMachine& machine) {
+    auto hub = start(machine);
+    ASSERT_NE(hub, nullptr);
+    expect_acknowledged(must(image_of(*hub)));
+    expect_goes_on(machine, std::move(hub));
+    counts_.killed += 1;
+  }
+
+  // While it starts again: all operations from one on fail.
+  void lose_again(SimulatedMachine& machine) {
+    counts_.twice += 1;
+    const std::size_t last = 1 + below(60);
+    std::size_t count = 0;
+    machine.observe([&](IoOperation, std::string_view) -> Result<void> {
+      if (++count < last) return {};
+      return make_error(Code::kIo, "the machine is off");
+    });
+    {
+      const auto hub = open_on(machine, kOptions);
+    }
+    machine.observe({});
+    machine.crash();
+  }
+
+  std::unique_ptr<Hub> start(SimulatedMachine& machine) {
+    auto hub = open_on(machine, kOptions);
+    const bool none = !hub.ok() && hub.error().code == Code::kNoHub && acknowledged_.empty();
+    if (none) {
+      const Result<void> made = Hub::create(machine, simulated_place(), "configuration: here");
+      EXPECT_TRUE(made.ok()) << made.error().message;
+      hub = open_on(machine, kOptions);
+    }
+    EXPECT_TRUE(hub.ok()) << hub.error().message;
+    return hub.ok() ? std::move(hub).value() : nullptr;
+  }
+
+  void judge(SimulatedMachine& machine) {
+    counts_.judged += 1;
+    auto hub = start(machine);
+    ASSERT_NE(hub, nullptr);
+    const auto image = image_of(*hub);
+    ASSERT_TRUE(image.ok()) << image.error().message;
+    expect_acknowledged(image.value());
+    expect_state(*hub);
+    if (below(8) == 0) {
+      expect_goes_on(machine, std::move(hub));
+    } else {
+      must(probe(*hub, "goes on"));
+      leave(machine, std::move(hub));
+    }
+  }
+
+  // Without what closing would write.
+  static void leave(SimulatedMachine& machine, std::unique_ptr<Hub> hub) {
+    machine.observe([](IoOperation, std::string_view) -> Result<void> {
+      return make_error(Code::kIo, "the machine is off");
+    });
+    hub.reset();
+  }
+
+  void expect_acknowledged(const HubImage& image) {
+    const HubImage& least = acknowledged_.empty() ? empty_ : acknowledged_;
+    if (image == least) return;
+    counts_.in_flight += 1;
+    ASSERT_TRUE(under_way_.has_value()) << image_difference(image, least);
+    ASSERT_EQ(image_difference(image, *under_way_), "");
+  }
+
+  void expect_state(Hub& hub) {
+    if (state_.empty()) return;
+    const auto found = must(hub.read_checkpoint("m", definition().sha256, hub.latest_snapshot()));
+    ASSERT_TRUE(found.has_value());
+    const auto known = std::find(states_under_way_.begin(), states_under_way_.end(), found->second);
+    ASSERT_NE(known, states_under_way_.end());
+  }
+
+  // Another commit, to a file in a new folder, which is there after the next power loss.
+  static void expect_goes_on(SimulatedMachine& machine, std::unique_ptr<Hub> hub) {
+    CommitRequest request;
+    request.create.push_back(small_table(Layer::kTrain));
+    request.changes.push_back({request.create.front().name, numbered_rows(0, 9)});
+    const auto committed = hub->commit(request);
+    ASSERT_TRUE(committed.ok()) << committed.error().message;
+    const HubImage image = must(image_of(*hub));
+    machine.crash();
+    hub.reset();
+    hub = must(open_on(machine, kOptions));
+    ASSERT_EQ(image_difference(must(image_of(*hub)), image), "") << "after going on";
+  }
+
+  const CrashOptions options_;
+  CrashCounts& counts_;
+  std::mt19937_64 dice_;
+  std::unique_ptr<SimulatedMachine> io_;
+  std::unique_ptr<Hub> hub_;
+  HubImage empty_;
+  HubImage acknowledged_;  // empty: no hub yet
+  std::optional<HubImage> under_way_;
+  std::unordered_set<std::uint64_t> seen_;       // disks, since the newest acknowledged commit
+  std::unordered_set<std::uint64_t> recovered_;  // likewise, once SQLite has recovered
+  std::int64_t version_ = 0;
+  std::int64_t alias_event_ = 0;
+  std::string state_;                          // of the model, checkpointed last
+  std::vector<std::string> states_under_way_;  // of which one must be there
+};
+
+}  // namespace lockstep
