@@ -31,7 +31,9 @@ check: build ## Format, build and the fast tests
 	@scripts/lint --format-only
 	@scripts/test --fast $(BUILD)
 
-soak: build ## Random histories judged by DuckDB, for MINUTES=10 from SEED=1000000 on
+soak: build ## STATES=1000000 power losses, then histories judged by DuckDB for MINUTES=10, from SEED=1000000 on
+	@LOCKSTEP_CRASH_STATES=$(or $(STATES),1000000) LOCKSTEP_CRASH_ACTIONS=40 LOCKSTEP_SEED=$(or $(SEED),1000000) \
+		$(BUILD)/test_hub --gtest_brief=1 --gtest_filter='HubCrashStates.*'
 	@LOCKSTEP_TEST_HUB=$(BUILD)/test_hub $(PYTHON) tests/e2e/hub_proof.py --steps 30 --questions 2 \
 		--minutes $(or $(MINUTES),10) --seed $(or $(SEED),1000000)
 

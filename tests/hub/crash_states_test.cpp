@@ -19,7 +19,7 @@ std::int64_t number_of_environment(Io& io, const std::string& name, std::int64_t
 
 TEST(HubCrashStates, EveryAcknowledgedCommitIsThereOnceAfterAPowerLossAtAnyOperation) {
   const auto io = make_system_io();
-  const std::int64_t goal = number_of_environment(*io, "LOCKSTEP_CRASH_STATES", 3'000);
+  const std::int64_t goal = number_of_environment(*io, "LOCKSTEP_CRASH_STATES", 1'000);
   const auto first = static_cast<std::uint64_t>(number_of_environment(*io, "LOCKSTEP_SEED", 1));
   const auto actions = static_cast<int>(number_of_environment(*io, "LOCKSTEP_CRASH_ACTIONS", 10));
   const std::int64_t started = io->monotonic_us();
