@@ -150,10 +150,8 @@ Result<void> HubOverDuckLake::start() {
   }
   if (writes) TRY(take_lock());
   if (!writes) lease_ = Lease::take(io_, paths_.catalog);
-  catalog_ = TRY(open_sqlite(io_,
-                             paths_.catalog,
-                             writes ? CatalogMode::kWrite : CatalogMode::kRead,
-                             paths_.files));
+  catalog_ = TRY(open_sqlite(
+      io_, paths_.catalog, writes ? CatalogMode::kWrite : CatalogMode::kRead, paths_.files));
   records_ = std::make_unique<RecordStore>(*catalog_);
   TRY(hub_format(*catalog_));
   TRY(check_lake_version(*catalog_));

@@ -33,8 +33,8 @@ struct HubPaths {
   SqliteFiles files = SqliteFiles::kSystem;
 };
 
-// Beside "sqlite:PATH" it knows "sqlite-on-io:PATH", for tests: the catalog's files are Io's, so that
-// all of the hub is on a disk in memory. A configuration cannot say so.
+// Beside "sqlite:PATH" it knows "sqlite-on-io:PATH", for tests: the catalog's files are Io's, so
+// that all of the hub is on a disk in memory. A configuration cannot say so.
 Result<HubPaths> resolve_place(Io& io, const HubPlace& place);
 Result<std::unique_ptr<Hub>> open_hub(Io& io,
                                       const HubPlace& place,
