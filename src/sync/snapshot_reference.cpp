@@ -33,6 +33,13 @@ bool has_data(const CommitRecord& commit) {
          commit.kind != CommitKind::kMaintenance;
 }
 
+// Commits outlive their snapshots.
+Result<bool> is_kept(Hub& hub, SnapshotId snapshot) {
+  const auto tables = hub.tables(snapshot);
+  if (!tables.ok() && tables.error().code != Code::kNotFound) return tables.error();
+  return tables.ok();
+}
+
 // The newest commit with data by a time, or the one `back` before it. Most are asked for near the
 // newest, so that the log is read in growing portions.
 Result<std::optional<CommitRecord>> data_commit(Hub& hub, Timestamp by, std::int64_t back) {
@@ -41,7 +48,7 @@ Result<std::optional<CommitRecord>> data_commit(Hub& hub, Timestamp by, std::int
     const std::vector<CommitRecord> commits = TRY(hub.commits(portion));
     std::int64_t left = back;
     for (const CommitRecord& commit : commits) {
-      if (!has_data(commit) || commit.time > by) continue;
+      if (!has_data(commit) || commit.time > by || !TRY(is_kept(hub, *commit.snapshot))) continue;
       if (left == 0) return std::optional(commit);
       --left;
     }
