@@ -48,7 +48,6 @@ def test_rows_go_through_the_steps_and_models_learn_them(duck, hub):
     duck.write(hub.catalog, [
         f"INSERT INTO lake.raw.visits ({COLUMNS}) VALUES (1001, 40, 'east', 70.5, 130, DATE '2026-01-02'), "
         "(1002, 12, 'west', 30, 100, DATE '2026-01-03'), (1003, 50, 'west', NULL, 999, DATE '2026-01-03')",
-        "CALL ducklake_set_commit_message('lake', 'me', 'a correction')",
     ])
     duck.write(hub.catalog, ["UPDATE lake.raw.visits SET sbp = 111.25 WHERE id IN (1001, 7)"])
     duck.write(hub.catalog, ["DELETE FROM lake.raw.visits WHERE id = 9"])
@@ -75,28 +74,25 @@ def test_rows_go_through_the_steps_and_models_learn_them(duck, hub):
 
 def test_many_rows_deleted_and_updated_in_files_by_duckdb(duck, hub):
     generator = random.Random(3)
-    alive = {number: row["sbp"] for number, row in ((row["id"], row) for row in visits(120))}
-    for _ in range(4):
+    alive = set(range(1, 121))
+    for start in (1001, 2001, 3001, 4001):
         some = generator.sample(sorted(alive), 20)
         duck.write(hub.catalog, [
             f"DELETE FROM lake.raw.visits WHERE id IN ({', '.join(map(str, some[:10]))})",
             f"UPDATE lake.raw.visits SET sbp = sbp + 1 WHERE id IN ({', '.join(map(str, some[10:]))})",
             f"INSERT INTO lake.raw.visits ({COLUMNS}) SELECT i, 44, 'east', 60, 120 + i % 7, DATE '2026-02-02' "
-            f"FROM range({max(alive) + 1}, {max(alive) + 61}) t(i)",
+            f"FROM range({start}, {start + 60}) t(i)",
         ])
-        for number in some[:10]:
-            del alive[number]
-        alive.update(dict.fromkeys(range(max(alive) + 1, max(alive) + 61)))
+        alive = alive.difference(some[:10]) | set(range(start, start + 60))
         hub.run("sync")
         # Ours in between: rows of files and of the catalog that DuckDB wrote.
         ours = generator.sample(sorted(alive), 15)
         hub.drop([("D", {"id": number}) for number in ours[:8]] + [("U", dict(visits(1)[0], id=number)) for number in ours[8:]])
         hub.run("sync")
-        for number in ours[:8]:
-            del alive[number]
+        alive = alive.difference(ours[:8])
         assert sorted(int(row[0]) for row in whole(duck, hub, "raw", "id")) == sorted(alive)
         for snapshot in [line["snapshot"] for line in hub.json("log")[:6] if line["snapshot"]]:
-            exported = hub.run("export", "visits", "--layer", "raw", "--at", snapshot, "--format", "csv").out
+            exported = hub.run("export", "visits", "--layer", "raw", "--at", snapshot).out
             found = duck.ask(hub.catalog, [f"SELECT count(*) FROM lake.raw.visits AT (VERSION => {snapshot})"])
             assert found == [[(str(len(exported.splitlines()) - 1),)]], snapshot
     expect_exact(hub)
@@ -157,6 +153,9 @@ def test_maintenance_and_tables_of_others_are_taken_as_they_are(duck, hub):
         hub.run("sync")
     layers = {layer: whole(duck, hub, layer) for layer in ("raw", "clean")}
     before = hub.json("log")[0]["snapshot"]
+    asked = [f"SELECT count(*) FROM lake.raw.visits AT (VERSION => {before - 2}) WHERE {name} IS NOT NULL"
+             for name in ("id", "weight", "ward")]
+    answers = duck.ask(hub.catalog, asked)
     duck.write(hub.catalog, [
         "CALL ducklake_flush_inlined_data('lake')",
         "CALL ducklake_rewrite_data_files('lake', delete_threshold => 0)",
@@ -174,11 +173,8 @@ def test_maintenance_and_tables_of_others_are_taken_as_they_are(duck, hub):
     hub.drop([("U", row) for row in visits(5, seed=77)])
     hub.run("sync")
     expect_exact(hub)
-    # A minimum is not answered by statistics that a rewrite narrowed.
-    found = duck.ask(hub.catalog, [
-        f"SELECT count(*) FROM lake.raw.visits AT (VERSION => {before - 3}) WHERE {name} IS NOT NULL" for name in ("id", "weight")
-    ] + ["SELECT count(id), count(weight) FROM (SELECT * FROM lake.raw.visits AT (VERSION => %d) LIMIT 9999)" % (before - 3)])
-    assert (found[0][0][0], found[1][0][0]) == found[2][0]
+    # Nothing is answered by statistics that the rewrite narrowed.
+    assert duck.ask(hub.catalog, asked) == answers
     assert duck.ask(hub.catalog, ["SELECT b FROM lake.mine.notes"]) == [[("Decimal('2.50')",)]]
 
 

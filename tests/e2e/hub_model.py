@@ -250,6 +250,20 @@ class History:
             self.states[snapshot] = state
         self.pending = []
 
+    def compaction(self):
+        """What to tell the driver of the next compaction."""
+        return {
+            "rows_max": self.random.choice([1, 5, 1000]),
+            "older_rows_min": self.random.choice([1, 3, 100]),
+            "background": self.random.random() < 0.5,
+        }
+
+    def maintained(self, snapshots):
+        """Snapshots that hold what the one before them holds."""
+        for snapshot in snapshots:
+            assert snapshot not in self.states, f"snapshots {snapshots}"
+            self.states[snapshot] = {name: (table, dict(table.rows)) for name, table in self.tables.items()}
+
     # ---- tables and rows
 
     def new_name(self):

@@ -219,6 +219,8 @@ class Run:
             known = list(history.states)
             if history.random.random() < 0.1:
                 self.open()
+            if history.random.random() < 0.3:
+                history.maintained(driver.ask("compact", **history.compaction())["snapshots"])
             driver.send("commits", commits=history.take())
             try:
                 judge.some_old_state(known)  # while the commits go on
@@ -266,6 +268,8 @@ class SharedRun(Run):
                 history.committed(driver.ask("commits", commits=history.take())["snapshots"])
             if random.random() < 0.1:
                 self.open()
+            if random.random() < 0.2:
+                history.maintained(driver.ask("compact", **history.compaction())["snapshots"])
             judge.newest()
         judge.states()
         if kept:

@@ -98,6 +98,7 @@ class HubDriver {
     if (hub_ == nullptr) return bad_command("no hub is open");
     if (word == "commits") return commits(command);
     if (word == "adopt") return adopt();
+    if (word == "compact") return compact(command);
     if (word == "read") return read(command);
     if (word == "changes") return changes(command);
     if (word == "lookup") return lookup(command);
@@ -170,6 +171,24 @@ class HubDriver {
     for (const CommitRecord& commit : request.adopt)
       snapshots.push_back(number(*commit.snapshot));
     TRY(hub_->commit(request));
+    return Json{{"snapshots", std::move(snapshots)}};
+  }
+
+  // In the background: one call, which begins or finishes. Else until nothing is left. The answer
+  // names the snapshots that were made.
+  Result<Json> compact(const Json& command) {
+    const CompactionLimits limits{.rows_min = 1,
+                                  .rows_max = command.at("rows_max").get<std::int64_t>(),
+                                  .older_rows_min = command.at("older_rows_min").get<std::int64_t>(),
+                                  .background = command.at("background").get<bool>()};
+    Json snapshots = Json::array();
+    for (bool more = true; more;) {
+      const SnapshotId before = hub_->latest_snapshot();
+      const CompactionStep step = TRY(hub_->compact(limits));
+      if (hub_->latest_snapshot() != before)
+        snapshots.push_back(number(hub_->latest_snapshot()));
+      more = !limits.background && step.state != CompactionState::kNothing;
+    }
     return Json{{"snapshots", std::move(snapshots)}};
   }
 
