@@ -80,8 +80,8 @@ std::string render_sync(const View& view, const Json& report) {
       applied += fmt::format("applied: {}\n", printable(item.get<std::string>()));
   }
   std::string adopted;
-  for (const Json& snapshot : field(report, "adopted"))
-    adopted += fmt::format("{}{}", adopted.empty() ? "adopted: snapshots " : ", ", snapshot.dump());
+  for (const Json& taken : field(report, "adopted"))
+    adopted += fmt::format("{}{}", adopted.empty() ? "adopted: snapshots " : ", ", taken.dump());
   if (!adopted.empty()) applied += adopted + "\n";
   const bool nothing = changes == "no rows changed" && rejected == 0 && versions.empty();
   std::string text = nothing ? (applied.empty() ? "nothing new" : "no new rows") : changes;
