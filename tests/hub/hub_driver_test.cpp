@@ -177,16 +177,16 @@ class HubDriver {
   // In the background: one call, which begins or finishes. Else until nothing is left. The answer
   // names the snapshots that were made.
   Result<Json> compact(const Json& command) {
-    const CompactionLimits limits{.rows_min = 1,
-                                  .rows_max = command.at("rows_max").get<std::int64_t>(),
-                                  .older_rows_min = command.at("older_rows_min").get<std::int64_t>(),
-                                  .background = command.at("background").get<bool>()};
+    const CompactionLimits limits{
+        .rows_min = 1,
+        .rows_max = command.at("rows_max").get<std::int64_t>(),
+        .older_rows_min = command.at("older_rows_min").get<std::int64_t>(),
+        .background = command.at("background").get<bool>()};
     Json snapshots = Json::array();
     for (bool more = true; more;) {
       const SnapshotId before = hub_->latest_snapshot();
       const CompactionStep step = TRY(hub_->compact(limits));
-      if (hub_->latest_snapshot() != before)
-        snapshots.push_back(number(hub_->latest_snapshot()));
+      if (hub_->latest_snapshot() != before) snapshots.push_back(number(hub_->latest_snapshot()));
       more = !limits.background && step.state != CompactionState::kNothing;
     }
     return Json{{"snapshots", std::move(snapshots)}};
