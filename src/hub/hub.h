@@ -50,6 +50,7 @@
 #include "hub/records.h"
 #include "hub/scan.h"
 #include "hub/table_definition.h"
+#include "hub/upkeep.h"
 #include "table/batch.h"
 
 #include <cstdint>
@@ -118,62 +119,6 @@ struct DiskUse {
   std::uint64_t data_bytes = 0;  // files that the catalog knows
   std::int64_t data_files = 0;
   std::int64_t inlined_rows = 0;
-};
-
-struct CompactionLimits {
-  std::int64_t rows_min = 1'000;  // inlined rows of a table that are worth a file
-  std::int64_t rows_max = 1'000;  // rows that one transaction moves
-  // Earlier versions of rows cannot lie in one file with the later ones. Fewer than these stay
-  // inlined.
-  std::int64_t older_rows_min = 100;
-  bool background = false;  // prepare in a thread: a call begins, one after it is done finishes
-};
-
-enum class CompactionState {
-  kNothing,   // nothing is worth moving
-  kUnderway,  // the thread is at work: call again
-  kDone,      // something was moved, or looked at and left: there may be more
-};
-
-struct CompactionStep {
-  CompactionState state = CompactionState::kNothing;
-  TableName table;
-  std::int64_t rows = 0;   // that moved
-  std::int64_t files = 0;  // that were written
-};
-
-// Which snapshots stay. Pinned ones always do: the newest, a tag's, those of versions under an
-// alias, of each model's newest version, and of learner states.
-struct RetentionPolicy {
-  std::int64_t keep_us = std::int64_t{7} * 24 * 3'600 * 1'000'000;  // all that are younger,
-  std::int64_t snapshots_max = 50'000;                              // but not more than these;
-  std::int64_t then_us = std::int64_t{3'600} * 1'000'000;  // then the last of each period; 0: none
-};
-
-struct CollectionLimits {
-  RetentionPolicy policy;
-  // Between a file's leaving the catalog and its deletion: for readers that hold no lease.
-  std::int64_t grace_us = std::int64_t{24} * 3'600 * 1'000'000;
-};
-
-struct CollectionStep {
-  bool more = false;  // false: the round is over
-  std::int64_t snapshots = 0;
-  std::int64_t rows = 0;     // dead inlined rows, and what a dropped table left
-  std::int64_t files = 0;    // that left the catalog
-  std::int64_t deleted = 0;  // files that were deleted
-};
-
-// What a round of collect() would do now.
-struct CollectionPlan {
-  std::vector<std::int64_t> snapshots;
-  std::vector<std::string> files;    // that would leave the catalog, and those that wait already
-  std::vector<std::string> orphans;  // files that no row names
-};
-
-struct InlinedUse {
-  TableName table;
-  std::int64_t rows = 0;  // in the catalog, those of earlier snapshots too
 };
 
 // Resource. One thread at a time. Several processes may read; one writes.

@@ -6,6 +6,7 @@
 #include "hub/compaction.h"
 #include "hub/data_files.h"
 #include "hub/hub.h"
+#include "hub/hub_options.h"
 #include "hub/record_store.h"
 
 #include <memory>
@@ -14,32 +15,6 @@
 #include <vector>
 
 namespace lockstep {
-
-// Settings of a hub that only tests change.
-struct HubOptions {
-  std::int64_t inline_rows_max = 500;  // of one table in one commit
-  // Then the write-ahead log is moved into the database. What it costs is the pages that changed,
-  // each once, and two syncs: the longer the log, the less a commit pays for it.
-  std::uint64_t log_bytes_max = std::uint64_t{64} << 20;
-  KeyIndexLimits index = {};
-};
-
-// Value. A HubPlace with its catalog's prefix taken off and both paths made absolute; the data path
-// ends in a slash.
-struct HubPaths {
-  std::string catalog;
-  std::string data;
-  ForeignCommits foreign = ForeignCommits::kRefuse;
-  SqliteFiles files = SqliteFiles::kSystem;
-};
-
-// Beside "sqlite:PATH" it knows "sqlite-on-io:PATH", for tests: the catalog's files are Io's, so
-// that all of the hub is on a disk in memory. A configuration cannot say so.
-Result<HubPaths> resolve_place(Io& io, const HubPlace& place);
-Result<std::unique_ptr<Hub>> open_hub(Io& io,
-                                      const HubPlace& place,
-                                      HubMode mode,
-                                      const HubOptions& options);
 
 class HubOverDuckLake final : public Hub {
  public:
@@ -65,8 +40,7 @@ class HubOverDuckLake final : public Hub {
   Result<void> set_tag(const std::string& name, SnapshotId at, const std::string& who) override;
   Result<void> delete_tag(const std::string& name) override;
 
-  Result<std::vector<TagRecord>> tags() override { return records_->tags(); }
-
+  Result<std::vector<TagRecord>> tags() override;
   Result<bool> is_retained(SnapshotId at) override;
 
   std::uint64_t log_bytes() const override { return catalog_->log_bytes(); }
@@ -93,66 +67,26 @@ class HubOverDuckLake final : public Hub {
   Result<std::int64_t> row_count(const TableName& table, SnapshotId at) override;
   Result<DiskUse> disk_use() override;
 
-  Result<std::string> configuration() override { return records_->configuration(); }
-
-  Result<std::string> hub_id() override { return records_->hub_id(); }
-
-  Result<std::string> fingerprint_key() override { return records_->fingerprint_key(); }
-
-  Result<std::map<std::string, PositionParts>> positions() override {
-    return records_->positions();
-  }
-
-  Result<std::vector<CommitRecord>> commits(std::int64_t newest_count) override {
-    return records_->commits(newest_count);
-  }
-
-  Result<std::optional<CommitRecord>> commit_of_snapshot(SnapshotId snapshot) override {
-    return records_->commit_of_snapshot(snapshot);
-  }
-
-  Result<std::optional<DefinitionRecord>> definition(const std::string& sha256) override {
-    return records_->definition(sha256);
-  }
-
+  Result<std::string> configuration() override;
+  Result<std::string> hub_id() override;
+  Result<std::string> fingerprint_key() override;
+  Result<std::map<std::string, PositionParts>> positions() override;
+  Result<std::vector<CommitRecord>> commits(std::int64_t newest_count) override;
+  Result<std::optional<CommitRecord>> commit_of_snapshot(SnapshotId snapshot) override;
+  Result<std::optional<DefinitionRecord>> definition(const std::string& sha256) override;
   Result<std::vector<ModelVersionRecord>> versions(const std::string& model,
-                                                   std::int64_t newest_count) override {
-    return records_->versions(model, newest_count);
-  }
-
-  Result<std::vector<ModelVersionRecord>> versions_of_snapshot(SnapshotId snapshot) override {
-    return records_->versions_of_snapshot(snapshot);
-  }
-
+                                                   std::int64_t newest_count) override;
+  Result<std::vector<ModelVersionRecord>> versions_of_snapshot(SnapshotId snapshot) override;
   Result<std::optional<ModelVersionRecord>> version(const std::string& model,
-                                                    std::int64_t version) override {
-    return records_->version(model, version);
-  }
-
+                                                    std::int64_t version) override;
   Result<std::optional<ModelVersionRecord>> newest_version(
-      const std::string& model, std::optional<VersionStatus> status) override {
-    return records_->newest_version(model, status);
-  }
-
-  Result<std::vector<std::string>> models() override { return records_->models(); }
-
-  Result<std::vector<AliasEvent>> alias_history(const std::string& model) override {
-    return records_->alias_history(model);
-  }
-
+      const std::string& model, std::optional<VersionStatus> status) override;
+  Result<std::vector<std::string>> models() override;
+  Result<std::vector<AliasEvent>> alias_history(const std::string& model) override;
   Result<std::optional<AliasEvent>> alias(const std::string& model,
-                                          const std::string& alias) override {
-    return records_->alias(model, alias);
-  }
-
-  Result<std::optional<std::string>> model_state(const std::string& model) override {
-    return records_->model_state(model);
-  }
-
-  Result<std::map<std::string, std::string>> overrides(const std::string& dataset) override {
-    return records_->overrides(dataset);
-  }
-
+                                          const std::string& alias) override;
+  Result<std::optional<std::string>> model_state(const std::string& model) override;
+  Result<std::map<std::string, std::string>> overrides(const std::string& dataset) override;
   Result<bool> has_foreign_commits() override;
   Result<std::vector<CommitRecord>> foreign_commits() override;
 
