@@ -23,8 +23,7 @@ Result<std::vector<std::int64_t>> retained_rows(Catalog& catalog,
   return retained;
 }
 
-Result<void> write_files(Io& io,
-                         const std::string& data_path,
+Result<void> write_files(const FlushFolder& folder,
                          const StoredRows& stored,
                          const std::vector<std::int64_t>& retained,
                          const FlushLimits& limits,
@@ -34,8 +33,8 @@ Result<void> write_files(Io& io,
   const auto groups = generations(moved.row_ids, moved.begins);
   for (std::size_t group = 0; group < groups.size(); ++group) {
     if (group > 0 && static_cast<std::int64_t>(groups[group].size()) < limits.older_rows_min) break;
-    flushed.files.push_back(
-        TRY(write_moved(io, data_path, flushed.table, select_moved(moved, groups[group]))));
+    flushed.files.push_back(TRY(write_moved(
+        folder.io, folder.data_path, flushed.table, select_moved(moved, groups[group]))));
     std::vector<std::int64_t>& places = flushed.places.emplace_back();
     for (const std::int64_t row : groups[group]) {
       const std::int64_t stored_row = retained[static_cast<std::size_t>(row)];
@@ -84,8 +83,7 @@ Result<void> delete_places(Catalog& catalog,
 }  // namespace
 
 Result<FlushedRows> write_flush(Catalog& catalog,
-                                Io& io,
-                                const std::string& data_path,
+                                const FlushFolder& folder,
                                 const LakeTable& table,
                                 std::int64_t after_place,
                                 const FlushLimits& limits) {
@@ -100,9 +98,9 @@ Result<FlushedRows> write_flush(Catalog& catalog,
   flushed.last_place = stored.places.back();
   const std::vector<std::int64_t> retained = TRY(retained_rows(catalog, stored, flushed.expired));
   if (retained.empty()) return flushed;
-  const Result<void> written = write_files(io, data_path, stored, retained, limits, flushed);
+  const Result<void> written = write_files(folder, stored, retained, limits, flushed);
   if (!written.ok()) {
-    remove_flushed(io, flushed);
+    remove_flushed(folder.io, flushed);
     return written.error();
   }
   return flushed;

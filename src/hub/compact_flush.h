@@ -11,6 +11,12 @@
 
 namespace lockstep {
 
+// Where a flush writes its files.
+struct FlushFolder {
+  Io& io;
+  const std::string& data_path;
+};
+
 struct FlushLimits {
   std::int64_t row_count_max = 1'000;
   // Older versions of rows, which a file of their own is to be worth; fewer stay inlined until they
@@ -33,8 +39,7 @@ struct FlushedRows {
 // Reads the oldest inlined rows behind `after_place` and writes them. Changes nothing in the
 // catalog; on an error no file is left.
 Result<FlushedRows> write_flush(Catalog& catalog,
-                                Io& io,
-                                const std::string& data_path,
+                                const FlushFolder& folder,
                                 const LakeTable& table,
                                 std::int64_t after_place,
                                 const FlushLimits& limits);

@@ -61,8 +61,7 @@ Result<CompactionStep> HubOverDuckLake::compact(const CompactionLimits& limits) 
     const auto flush = [&work, this, lake = table->lake, after, limits](Catalog& catalog) {
       work.flushed =
           write_flush(catalog,
-                      io_,
-                      paths_.data,
+                      {io_, paths_.data},
                       lake,
                       after,
                       {.row_count_max = limits.rows_max, .older_rows_min = limits.older_rows_min});

@@ -80,6 +80,7 @@ void expect_lookups(Hub& hub, const AlterHistory& history) {
   }
 }
 
+// hub-10
 TEST(Alter, EverySnapshotDifferenceAndLookupIsThatOfTheModel) {
   const char* named = getenv("LOCKSTEP_SEED");
   const std::uint64_t first = named != nullptr ? std::stoull(named) : 1;
