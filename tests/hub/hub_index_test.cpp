@@ -1,5 +1,5 @@
 // The hub with a key index that is behind the catalog, ahead of it, of another line of commits,
-// damaged or gone: every look-up and commit is as if it were whole.
+// damaged or gone (hub-7): every look-up and commit is as if it were whole.
 #include "hub/hub_history.h"
 
 #include <fmt/format.h>
