@@ -94,7 +94,7 @@ class AlterHistory {
   // Names come again: a new column has none of the values that another had under its name.
   std::string free_name(const AlteredModel& model) {
     while (true) {
-      const std::string name = "c\"" + std::to_string(below(6));
+      const std::string name = "c\"" + std::to_string(below(9));
       const bool taken = std::any_of(model.columns.begin(),
                                      model.columns.end(),
                                      [&](const auto& column) { return column.field.name == name; });
