@@ -74,6 +74,7 @@ ChangeCounts count(const Batch& delta, std::span<const int> key) {
   for (std::int64_t row = 0; row < delta.row_count(); ++row) {
     seen[encode_key(delta, key, row)] |= delta.sign(row) < 0 ? 1 : 2;
   }
+  ChangeCounts counts;
   for (const auto& [bytes, bits] : seen) {
     counts.deleted += bits == 1 ? 1 : 0;
     counts.inserted += bits == 2 ? 1 : 0;
