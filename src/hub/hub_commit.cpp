@@ -194,7 +194,12 @@ void HubOverDuckLake::publish_commit(CommitPlan plan,
 Result<Committed> HubOverDuckLake::commit(const CommitRequest& request) {
   TRY(check_writable());
   CommitPlan plan = TRY(this->plan(request));
-  const auto files = TRY(write_files(plan));
+  auto written = write_files(plan);
+  if (!written.ok()) {
+    roll_back();
+    return std::move(written).error();
+  }
+  const auto files = std::move(written).value();
   std::vector<TableStatistics> after;
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
     after.push_back(statistics_after(plan.tables[index], files[index] ? &*files[index] : nullptr));

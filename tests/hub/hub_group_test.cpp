@@ -35,7 +35,8 @@ TEST(HubGroup, IsReadByItsWriterAtOnceAndByOthersWhenItIsFlushed) {
   must(hub->begin_group());
   std::vector<SnapshotId> snapshots;
   for (std::int64_t id = 0; id < 30; id += 10) {
-    EXPECT_EQ(number(hub->next_commit()), number(must(hub->commit(insert(id, id + 10))).commit));
+    const CommitId expected = hub->next_commit();
+    EXPECT_EQ(must(hub->commit(insert(id, id + 10))).commit, expected);
     snapshots.push_back(hub->latest_snapshot());
     EXPECT_EQ(row_count(*hub), id + 10);
   }
