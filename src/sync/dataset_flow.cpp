@@ -70,7 +70,6 @@ ChangeCounts count(const Batch& delta, std::span<const int> key) {
   for (const std::int8_t sign : delta.signs())
     ++(sign > 0 ? of_one_sign.inserted : of_one_sign.deleted);
   if (of_one_sign.inserted == 0 || of_one_sign.deleted == 0) return of_one_sign;
-  ChangeCounts counts;
   std::map<std::string, int> seen;  // bit 0: left, bit 1: entered
   for (std::int64_t row = 0; row < delta.row_count(); ++row) {
     seen[encode_key(delta, key, row)] |= delta.sign(row) < 0 ? 1 : 2;
