@@ -36,6 +36,8 @@ class StreamSource final : public Source {
     return make_error(Code::kNotFound, "a stream's columns are declared");
   }
 
+  Result<Schema> infer_newest_schema() override { return infer_schema(); }
+
   Result<void> open(const Position& position) override {
     next_ = number_of(position);
     // What is committed counts as heard, whether or not the answer was still given.
