@@ -210,7 +210,8 @@ TEST_P(IoTest, TellsItsObserverOfEachOperation) {
   ASSERT_TRUE(io_->remove(in("d/b")).ok());
   ASSERT_TRUE(io_->lock(in("l")).ok());
   EXPECT_EQ(seen,
-            "make_directory d; sync " + file_name(folder_) +
+            "sync " + file_name(parent_path(folder_)) + "; make_directory d; sync " +
+                file_name(folder_) +
                 "; open a; write a; truncate a; sync a; read a; rename b; sync d; list d; "
                 "remove b; lock l; ");
 }
