@@ -35,6 +35,12 @@ T must(Result<T> result) {
   return std::move(result).value();
 }
 
+void must(const Result<void>& result) {
+  if (result.ok()) return;
+  fmt::print(stderr, "{}\n", result.error().message);
+  std::exit(1);
+}
+
 Schema columns() {
   std::vector<Field> fields = {{"id", Type::kInt}};
   for (int feature = 0; feature < kFeatures; ++feature)
