@@ -102,6 +102,7 @@ class CrashExplorer final {
       history.commit();
       done(under_way_.value_or(acknowledged_));
       counts_.commits += 1;
+      must(hub_->tend_log());
     }
   }
 
