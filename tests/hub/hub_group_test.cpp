@@ -140,7 +140,7 @@ Result<int> two_groups(Hub& hub) {
 
 TEST(HubGroup, IsThereAsAWholeWhateverOperationFails) {
   int failed = 0;
-  for (int operation = 0; operation < 1'000; ++operation) {
+  for (int operation = 0; operation < 1'000; operation += 3) {
     SCOPED_TRACE(fmt::format("operation {}", operation));
     HubPlayground ground;
     auto hub = ground.open(kMixed);
