@@ -193,7 +193,7 @@ class CrashExplorer final {
       SCOPED_TRACE(fmt::format(
           "seed {}, operation {}, survival {}", options_.seed, counts_.operations, survival));
       const auto machine = io_->copy(dice_());
-      if (below(16) == 0) {
+      if (below(64) == 0) {
         go_on_and_lose(*machine);
         continue;
       }
@@ -203,7 +203,7 @@ class CrashExplorer final {
         continue;
       }
       counts_.states += 1;
-      if (below(8) == 0) {
+      if (below(16) == 0) {
         if (below(2) == 0) lose_again(*machine);
         judge(*machine);
       } else if (recover(*machine)) {
@@ -214,7 +214,7 @@ class CrashExplorer final {
 
   // SQLite takes what it finds in its log over into the catalog's file. What a hub reads is the
   // same before and after, and many states end alike here: each of those is judged once. false:
-  // this one was. An eighth of all states is judged as the power loss left it.
+  // this one was. A sixteenth of all states is judged as the power loss left it.
   bool recover(SimulatedMachine& machine) {
     if (!machine.info("/hub/catalog.sqlite").ok()) return true;
     {
