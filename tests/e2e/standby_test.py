@@ -96,7 +96,7 @@ def test_it_takes_over_after_an_orderly_end_and_ends_when_it_is_told(daemons):
     second.says("running on", TAKE_OVER_S)
     assert writer(daemons) == second.process.pid
     daemons.drop([("D", {"id": 1})])
-    assert daemons.json("sync")["changes"]["deleted"] == 1
+    conftest.wait_until(lambda: daemons.json("status")["datasets"][0]["rows"] == 99, what="the commit of the delete")
 
 
 def test_a_stopped_one_keeps_its_post_until_it_is_killed(daemons):

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 
@@ -61,7 +62,8 @@ def schema(place):
     with sqlite3.connect(place.catalog) as catalog:
         rows = catalog.execute("SELECT name, sql FROM sqlite_schema WHERE name LIKE '%lockstep%' ORDER BY name").fetchall()
     catalog.close()
-    return rows
+    # Comments in a statement say what a column holds, and may come to say more.
+    return [(name, re.sub(r"\s*--[^\n]*", "", sql or "")) for name, sql in rows]
 
 
 def digest(place):
@@ -113,10 +115,11 @@ def test_it_goes_on_where_it_was(old, duck):
     versions = old.json("models")
     assert all(line["exact"] for line in old.json("verify"))
     old.drop(inserts(visits(600, seed=5, start=2_000)))  # a Parquet file
+    assert old.json("sync")["changes"]["inserted"] == 600
     old.drop([("D", {"id": number}) for number in (1, 2, 705, 2_000)] + inserts(visits(3, seed=6, start=9_000)))
     report = old.json("sync")
-    assert report["errors"] == [] and report["commits"] == 2
-    assert report["changes"]["inserted"] == 603 and report["changes"]["deleted"] == 4
+    assert report["errors"] == [] and report["commits"] == 1
+    assert report["changes"]["inserted"] == 3 and report["changes"]["deleted"] == 4
     assert len(old.json("models")) == len(versions) + 2
     assert all(line["exact"] for version in range(1, len(versions) + 3) for line in old.json("verify", f"bp@{version}"))
     for line in [line for line in old.expected if line.startswith("export") and "latest" not in line]:
