@@ -28,6 +28,8 @@ class RecordStoreTest : public testing::Test {
  protected:
   RecordStoreTest() {
     open();
+    // The one table of the lake that ours put an index on.
+    must_do(catalog_->execute("CREATE TABLE ducklake_file_column_stats(data_file_id BIGINT)"));
     must_do(store_->create_tables());
     must_do(store_->initialize(kIdentity));
   }
