@@ -24,7 +24,7 @@ def test_a_long_read_is_told_slows_commits_and_is_survived(tmp_path, duck):
     place = Place(tmp_path, CONFIGURATION.replace("data: hub/data}", "data: hub/data, log_max: 1MB}"))
     place.drop(inserts(visits(80)))
     place.run("sync")
-    reader = subprocess.Popen([sys.executable, "-c", LONG_READ, place.catalog, duck.extensions], text=True,
+    reader = subprocess.Popen([sys.executable, "-c", LONG_READ, place.catalog, duck.extensions, "(READ_ONLY)"], text=True,
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert reader.stdout.readline() == "80\n"
