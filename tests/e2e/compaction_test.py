@@ -37,7 +37,11 @@ def test_compaction_changes_nothing_that_duckdb_reads(place, duck):
     newest = [f"SELECT count(*) FROM lake.{table}" for table in TABLES]
     assert duck.ask(place.catalog, newest) == duck.ask(
         place.catalog, [f"SELECT count(*) FROM lake.{table} AT (VERSION => {snapshots[-1]})" for table in TABLES])
-    assert place.run("compact").out == "nothing to compact\n"
+    # Earlier versions of rows, left by the first since they cannot lie in one file with the later ones.
+    for _ in range(5):
+        left = place.json("compact")["tables"]
+    assert left == []
+    assert duck.ask(place.catalog, questions(snapshots)) == before
     assert [line["kind"] for line in place.json("log", "--all", "-n", "1")] == ["maintenance"]
     assert "maintenance" not in {line["kind"] for line in place.json("log", "-n", "100")}
     place.run("verify")

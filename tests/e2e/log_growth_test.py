@@ -30,7 +30,7 @@ def test_a_long_read_is_told_slows_commits_and_is_survived(tmp_path, duck):
         assert reader.stdout.readline() == "80\n"
         for count in range(6):
             place.drop(inserts(visits(150, seed=count, start=100 + 150 * count)))
-        done = place.run("sync")
+            done = place.run("sync")
         assert "somebody reads it for long" in done.err
         assert log_bytes(place) > 1_000_000
         assert place.json("status")["hub"]["log_bytes"] == log_bytes(place)
