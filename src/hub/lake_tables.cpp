@@ -381,6 +381,9 @@ Result<void> insert_lake_table(Catalog& catalog,
                 name.dataset + "/",
                 std::string(layer_name(name.layer))}));
   TRY(insert_columns(catalog, table, next.id));
+  // At once, since a client that stays attached remembers that there is none: after compaction it
+  // would show deleted rows at the snapshots that it has read before.
+  TRY(create_inlined_deletes(catalog, table.id));
   return create_inlined_table(catalog, table, next);
 }
 
@@ -422,9 +425,11 @@ std::string inlined_deletes_name(std::int64_t table_id) {
 Result<void> create_inlined_deletes(Catalog& catalog, std::int64_t table_id) {
   const std::string name = inlined_deletes_name(table_id);
   return catalog.execute(
-      fmt::format("CREATE TABLE {0}(file_id BIGINT, row_id BIGINT, begin_snapshot BIGINT);"
-                  "CREATE INDEX lockstep_index_{0}_file ON {0}(file_id, begin_snapshot, row_id);"
-                  "CREATE INDEX lockstep_index_{0}_snapshot ON {0}(begin_snapshot);",
+      fmt::format("CREATE TABLE IF NOT EXISTS {0}(file_id BIGINT, row_id BIGINT, "
+                  "begin_snapshot BIGINT);"
+                  "CREATE INDEX IF NOT EXISTS lockstep_index_{0}_file ON {0}(file_id, "
+                  "begin_snapshot, row_id);"
+                  "CREATE INDEX IF NOT EXISTS lockstep_index_{0}_snapshot ON {0}(begin_snapshot);",
                   name));
 }
 

@@ -26,7 +26,7 @@ KEYS = {
     "timestamp": [n * 3_600_000_000 for n in range(-4, 26)],
     "bool": [False, True],
 }
-COLUMN_NAMES = ["x", "Value", "two words", 'quo"te', "größe", "select", "日", "a.b", "it's", "_", "1st", "percent%", "key", "order"]
+COLUMN_NAMES = ["x", "Value", "two words", 'quo"te', "größe", "select", "日", "a-b", "it's", "_", "1st", "percent%", "key", "order"]
 DATASETS = ["vitals", 'odd "name"', "Größe", "two words", "t"]
 
 
