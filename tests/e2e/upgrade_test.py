@@ -59,8 +59,12 @@ def meta(place, key="format"):
 
 
 def schema(place):
+    """Without the indexes of tables of inlined rows: they come and go with the tables, and older ones may have more."""
     with sqlite3.connect(place.catalog) as catalog:
-        rows = catalog.execute("SELECT name, sql FROM sqlite_schema WHERE name LIKE '%lockstep%' ORDER BY name").fetchall()
+        rows = catalog.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE name LIKE '%lockstep%' AND tbl_name NOT LIKE 'ducklake_inlined%' "
+            "ORDER BY name"
+        ).fetchall()
     catalog.close()
     # Comments in a statement say what a column holds, and may come to say more.
     return [(name, re.sub(r"\s*--[^\n]*", "", sql or "")) for name, sql in rows]
