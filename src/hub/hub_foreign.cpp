@@ -68,14 +68,25 @@ bool moves_rows(const ChangeMade& change) {
 }
 
 // ducklake_rewrite_data_files narrows a table's statistics to the newest rows, while older
-// snapshots are pruned by the same statistics. Unknown is right for all of them (hub-4).
-Result<void> widen_rewritten(Catalog& catalog, const std::vector<ChangeMade>& made) {
+// snapshots are pruned by the same statistics (hub-4). NULL would not do: DuckDB's next commit
+// takes it for a table without values, and writes the bounds of its own rows.
+Result<void> widen_rewritten(Catalog& catalog,
+                             const std::vector<ChangeMade>& made,
+                             const TableStates& states) {
   const auto transaction = TRY(catalog.begin());
-  Statement* widen = TRY(catalog.cached(
-      "UPDATE ducklake_table_column_stats SET contains_null = NULL, contains_nan = NULL, "
-      "min_value = NULL, max_value = NULL WHERE table_id = ?"));
-  for (const ChangeMade& change : made) {
-    if (change.verb == "rewrite_delete") TRY(widen->run({change.table_id}));
+  for (const auto& [name, state] : states) {
+    const std::int64_t id = state->lake.id;
+    const bool rewritten = std::any_of(made.begin(), made.end(), [id](const ChangeMade& change) {
+      return change.table_id == id && change.verb == "rewrite_delete";
+    });
+    if (!rewritten) continue;
+    const TableStatistics before = TRY(load_statistics(catalog, state->lake));
+    TableStatistics widest = before;
+    for (std::size_t column = 0; column < widest.columns.size(); ++column) {
+      if (widest.columns[column].known)
+        widest.columns[column] = widest_bounds(state->lake.columns[column].field.type);
+    }
+    TRY(store_statistics(catalog, state->lake, before, widest));
   }
   return transaction->commit();
 }
@@ -139,6 +150,7 @@ Result<std::vector<CommitRecord>> HubOverDuckLake::foreign_commits() {
   const std::vector<ChangeMade> made = TRY(changes_since(*catalog_, own));
   compaction_.reset();  // what it has read may have changed
   TRY(load_states());
+  TRY(widen_rewritten(*catalog_, made, states_));
   if (std::any_of(made.begin(), made.end(), moves_rows)) index_folder_->keep_tables({});
   const Cell kept =
       TRY(catalog_->single("SELECT 1 FROM ducklake_snapshot WHERE snapshot_id = ?", {own}));
@@ -148,7 +160,6 @@ Result<std::vector<CommitRecord>> HubOverDuckLake::foreign_commits() {
   }
   TRY(check_foreign(own));
   std::vector<CommitRecord> commits = TRY(read_foreign(own));
-  TRY(widen_rewritten(*catalog_, made));
   foreign_count_ = static_cast<std::int64_t>(commits.size());
   return commits;
 }

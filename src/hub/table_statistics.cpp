@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 
 namespace lockstep {
 
@@ -103,6 +104,38 @@ void ColumnBounds::widen(const ColumnBounds& other) {
   has_nan = has_nan || other.has_nan;
   if (!is_null(other.min)) widen(other.min);
   if (!is_null(other.max)) widen(other.max);
+}
+
+ColumnBounds widest_bounds(Type type) {
+  ColumnBounds bounds;
+  bounds.has_null = true;
+  bounds.has_nan = type == Type::kFloat;
+  switch (type) {
+    case Type::kBool:
+      bounds.min = false, bounds.max = true;
+      break;
+    case Type::kInt:
+      bounds.min = std::numeric_limits<std::int64_t>::min();
+      bounds.max = std::numeric_limits<std::int64_t>::max();
+      break;
+    case Type::kFloat:
+      bounds.min = -std::numeric_limits<double>::infinity();
+      bounds.max = std::numeric_limits<double>::infinity();
+      break;
+    case Type::kText:
+      // DuckDB looks at eight bytes of a bound; these are the greatest characters.
+      bounds.min = std::string();
+      bounds.max = std::string("\xF4\x8F\xBF\xBF\xF4\x8F\xBF\xBF\xF4\x8F\xBF\xBF");
+      break;
+    case Type::kDate:
+      bounds.min = Date{-2'147'483'646}, bounds.max = Date{2'147'483'646};
+      break;
+    case Type::kTimestamp:
+      bounds.min = Timestamp{-9'223'372'022'400'000'000};
+      bounds.max = Timestamp{9'223'372'036'854'775'806};
+      break;
+  }
+  return bounds;
 }
 
 ColumnBounds bounds_of(const ParquetColumnStatistics& statistics) {

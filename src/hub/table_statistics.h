@@ -41,6 +41,8 @@ struct TableStatistics {
   std::vector<ColumnBounds> columns;
 };
 
+// Bounds that hold whatever the column holds.
+ColumnBounds widest_bounds(Type type);
 ColumnBounds bounds_of(const ParquetColumnStatistics& statistics);
 // Takes one cell into the bounds. Most widen nothing, and cost nothing but two comparisons.
 void widen(ColumnBounds& bounds, const Batch& rows, int column, std::int64_t row);
