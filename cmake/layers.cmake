@@ -1,24 +1,24 @@
-# Precompiled headers, one for the layers that use Arrow and one for their tests: a header precompiled in each target
-# costs 150 MB and ten seconds each time. They are valid only for the same code generation flags in all targets.
+# Precompiled headers, one for the layers and one for their tests: a header precompiled in each target costs 60 MB and
+# five seconds each time. They are valid only for the same code generation flags in all targets.
 function(lockstep_precompiled target header)
   add_library(${target} OBJECT EXCLUDE_FROM_ALL "${CMAKE_SOURCE_DIR}/cmake/precompiled.cpp")
-  target_link_libraries(${target} PRIVATE lockstep_arrow fmt::fmt Threads::Threads ${ARGN})
+  target_link_libraries(${target} PRIVATE fmt::fmt Threads::Threads ${ARGN})
   target_precompile_headers(${target} PRIVATE "${CMAKE_SOURCE_DIR}/cmake/${header}")
 endfunction()
 
-lockstep_precompiled(lockstep_pch arrow_pch.h)
+lockstep_precompiled(lockstep_pch common_pch.h)
 if(LOCKSTEP_TESTS)
   enable_testing()
   find_package(GTest REQUIRED)
   find_library(RAPIDCHECK rapidcheck REQUIRED)
   add_custom_target(unit_tests)  # all of them, without the program
-  lockstep_precompiled(lockstep_test_pch test_pch.h GTest::gtest GTest::gmock ${RAPIDCHECK})
+  lockstep_precompiled(lockstep_test_pch test_pch.h GTest::gtest)
   target_compile_options(lockstep_test_pch PRIVATE -O1)
 endif()
 
 # lockstep_layer(NAME [ARROW] [PROGRAM exe] [LINK libraries...])
 # A layer is the folder src/NAME as a static library, with its unit tests in tests/NAME as test_NAME.
-# ARROW: links Arrow and uses the precompiled header.
+# ARROW: links Arrow.
 # PROGRAM: src/NAME/main.cpp becomes the executable exe.
 function(lockstep_layer name)
   cmake_parse_arguments(layer "ARROW" "PROGRAM" "LINK" ${ARGN})
@@ -37,17 +37,17 @@ function(lockstep_layer name)
   target_link_libraries(${target} PUBLIC ${layer_LINK} Threads::Threads)
   if(layer_ARROW)
     target_link_libraries(${target} PUBLIC lockstep_arrow)
-    target_precompile_headers(${target} REUSE_FROM lockstep_pch)
   endif()
+  target_precompile_headers(${target} REUSE_FROM lockstep_pch)
   if(layer_PROGRAM AND EXISTS "${CMAKE_SOURCE_DIR}/src/${name}/main.cpp")
     add_executable(${layer_PROGRAM} "src/${name}/main.cpp")
     target_link_libraries(${layer_PROGRAM} PRIVATE ${target})
     set_target_properties(${layer_PROGRAM} PROPERTIES BUILD_RPATH "${LOCKSTEP_PYARROW}" INSTALL_RPATH "$ORIGIN/../lib")
   endif()
-  lockstep_tests(${name} ${target} ${layer_ARROW})
+  lockstep_tests(${name} ${target})
 endfunction()
 
-function(lockstep_tests name target arrow)
+function(lockstep_tests name target)
   if(NOT LOCKSTEP_TESTS)
     return()
   endif()
@@ -63,9 +63,7 @@ function(lockstep_tests name target arrow)
   target_compile_options(test_${name} PRIVATE -Wno-conversion -Wno-shadow -Wno-pedantic -O1)
   target_link_libraries(test_${name} PRIVATE ${target} GTest::gtest GTest::gmock GTest::gtest_main ${RAPIDCHECK})
   set_target_properties(test_${name} PROPERTIES BUILD_RPATH "${LOCKSTEP_PYARROW}")
-  if(arrow)
-    target_precompile_headers(test_${name} REUSE_FROM lockstep_test_pch)
-  endif()
+  target_precompile_headers(test_${name} REUSE_FROM lockstep_test_pch)
   add_dependencies(unit_tests test_${name})
   add_test(NAME ${name} COMMAND test_${name})
 endfunction()

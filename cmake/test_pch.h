@@ -1,8 +1,5 @@
-// The same for their tests, with the test libraries.
+// The same for their tests.
 #pragma once
-#include "arrow_pch.h"
+#include "common_pch.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <rapidcheck.h>
-#include <rapidcheck/gtest.h>

@@ -4,6 +4,7 @@
 #include "base/io.h"
 #include "base/result.h"
 
+#include <arrow/io/type_fwd.h>
 #include <arrow/type_fwd.h>
 
 #include <array>

@@ -5,6 +5,7 @@
 #include "table/parquet.h"
 #include "table/values.h"
 
+#include <arrow/api.h>
 #include <gtest/gtest.h>
 
 namespace lockstep {
