@@ -225,7 +225,8 @@ Json grouped(World& world, Io& io, const Load& load) {
           {"rows_per_s", static_cast<double>(load.count * load.row_count) / seconds}};
 }
 
-int run(const std::string& folder, double share) {
+// `only`: "commit" or "transaction"; empty: both.
+int run(const std::string& folder, double share, const std::string& only) {
   const auto io = make_system_io();
   const auto scaled = [share](std::int64_t count) {
     return std::max<std::int64_t>(20,
@@ -235,7 +236,7 @@ int run(const std::string& folder, double share) {
   out["features"] = kFeatures;
   out["d"] = kFeatures + 2;
   out["bare_ms"].push_back(bare_ms(*io, folder));
-  {
+  if (only != "transaction") {
     World world(*io, folder + "/commit", "commit");
     out["sequential"].push_back(sequential(world, *io, scaled(1'000), false));
     out["sequential"].push_back(sequential(world, *io, scaled(1'000), true));
@@ -244,7 +245,7 @@ int run(const std::string& folder, double share) {
       out["commit"].push_back(
           grouped(world, *io, {load.waiting, load.row_count, scaled(load.count)}));
   }
-  {
+  if (only != "commit") {
     World world(*io, folder + "/transaction", "transaction");
     for (const std::int64_t waiting : {20, 200, 2'000})
       out["transaction"].push_back(grouped(world, *io, {waiting, 1, scaled(10'000)}));
@@ -259,8 +260,9 @@ int run(const std::string& folder, double share) {
 
 int main(int count, char** arguments) {
   if (count < 2) {
-    fmt::print(stderr, "usage: bench_commits FOLDER [SHARE]\n");
+    fmt::print(stderr, "usage: bench_commits FOLDER [SHARE [commit|transaction]]\n");
     return 2;
   }
-  return lockstep::run(arguments[1], count > 2 ? std::atof(arguments[2]) : 1.0);
+  return lockstep::run(
+      arguments[1], count > 2 ? std::atof(arguments[2]) : 1.0, count > 3 ? arguments[3] : "");
 }
