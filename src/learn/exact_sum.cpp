@@ -115,9 +115,9 @@ struct TileSpace {
 };
 
 constexpr std::array<SumKernel, 3> kKernels = {{
-    {"avx512", avx512_supported, avx512_fold, avx512_quantise},
-    {"avx2", avx2_supported, avx2_fold, avx2_quantise},
-    {"portable", portable_supported, portable_fold, portable_quantise},
+    {"avx512", avx512_supported, avx512_fold, avx512_quantise, avx512_residuals},
+    {"avx2", avx2_supported, avx2_fold, avx2_quantise, avx2_residuals},
+    {"portable", portable_supported, portable_fold, portable_quantise, portable_residuals},
 }};
 
 }  // namespace

@@ -43,6 +43,13 @@ struct Quantisation {
   double factor = 1;
 };
 
+// Value. Rows for linear forms, row-major; a form may be of their first columns only.
+struct FormRows {
+  const std::int32_t* q = nullptr;
+  std::size_t count = 0;
+  std::size_t stride = 0;  // from one row to the next
+};
+
 // One way to compute the sums. All give the same bits; tests run every one against the same table.
 struct SumKernel {
   const char* name;     // "portable", "avx2", "avx512"
@@ -55,6 +62,8 @@ struct SumKernel {
                    const Quantisation& how,
                    std::int32_t* out,
                    std::ptrdiff_t stride);
+  // out[row] = sum over columns of map[column] * q[row][column].
+  void (*residuals)(const FormRows& rows, std::span<const double> map, double* out);
 };
 
 // Best first.

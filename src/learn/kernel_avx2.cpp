@@ -2,6 +2,8 @@
 #include "learn/kernels.h"
 #include "learn/units.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <immintrin.h>
 #include <span>
@@ -17,6 +19,7 @@
 
 namespace lockstep {
 namespace {
+#include "learn/residual_body.inc"
 #include "learn/sum_body.inc"
 #include "learn/to_fixed_body.inc"
 #include "learn/update_body.inc"
@@ -31,6 +34,10 @@ void avx2_fold(std::span<const std::int32_t> rows,
 
 void avx2_update(const RowUpdate& update) {
   update_body(update);
+}
+
+void avx2_residuals(const FormRows& rows, std::span<const double> map, double* out) {
+  residuals_body(rows, map, out);
 }
 
 void avx2_quantise(std::span<const double> numbers,

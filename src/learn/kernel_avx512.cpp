@@ -2,6 +2,8 @@
 #include "learn/kernels.h"
 #include "learn/units.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <immintrin.h>
 #include <span>
@@ -18,6 +20,7 @@
 
 namespace lockstep {
 namespace {
+#include "learn/residual_body.inc"
 #include "learn/sum_body.inc"
 #include "learn/to_fixed_body.inc"
 #include "learn/update_body.inc"
@@ -32,6 +35,10 @@ void avx512_fold(std::span<const std::int32_t> rows,
 
 void avx512_update(const RowUpdate& update) {
   update_body(update);
+}
+
+void avx512_residuals(const FormRows& rows, std::span<const double> map, double* out) {
+  residuals_body(rows, map, out);
 }
 
 void avx512_quantise(std::span<const double> numbers,

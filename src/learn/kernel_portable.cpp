@@ -2,6 +2,8 @@
 #include "learn/kernels.h"
 #include "learn/units.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <immintrin.h>
 #include <span>
@@ -22,6 +24,7 @@ inline __m128d nearest_two(__m128d x) {
   return _mm_loadu_pd(halves);
 }
 
+#include "learn/residual_body.inc"
 #include "learn/sum_body.inc"
 #include "learn/to_fixed_body.inc"
 #include "learn/update_body.inc"
@@ -36,6 +39,10 @@ void portable_fold(std::span<const std::int32_t> rows,
 
 void portable_update(const RowUpdate& update) {
   update_body(update);
+}
+
+void portable_residuals(const FormRows& rows, std::span<const double> map, double* out) {
+  residuals_body(rows, map, out);
 }
 
 void portable_quantise(std::span<const double> numbers,

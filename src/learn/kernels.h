@@ -61,6 +61,7 @@ void portable_quantise(std::span<const double> numbers,
                        const Quantisation& how,
                        std::int32_t* out,
                        std::ptrdiff_t stride);
+void portable_residuals(const FormRows& rows, std::span<const double> map, double* out);
 
 bool avx2_supported();
 void avx2_fold(std::span<const std::int32_t> rows, std::int64_t row_count, int sign, ExactSum& sum);
@@ -69,6 +70,7 @@ void avx2_quantise(std::span<const double> numbers,
                    const Quantisation& how,
                    std::int32_t* out,
                    std::ptrdiff_t stride);
+void avx2_residuals(const FormRows& rows, std::span<const double> map, double* out);
 
 bool avx512_supported();
 void avx512_fold(std::span<const std::int32_t> rows,
@@ -80,5 +82,6 @@ void avx512_quantise(std::span<const double> numbers,
                      const Quantisation& how,
                      std::int32_t* out,
                      std::ptrdiff_t stride);
+void avx512_residuals(const FormRows& rows, std::span<const double> map, double* out);
 
 }  // namespace lockstep

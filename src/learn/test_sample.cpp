@@ -1,3 +1,4 @@
+#include "learn/exact_sum.h"
 #include "learn/expander.h"
 #include "learn/prediction.h"
 #include "learn/ridge.h"
@@ -14,29 +15,15 @@ namespace lockstep {
 namespace {
 
 // Errors are added in fixed point, so that no order of the rows shows in their mean.
-constexpr int kErrorBits = 30;           // of a target's scale
-constexpr double kErrorMax = 0x1p62;     // a prediction so far off is as good as any such
-constexpr std::size_t kPartialSums = 4;  // of a row's products, side by side
-
-// The residual of an expanded row, in parts of the target's scale: `map` says of which.
-double residual(const std::vector<double>& map, const std::int32_t* q) {
-  std::array<double, kPartialSums> sums{};
-  std::size_t column = 0;
-  for (; column + kPartialSums <= map.size(); column += kPartialSums) {
-    for (std::size_t part = 0; part < kPartialSums; ++part)
-      sums[part] += map[column + part] * q[column + part];
-  }
-  for (; column < map.size(); ++column)
-    sums[0] += map[column] * q[column];
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
+constexpr int kErrorBits = 30;        // of a target's scale
+constexpr double kErrorMax = 0x1p62;  // a prediction so far off is as good as any such
 
 // The rows with the smallest hashes of their keys. When there are too many the limit falls, and it
 // does not rise again: a row that was let go could only be found by reading all rows.
 class KeySample final : public TestSample {
  public:
-  KeySample(LearnerPlan plan, std::int64_t row_count_max)
-      : expander_(std::move(plan)), row_count_max_(row_count_max) {}
+  KeySample(LearnerPlan plan, const SumKernel& kernel, std::int64_t row_count_max)
+      : expander_(std::move(plan)), kernel_(kernel), row_count_max_(row_count_max) {}
 
   Result<void> apply(const Batch& batch) override {
     const Binding binding = TRY(expander_.bind_for_fold(batch.schema()));
@@ -89,11 +76,14 @@ class KeySample final : public TestSample {
     const double unit = power_of_two(kErrorBits - kFixedPointBits) / power_of_two(exponent);
     for (double& part : map)
       part *= unit;
+    // In parts of the target's scale; the slots of rows that are gone go along.
+    std::vector<double> residuals(counts_.size());
+    kernel_.residuals({q_.data(), counts_.size(), width()}, map, residuals.data());
     Int128 sum = 0;
     std::int64_t count = 0;
     for (std::size_t slot = 0; slot < counts_.size(); ++slot) {
       if (counts_[slot] <= 0 || present_[slot * target_count() + target] == 0) continue;
-      const double error = std::fabs(residual(map, q_.data() + slot * width()));
+      const double error = std::fabs(residuals[slot]);
       if (std::isnan(error)) return error;
       sum += static_cast<Int128>(static_cast<std::int64_t>(std::min(error, kErrorMax) + 0.5)) *
              counts_[slot];
@@ -153,6 +143,7 @@ class KeySample final : public TestSample {
   }
 
   Expander expander_;
+  const SumKernel& kernel_;
   std::int64_t row_count_max_;
   std::uint64_t limit_ = ~std::uint64_t{0};
   std::int64_t row_count_ = 0;
@@ -170,7 +161,9 @@ Result<std::unique_ptr<TestSample>> make_test_sample(const SumLearner& learner,
                                                      std::int64_t row_count_max) {
   if (row_count_max < 1) return invalid("a test sample has at least 1 row");
   LearnerPlan plan = TRY(parse_plan(learner.definition().json));
-  return std::unique_ptr<TestSample>(std::make_unique<KeySample>(std::move(plan), row_count_max));
+  const SumKernel* kernel = TRY(choose_sum_kernel());
+  return std::unique_ptr<TestSample>(
+      std::make_unique<KeySample>(std::move(plan), *kernel, row_count_max));
 }
 
 }  // namespace lockstep

@@ -132,6 +132,35 @@ TEST(SumKernels, AllQuantiseAsOneNumberAtATime) {
   }
 }
 
+TEST(SumKernels, AllGiveTheSameBitsOfLinearForms) {
+  testing::Numbers numbers(8);
+  for (const std::size_t width : {1U, 4U, 7U, 39U}) {
+    for (const std::size_t count : {1U, 3U, 4U, 101U}) {
+      std::vector<double> map(width);
+      for (double& factor : map)
+        factor = numbers.uniform() - 0.5;
+      const std::size_t stride = width + 2;
+      std::vector<std::int32_t> q(stride * count);
+      for (std::int32_t& cell : q)
+        cell = static_cast<std::int32_t>((numbers.uniform() - 0.5) * kFixedPointMax);
+      std::vector<double> first;
+      for (const SumKernel& kernel : sum_kernels()) {
+        if (!kernel.supported()) continue;
+        std::vector<double> out(count, 77);
+        kernel.residuals({q.data(), count, stride}, map, out.data());
+        if (first.empty()) first = out;
+        EXPECT_EQ(out, first) << kernel.name;
+        for (std::size_t row = 0; row < count; ++row) {
+          double sum = 0;
+          for (std::size_t column = 0; column < width; ++column)
+            sum += map[column] * q[row * stride + column];
+          EXPECT_NEAR(out[row], sum, 1e-6) << kernel.name << ": " << width << " columns";
+        }
+      }
+    }
+  }
+}
+
 TEST(SumKernels, QuantiseInEveryRoundingModeOfTheThread) {
   const Quantisation how = {.low = -8, .high = 8, .centre = 0, .factor = 0x1p20};
   const std::vector<double> values = {0.3, -0.3, 1.1, -1.1, 0x1.8p-20, 0x1p-21, -0x1.8p-20, 5.7};
