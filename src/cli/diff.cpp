@@ -19,8 +19,39 @@ bool names_a_model(const Configuration& configuration, const std::string& text) 
   return text.find('@') != std::string::npos || configuration.model(text) != nullptr;
 }
 
+std::string rows_text(const View& view, const Json& rows);
+
+// Resource. Prints rows as they come: JSON Lines, or tables of a thousand.
+class RowPrinter final {
+ public:
+  explicit RowPrinter(Session& session) : session_(session) {}
+
+  Result<void> add(const Json& row) {
+    if (session_.json) return session_.print(json_line(row) + "\n");
+    rows_.push_back(row);
+    return rows_.size() < kRowsAtOnce ? Result<void>() : flush();
+  }
+
+  Result<void> flush() {
+    if (rows_.empty()) return {};
+    const std::string text = rows_text(session_.view, rows_);
+    rows_ = Json::array();
+    return session_.print(text);
+  }
+
+ private:
+  static constexpr std::size_t kRowsAtOnce = 1'000;
+
+  Session& session_;
+  Json rows_ = Json::array();
+};
+
 Result<int> run_diff(Session& session, const Arguments& arguments) {
-  const std::int64_t rows = TRY(arguments.integer("--rows", kRowsDefault, 0));
+  const bool all_rows = arguments.text("--rows", "") == "all";
+  DiffOptions options;
+  if (!all_rows) options.rows_max = TRY(arguments.integer("--rows", kRowsDefault, 0));
+  RowPrinter printer(session);
+  if (all_rows) options.sink = [&](const Json& row) { return printer.add(row); };
   const OpenedHub opened = TRY(open_for_reading(session));
   const std::string from = arguments.word(0, "-2");
   const std::string to = arguments.word(1);
@@ -33,8 +64,14 @@ Result<int> run_diff(Session& session, const Arguments& arguments) {
   }
   const Json report = models
                           ? TRY(report_model_diff(*opened.hub, from, to))
-                          : TRY(report_diff(*opened.hub, from, to.empty() ? "latest" : to, rows));
-  TRY(print_report(session, report, models ? render_model_diff : render_diff));
+                          : TRY(report_diff(*opened.hub, from, to.empty() ? "latest" : to, options));
+  TRY(printer.flush());
+  // A line each, so that whoever reads the rows knows where they end.
+  if (all_rows && session.json) {
+    TRY(session.print(json_line(report) + "\n"));
+  } else {
+    TRY(print_report(session, report, models ? render_model_diff : render_diff));
+  }
   return arguments.has("--exit-code") && anything_differs(report) ? kExitDifference : kExitDone;
 }
 
@@ -206,7 +243,7 @@ Command diff_command() {
       .name = "diff",
       .text = "Compare two snapshots, or two versions of a model",
       .example =
-          "lockstep diff 11 12\nlockstep diff -2 -1 --rows 100\nlockstep diff bp@6 bp@champion",
+          "lockstep diff 11 12\nlockstep diff -2 -1 --rows all --json\nlockstep diff bp@6 bp@champion",
       .positionals = {{.name = "FROM",
                        .text = "a snapshot (default -2), or a version as MODEL@VERSION",
                        .required = false},
@@ -215,8 +252,11 @@ Command diff_command() {
                        .required = false}},
       .flags = {{.name = "--rows",
                  .value = "N",
-                 .text = "show so many rows that differ (default 20)"},
+                 .text = "show so many rows that differ (default 20), or all"},
                 {.name = "--exit-code", .text = "exit with 4 when something differs"}},
+      .notes =
+          "Rows are in the order of their keys. With --rows all --json they come as JSON Lines, and\n"
+          "the summary is the last line.",
       .run = run_diff,
   };
 }

@@ -208,7 +208,7 @@ Result<void> HubOverDuckLake::describe_foreign(const std::string& changes, Commi
     if (!touched) continue;
     record.kind = CommitKind::kForeign;
     // What came and went again may be what no column of ours holds: then nobody counts it.
-    const auto change = table_changes(*catalog_, *files_, table, at - 1, at);
+    const auto change = changes_of(table, at - 1, at);
     if (change.ok()) count_changes(change.value(), table.key, record);
   }
   return {};
@@ -226,7 +226,7 @@ Result<void> HubOverDuckLake::check_foreign(std::int64_t own) {
     const LakeTable& table = after->second->lake;
     if (table.definition != before.definition)
       return refused_foreign(own, fmt::format("{} got other columns", table_text(name)));
-    auto change = table_changes(*catalog_, *files_, table, own, latest_.id);
+    auto change = changes_of(table, own, latest_.id);
     if (!change.ok()) return refused_foreign(own, change.error().message);
     if (change.value().row_count() == 0) continue;
     if (name.layer != Layer::kRaw) {

@@ -4,6 +4,7 @@
 #include "hub/hub.h"
 #include "hub/key_index.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,6 +18,7 @@ struct HubOptions {
   // each once, and two syncs: the longer the log, the less a commit pays for it.
   std::uint64_t log_bytes_max = std::uint64_t{64} << 20;
   KeyIndexLimits index = {};
+  std::size_t change_window_bytes = std::size_t{64} << 20;  // of changed rows in memory at a time
 };
 
 // Value. A HubPlace with its catalog's prefix taken off and both paths made absolute; the data path

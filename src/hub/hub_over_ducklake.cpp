@@ -16,13 +16,6 @@ Result<std::int64_t> single_integer(Catalog& catalog,
   return number == nullptr ? std::int64_t{0} : *number;
 }
 
-Result<Batch> read_all(Scan& scan, const Schema& schema, int sign) {
-  std::vector<Batch> batches;
-  while (const auto batch = TRY(scan.next()))
-    batches.push_back(batch->with_all_signs(sign));
-  return concatenate(schema, batches);
-}
-
 }  // namespace
 
 Result<void> HubOverDuckLake::check_snapshot(SnapshotId at) {
@@ -90,61 +83,6 @@ Result<std::unique_ptr<Scan>> HubOverDuckLake::scan(const TableName& table,
                                                     SnapshotId at,
                                                     const ScanOptions& options) {
   return open_scan(*catalog_, *files_, TRY(require_table(table, at)), number(at), options);
-}
-
-Result<Batch> HubOverDuckLake::changes(const TableName& table, SnapshotId from, SnapshotId to) {
-  const auto before = TRY(find_table(table, from));
-  const auto after = TRY(find_table(table, to));
-  if (before && after && before->id == after->id) {
-    const LakeTable& later = number(from) > number(to) ? *before : *after;
-    return table_changes(*catalog_, *files_, later, number(from), number(to));
-  }
-  return replaced(table, from, to);
-}
-
-Result<Batch> HubOverDuckLake::changes_in_newest_columns(const TableName& table,
-                                                         SnapshotId from,
-                                                         SnapshotId to) {
-  const auto newest = TRY(find_table(table, latest_snapshot()));
-  bool same = newest.has_value();
-  for (const SnapshotId end : {from, to}) {
-    const auto then = TRY(find_table(table, end));
-    same = same && then && then->id == newest->id;
-  }
-  if (!same) return changes(table, from, to);
-  return table_changes(*catalog_, *files_, *newest, number(from), number(to));
-}
-
-// A table that is another one at each end, or is missing at one: all of it goes, all of it comes.
-Result<Batch> HubOverDuckLake::replaced(const TableName& name, SnapshotId from, SnapshotId to) {
-  const auto before = TRY(find_table(name, from));
-  const auto after = TRY(find_table(name, to));
-  if (!before && !after) {
-    return make_error(Code::kNotFound,
-                      fmt::format("there is no table {} at the snapshots {} and {}",
-                                  table_text(name),
-                                  number(from),
-                                  number(to)));
-  }
-  const LakeTable& table = after ? *after : *before;
-  if (before && after && before->definition != after->definition) {
-    return make_error(Code::kUnsupported,
-                      fmt::format("{} has other columns or another key at snapshot {} than at {}",
-                                  table_text(name),
-                                  number(from),
-                                  number(to)));
-  }
-  std::vector<Batch> parts;
-  if (before) {
-    const auto rows = TRY(open_scan(*catalog_, *files_, *before, number(from), {}));
-    parts.push_back(TRY(read_all(*rows, table.definition.schema, -1)));
-  }
-  if (after) {
-    const auto rows = TRY(open_scan(*catalog_, *files_, *after, number(to), {}));
-    parts.push_back(TRY(read_all(*rows, table.definition.schema, 1)));
-  }
-  const Batch all = TRY(concatenate(table.definition.schema, parts));
-  return in_key_order(TRY(net(all, table.key)), table.key);
 }
 
 Result<std::int64_t> HubOverDuckLake::row_count(const TableName& table, SnapshotId at) {

@@ -63,6 +63,9 @@ class HubOverDuckLake final : public Hub {
   Result<Batch> changes_in_newest_columns(const TableName& table,
                                           SnapshotId from,
                                           SnapshotId to) override;
+  Result<std::unique_ptr<Scan>> scan_changes(const TableName& table,
+                                             SnapshotId from,
+                                             SnapshotId to) override;
   Result<Lookup> lookup(const TableName& table, const Batch& keys) override;
   Result<std::int64_t> row_count(const TableName& table, SnapshotId at) override;
   Result<DiskUse> disk_use() override;
@@ -106,7 +109,6 @@ class HubOverDuckLake final : public Hub {
   Result<std::vector<LakeTable>> lake_tables(SnapshotId at);
   Result<std::optional<LakeTable>> find_table(const TableName& name, SnapshotId at);
   Result<LakeTable> require_table(const TableName& name, SnapshotId at);
-  Result<Batch> replaced(const TableName& name, SnapshotId from, SnapshotId to);
 
   // hub_commit.cpp
   Result<void> check_writable() const;
@@ -154,6 +156,10 @@ class HubOverDuckLake final : public Hub {
                                   const std::string& message,
                                   Transaction& transaction);
   static void publish_moved(TableState& state, const MovedFile& moved);
+
+  // hub_changes.cpp
+  std::unique_ptr<Scan> scan_changes_of(const LakeTable& table, std::int64_t from, std::int64_t to);
+  Result<Batch> changes_of(const LakeTable& table, std::int64_t from, std::int64_t to);
 
   // hub_foreign.cpp
   Error foreign_commit_error(std::int64_t newest, std::int64_t own) const;

@@ -8,14 +8,16 @@
 namespace lockstep {
 namespace {
 
-// In key order; a table whose columns are others than before, or that one side lacks, comes or goes
-// as a whole.
-Result<Batch> changes_of(Hub& hub, const TableDefinition& table, SnapshotId from, SnapshotId to) {
+// A batch at a time, in key order. A table whose columns are others than before comes as a whole.
+Result<std::unique_ptr<Scan>> changes_of(Hub& hub,
+                                         const TableDefinition& table,
+                                         SnapshotId from,
+                                         SnapshotId to) {
   const auto before = TRY(hub.table(table.name, from));
   const auto after = TRY(hub.table(table.name, to));
   if (!after || !before || before->schema == after->schema)
-    return hub.changes(table.name, from, to);
-  return hub.read(table.name, to);
+    return hub.scan_changes(table.name, from, to);
+  return hub.scan(table.name, to, {});
 }
 
 // The tables of either snapshot, each as it is at the later one that has it.
@@ -32,7 +34,7 @@ Result<std::vector<TableDefinition>> tables_of_either(Hub& hub, SnapshotId from,
 Result<Json> report_diff(Hub& hub,
                          const std::string& from_text,
                          const std::string& to_text,
-                         std::int64_t rows_max) {
+                         const DiffOptions& options) {
   const SnapshotId from{TRY(resolve_snapshot(hub, from_text))};
   const SnapshotId to{TRY(resolve_snapshot(hub, to_text))};
   if (from > to) {
@@ -46,12 +48,14 @@ Result<Json> report_diff(Hub& hub,
   out["tables"] = Json::array();
   out["rows"] = Json::array();
   const auto keep = [&](const Json& row) -> Result<void> {
-    if (static_cast<std::int64_t>(out["rows"].size()) < rows_max) out["rows"].push_back(row);
+    if (static_cast<std::int64_t>(out["rows"].size()) < options.rows_max) out["rows"].push_back(row);
     return {};
   };
   for (const TableDefinition& table : TRY(tables_of_either(hub, from, to))) {
     TableDifference difference(table);
-    TRY(difference.read(TRY(changes_of(hub, table, from, to)), keep));
+    const auto changes = TRY(changes_of(hub, table, from, to));
+    while (const auto batch = TRY(changes->next()))
+      TRY(difference.read(*batch, options.sink ? options.sink : keep));
     if (difference.any()) out["tables"].push_back(difference.summary());
   }
   return out;

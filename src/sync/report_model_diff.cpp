@@ -161,7 +161,9 @@ Result<Json> train_row_changes(Hub& hub,
   const auto table = TRY(hub.table(train, older));
   if (!table) return Json(nullptr);
   TableDifference counts(*table);
-  TRY(counts.read(TRY(hub.changes(train, older, newer)), {}));
+  const auto changes = TRY(hub.scan_changes(train, older, newer));
+  while (const auto batch = TRY(changes->next()))
+    TRY(counts.read(*batch, {}));
   Json out;
   out["inserted"] = forward ? counts.added() : counts.removed();
   out["updated"] = counts.changed();

@@ -145,14 +145,20 @@ Result<Json> report_compaction(Hub& hub);
 // One commit in full: the same fields, and tables: [{table, inserted, updated, deleted}], versions
 // in full.
 Result<Json> report_show(Hub& hub, const std::string& snapshot);
-// {from, to, tables: [{table, added, removed, changed, columns: {name: changed}}], rows: [{table,
-// key, change, before, after}]}
+struct DiffOptions {
+  std::int64_t rows_max = 20;                              // in the report
+  std::function<Result<void>(const Json& row)> sink = {};  // gets all rows instead
+};
+
+// {from, to, tables: [{table, added, removed, changed, columns: {name: changed}, numbers: {name:
+// {rows, mean_before, mean_after, largest}}}], rows: [{table, key, change, before, after}]}
+// Rows in key order, read in bounded memory.
 Result<Json> report_diff(Hub& hub,
                          const std::string& from,
                          const std::string& to,
-                         std::int64_t rows_max);
-// {from: {version, snapshot}, to: ..., same_definition, rows: {inserted, updated, deleted},
-// metrics: [{name, from, to}],
+                         const DiffOptions& options);
+// {from: {version, snapshot}, to: ..., same_definition, features: {added, removed}, definition:
+// [{path, from, to}], rows: {inserted, updated, deleted}, metrics: [{name, from, to}],
 //  weights: [{target, column, from, to}]}  largest change first
 Result<Json> report_model_diff(Hub& hub, const std::string& from, const std::string& to);
 // [{model, version, snapshot, kind, status, reason, folded, tested, refused, unlabelled,
@@ -213,8 +219,8 @@ Result<Json> preview(Io& io,
 // would change.
 Result<Json> check(Io& io, const Configuration& configuration);
 
-// "12", "-1" (the newest data snapshot; -2 the one before), "latest". kNotFound names what there
-// is.
+// "12"; "latest" or "-1", the newest with data; "-2", the one before; or a time as
+// "2026-11-20T08:00", UTC unless it says otherwise: the newest with data at or before it.
 Result<std::int64_t> resolve_snapshot(Hub& hub, const std::string& text);
 
 // ---- the daemon

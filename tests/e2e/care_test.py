@@ -1,5 +1,6 @@
 """Back-up beside a running daemon, restore and going on, the doctor and repair: by the program, as a user would."""
 
+import json
 import os
 import shutil
 
@@ -129,17 +130,22 @@ def test_care_of_a_hub_that_is_not_there(place, tmp_path):
     assert place.run("restore", str(tmp_path / "nowhere"), codes=(1,)).err.startswith("error: ")
 
 
-def test_diff_counts_and_summarises(filled):
+def test_diff_streams_rows_in_key_order_with_a_summary(filled):
     filled.drop([("U", dict(row, sbp="133.5")) for row in visits(4)] + [("D", {"id": 600})])
     filled.json("sync")
-    report = filled.json("diff", "-2", "-1", "--rows", "1000")
-    raw = [line for line in report["rows"] if line["table"] == "raw.visits"]
+    report = filled.json("diff", "-2", "-1", "--rows", "3")
+    assert len(report["rows"]) == 3
+    lines = [json.loads(line) for line in filled.run("diff", "-2", "-1", "--rows", "all", "--json").out.splitlines()]
+    assert lines[-1]["tables"] == report["tables"] and lines[-1]["rows"] == []
+    raw = [line for line in lines[:-1] if line["table"] == "raw.visits"]
     assert [line["after"]["id"] if line["after"] else line["before"]["id"] for line in raw] == [1, 2, 3, 4, 600]
     assert [line["change"] for line in raw] == ["changed"] * 4 + ["removed"]
     (table,) = [one for one in report["tables"] if one["table"] == "raw.visits"]
     assert (table["added"], table["removed"], table["changed"]) == (0, 1, 4)
     assert table["columns"]["sbp"] == 4 and table["numbers"]["sbp"]["mean_after"] == 133.5
-    assert "sbp 4 (mean" in filled.run("diff", "-2", "-1").out
+    assert lines[:3] == report["rows"]
+    text = filled.run("diff", "-2", "-1", "--rows", "all").out
+    assert "sbp 4 (mean" in text and text.count("raw.visits") == 6
     filled.run("diff", "-2", "-1", "--exit-code", codes=(4,))
     filled.run("diff", "-1", "-1", "--exit-code")
 

@@ -3,7 +3,7 @@
 
 #include "hub/alter_history.h"
 #include "hub/lake_tables.h"
-#include "hub/table_scan.h"
+#include "hub/change_scan.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

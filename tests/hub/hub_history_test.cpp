@@ -2,7 +2,7 @@
 // to read.
 #include "hub/hub_history.h"
 
-#include "hub/table_scan.h"
+#include "hub/change_scan.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -17,7 +17,8 @@
 namespace lockstep {
 namespace {
 
-constexpr HubOptions kMixed{.inline_rows_max = 6, .log_bytes_max = 1 << 20};
+constexpr HubOptions kMixed{
+    .inline_rows_max = 6, .log_bytes_max = 1 << 20, .change_window_bytes = 4096};
 
 std::string row_bytes(const Batch& batch, std::int64_t row) {
   std::string bytes;
