@@ -62,9 +62,9 @@ Result<int> run_diff(Session& session, const Arguments& arguments) {
                       fmt::format("which version shall '{}' be compared with?", from),
                       fmt::format("lockstep diff {} {}@1", from, from.substr(0, from.find('@'))));
   }
-  const Json report = models
-                          ? TRY(report_model_diff(*opened.hub, from, to))
-                          : TRY(report_diff(*opened.hub, from, to.empty() ? "latest" : to, options));
+  const Json report =
+      models ? TRY(report_model_diff(*opened.hub, from, to))
+             : TRY(report_diff(*opened.hub, from, to.empty() ? "latest" : to, options));
   TRY(printer.flush());
   // A line each, so that whoever reads the rows knows where they end.
   if (all_rows && session.json) {
@@ -243,7 +243,8 @@ Command diff_command() {
       .name = "diff",
       .text = "Compare two snapshots, or two versions of a model",
       .example =
-          "lockstep diff 11 12\nlockstep diff -2 -1 --rows all --json\nlockstep diff bp@6 bp@champion",
+          "lockstep diff 11 12\nlockstep diff -2 -1 --rows all --json\nlockstep diff bp@6 "
+          "bp@champion",
       .positionals = {{.name = "FROM",
                        .text = "a snapshot (default -2), or a version as MODEL@VERSION",
                        .required = false},
@@ -255,7 +256,8 @@ Command diff_command() {
                  .text = "show so many rows that differ (default 20), or all"},
                 {.name = "--exit-code", .text = "exit with 4 when something differs"}},
       .notes =
-          "Rows are in the order of their keys. With --rows all --json they come as JSON Lines, and\n"
+          "Rows are in the order of their keys. With --rows all --json they come as JSON Lines, "
+          "and\n"
           "the summary is the last line.",
       .run = run_diff,
   };

@@ -68,10 +68,7 @@ class Window {
 
 class ChangeScan final : public Scan {
  public:
-  ChangeScan(Schema schema,
-             std::vector<int> key,
-             ChangePass pass,
-             const ChangeScanOptions& options)
+  ChangeScan(Schema schema, std::vector<int> key, ChangePass pass, const ChangeScanOptions& options)
       : schema_(std::move(schema)),
         key_(std::move(key)),
         pass_(std::move(pass)),
@@ -87,8 +84,8 @@ class ChangeScan final : public Scan {
     }
     std::int64_t count = std::min(options_.batch_rows_max, rows_.row_count() - offset_);
     const std::int64_t end = offset_ + count;
-    const bool parted = end < rows_.row_count() &&
-                        encode_key(rows_, key_, end - 1) == encode_key(rows_, key_, end);
+    const bool parted =
+        end < rows_.row_count() && encode_key(rows_, key_, end - 1) == encode_key(rows_, key_, end);
     if (parted) ++count;
     Batch piece = rows_.slice(offset_, count);
     offset_ += count;
@@ -155,8 +152,7 @@ std::unique_ptr<Scan> open_change_scan(Schema schema,
                                        std::vector<int> key,
                                        ChangePass pass,
                                        const ChangeScanOptions& options) {
-  return std::make_unique<ChangeScan>(
-      std::move(schema), std::move(key), std::move(pass), options);
+  return std::make_unique<ChangeScan>(std::move(schema), std::move(key), std::move(pass), options);
 }
 
 }  // namespace lockstep

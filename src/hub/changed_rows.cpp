@@ -21,11 +21,8 @@ std::vector<ParquetColumn> key_columns(const LakeTable& table) {
 
 }  // namespace
 
-ChangedRows::ChangedRows(Catalog& catalog,
-                         DataFiles& files,
-                         const LakeTable& table,
-                         std::int64_t from,
-                         std::int64_t to)
+ChangedRows::ChangedRows(
+    Catalog& catalog, DataFiles& files, const LakeTable& table, std::int64_t from, std::int64_t to)
     : catalog_(catalog),
       files_(files),
       table_(table),

@@ -10,8 +10,11 @@ namespace lockstep {
 namespace {
 
 // All rows of a table with one sign.
-Result<void> each_row(
-    Scan& scan, std::span<const int> key, int sign, const WantedRows& wanted, const TakeRows& take) {
+Result<void> each_row(Scan& scan,
+                      std::span<const int> key,
+                      int sign,
+                      const WantedRows& wanted,
+                      const TakeRows& take) {
   while (const auto batch = TRY(scan.next())) {
     const std::vector<std::int64_t> chosen = wanted(batch->select_columns(key));
     if (!chosen.empty()) TRY(take(batch->select_rows(chosen).with_all_signs(sign)));

@@ -48,7 +48,8 @@ Result<Json> report_diff(Hub& hub,
   out["tables"] = Json::array();
   out["rows"] = Json::array();
   const auto keep = [&](const Json& row) -> Result<void> {
-    if (static_cast<std::int64_t>(out["rows"].size()) < options.rows_max) out["rows"].push_back(row);
+    if (static_cast<std::int64_t>(out["rows"].size()) < options.rows_max)
+      out["rows"].push_back(row);
     return {};
   };
   for (const TableDefinition& table : TRY(tables_of_either(hub, from, to))) {

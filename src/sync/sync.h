@@ -145,6 +145,7 @@ Result<Json> report_compaction(Hub& hub);
 // One commit in full: the same fields, and tables: [{table, inserted, updated, deleted}], versions
 // in full.
 Result<Json> report_show(Hub& hub, const std::string& snapshot);
+
 struct DiffOptions {
   std::int64_t rows_max = 20;                              // in the report
   std::function<Result<void>(const Json& row)> sink = {};  // gets all rows instead
@@ -219,7 +220,7 @@ Result<Json> preview(Io& io,
 // would change.
 Result<Json> check(Io& io, const Configuration& configuration);
 
-// "12"; "latest" or "-1", the newest with data; "-2", the one before; or a time as
+// "12"; a tag; "latest" or "-1", the newest with data; "-2", the one before; or a time as
 // "2026-11-20T08:00", UTC unless it says otherwise: the newest with data at or before it.
 Result<std::int64_t> resolve_snapshot(Hub& hub, const std::string& text);
 

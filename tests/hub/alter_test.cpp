@@ -2,8 +2,8 @@
 #include "hub/alter.h"
 
 #include "hub/alter_history.h"
-#include "hub/lake_tables.h"
 #include "hub/change_scan.h"
+#include "hub/lake_tables.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

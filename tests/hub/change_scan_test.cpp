@@ -94,10 +94,7 @@ TEST(ChangeScan, GivesAllInKeyOrderWhateverTheWindow) {
     for (const std::int64_t batch_rows_max : {1, 7, 65'536}) {
       Passes passes(changes, window);
       const auto scan = open_change_scan(
-          schema(),
-          {1},
-          passes.pass(),
-          {.window_bytes = window, .batch_rows_max = batch_rows_max});
+          schema(), {1}, passes.pass(), {.window_bytes = window, .batch_rows_max = batch_rows_max});
       EXPECT_EQ(all_of(*scan), expected) << window << " bytes, batches of " << batch_rows_max;
       passes_before = std::max(passes_before, passes.pass_count);
     }

@@ -1,6 +1,6 @@
 // Commits that are durable together (hub-11).
-#include "hub/hub_history.h"
 #include "hub/change_scan.h"
+#include "hub/hub_history.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
