@@ -66,7 +66,7 @@ class Window {
   std::size_t bytes_uncut_ = 0;
 };
 
-class ChangeScan final : public Scan {
+class ChangeScan final : public BatchStream {
  public:
   ChangeScan(Schema schema, std::vector<int> key, ChangePass pass, const ChangeScanOptions& options)
       : schema_(std::move(schema)),
@@ -148,10 +148,10 @@ Result<Batch> in_key_order(const Batch& rows, const std::vector<int>& key) {
   return rows.select_rows(order);
 }
 
-std::unique_ptr<Scan> open_change_scan(Schema schema,
-                                       std::vector<int> key,
-                                       ChangePass pass,
-                                       const ChangeScanOptions& options) {
+std::unique_ptr<BatchStream> open_change_scan(Schema schema,
+                                              std::vector<int> key,
+                                              ChangePass pass,
+                                              const ChangeScanOptions& options) {
   return std::make_unique<ChangeScan>(std::move(schema), std::move(key), std::move(pass), options);
 }
 

@@ -23,10 +23,10 @@ struct ChangeScanOptions {
 
 // `key`: columns of `schema`, which the passes' rows have. Netted, -1 before +1 of one key, both in
 // one batch.
-std::unique_ptr<Scan> open_change_scan(Schema schema,
-                                       std::vector<int> key,
-                                       ChangePass pass,
-                                       const ChangeScanOptions& options);
+std::unique_ptr<BatchStream> open_change_scan(Schema schema,
+                                              std::vector<int> key,
+                                              ChangePass pass,
+                                              const ChangeScanOptions& options);
 
 // In the order of the keys, -1 before +1.
 Result<Batch> in_key_order(const Batch& rows, const std::vector<int>& key);

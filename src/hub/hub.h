@@ -160,9 +160,9 @@ class Hub {
                                                   SnapshotId from,
                                                   SnapshotId to) = 0;
   // The same, a batch at a time in bounded memory; both rows of a key are in one batch.
-  virtual Result<std::unique_ptr<Scan>> scan_changes(const TableName& table,
-                                                     SnapshotId from,
-                                                     SnapshotId to) = 0;
+  virtual Result<std::unique_ptr<BatchStream>> scan_changes(const TableName& table,
+                                                            SnapshotId from,
+                                                            SnapshotId to) = 0;
   // Current rows by key: `keys` has the key columns, by name. Writers only (readers have no index).
   virtual Result<Lookup> lookup(const TableName& table, const Batch& keys) = 0;
   virtual Result<std::int64_t> row_count(const TableName& table, SnapshotId at) = 0;

@@ -22,7 +22,7 @@ Result<void> each_row(Scan& scan,
   return {};
 }
 
-Result<Batch> read_all(Scan& scan, const Schema& schema) {
+Result<Batch> read_all(BatchStream& scan, const Schema& schema) {
   std::vector<Batch> batches;
   while (auto batch = TRY(scan.next()))
     batches.push_back(std::move(*batch));
@@ -41,9 +41,9 @@ Error never_there(const TableName& name, SnapshotId from, SnapshotId to) {
 }  // namespace
 
 // `table`: the same at both snapshots; its columns are those of the rows.
-std::unique_ptr<Scan> HubOverDuckLake::scan_changes_of(const LakeTable& table,
-                                                       std::int64_t from,
-                                                       std::int64_t to) {
+std::unique_ptr<BatchStream> HubOverDuckLake::scan_changes_of(const LakeTable& table,
+                                                              std::int64_t from,
+                                                              std::int64_t to) {
   ChangePass pass = [this, table, from, to](const WantedRows& wanted, const TakeRows& take) {
     return ChangedRows(*catalog_, *files_, table, from, to).for_each(wanted, take);
   };
@@ -81,9 +81,9 @@ Result<Batch> HubOverDuckLake::changes_in_newest_columns(const TableName& name,
   return changes_of(*newest, number(from), number(to));
 }
 
-Result<std::unique_ptr<Scan>> HubOverDuckLake::scan_changes(const TableName& name,
-                                                            SnapshotId from,
-                                                            SnapshotId to) {
+Result<std::unique_ptr<BatchStream>> HubOverDuckLake::scan_changes(const TableName& name,
+                                                                   SnapshotId from,
+                                                                   SnapshotId to) {
   const auto before = TRY(find_table(name, from));
   const auto after = TRY(find_table(name, to));
   if (!before && !after) return never_there(name, from, to);

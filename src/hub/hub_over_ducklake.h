@@ -63,9 +63,9 @@ class HubOverDuckLake final : public Hub {
   Result<Batch> changes_in_newest_columns(const TableName& table,
                                           SnapshotId from,
                                           SnapshotId to) override;
-  Result<std::unique_ptr<Scan>> scan_changes(const TableName& table,
-                                             SnapshotId from,
-                                             SnapshotId to) override;
+  Result<std::unique_ptr<BatchStream>> scan_changes(const TableName& table,
+                                                    SnapshotId from,
+                                                    SnapshotId to) override;
   Result<Lookup> lookup(const TableName& table, const Batch& keys) override;
   Result<std::int64_t> row_count(const TableName& table, SnapshotId at) override;
   Result<DiskUse> disk_use() override;
@@ -158,7 +158,9 @@ class HubOverDuckLake final : public Hub {
   static void publish_moved(TableState& state, const MovedFile& moved);
 
   // hub_changes.cpp
-  std::unique_ptr<Scan> scan_changes_of(const LakeTable& table, std::int64_t from, std::int64_t to);
+  std::unique_ptr<BatchStream> scan_changes_of(const LakeTable& table,
+                                               std::int64_t from,
+                                               std::int64_t to);
   Result<Batch> changes_of(const LakeTable& table, std::int64_t from, std::int64_t to);
 
   // hub_foreign.cpp

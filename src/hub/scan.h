@@ -26,12 +26,17 @@ struct ScanCounters {
   std::int64_t row_groups_skipped = 0;  // of files that were read
 };
 
-// Resource. Rows of one table at one snapshot, all +1; files first, in order of their ids, then
-// inlined rows by schema version and row id.
-class Scan {
+// Resource. Rows of one table, a batch at a time.
+class BatchStream {
  public:
-  virtual ~Scan() = default;
+  virtual ~BatchStream() = default;
   virtual Result<std::optional<Batch>> next() = 0;  // nullopt: the end
+};
+
+// Resource. Rows at one snapshot, all +1; files first, in order of their ids, then inlined rows by
+// schema version and row id.
+class Scan : public BatchStream {
+ public:
   virtual ScanCounters counters() const = 0;
 };
 

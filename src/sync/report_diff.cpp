@@ -9,15 +9,15 @@ namespace lockstep {
 namespace {
 
 // A batch at a time, in key order. A table whose columns are others than before comes as a whole.
-Result<std::unique_ptr<Scan>> changes_of(Hub& hub,
-                                         const TableDefinition& table,
-                                         SnapshotId from,
-                                         SnapshotId to) {
+Result<std::unique_ptr<BatchStream>> changes_of(Hub& hub,
+                                                const TableDefinition& table,
+                                                SnapshotId from,
+                                                SnapshotId to) {
   const auto before = TRY(hub.table(table.name, from));
   const auto after = TRY(hub.table(table.name, to));
   if (!after || !before || before->schema == after->schema)
     return hub.scan_changes(table.name, from, to);
-  return hub.scan(table.name, to, {});
+  return Result<std::unique_ptr<BatchStream>>(TRY(hub.scan(table.name, to, {})));
 }
 
 // The tables of either snapshot, each as it is at the later one that has it.

@@ -56,7 +56,7 @@ class Passes {
   std::vector<Change> changes_;
 };
 
-std::vector<Change> all_of(Scan& scan) {
+std::vector<Change> all_of(BatchStream& scan) {
   std::vector<Change> out;
   while (const auto batch = must(scan.next())) {
     EXPECT_GT(batch->row_count(), 0);
