@@ -1,4 +1,5 @@
 // Commits that are durable together (hub-11).
+#include "base/one_failure.h"
 #include "hub/change_scan.h"
 #include "hub/hub_history.h"
 
@@ -99,28 +100,6 @@ TEST(HubGroup, LeavesALogThatIsKeptShort) {
   EXPECT_LT(log, std::uint64_t{1} << 20);
   EXPECT_EQ(row_count(*hub), 200);
 }
-
-// The n-th operation from now on fails.
-class OneFailure final {
- public:
-  OneFailure(Io& io, int n) : io_(io) {
-    io.observe([this, n](IoOperation operation, std::string_view path) -> Result<void> {
-      if (count_++ != n) return {};
-      happened_ = true;
-      return make_error(Code::kIo,
-                        fmt::format("{} of {} fails", io_operation_name(operation), path));
-    });
-  }
-
-  ~OneFailure() { io_.observe({}); }
-
-  bool happened() const { return happened_; }
-
- private:
-  Io& io_;
-  int count_ = 0;
-  bool happened_ = false;
-};
 
 // Two groups of three commits each, the second one of each with a file of its own.
 Result<int> two_groups(Hub& hub) {

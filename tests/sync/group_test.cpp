@@ -1,5 +1,6 @@
 // What waits is gathered: whatever the groups, the same rows, versions and weights come out, a
 // source is told in order once they are durable, and a group is there as a whole or not at all.
+#include "base/one_failure.h"
 #include "sync/gather.h"
 #include "sync/stream_source.h"
 #include "sync/world.h"
@@ -150,28 +151,6 @@ TEST(Group, InOneSnapshotGivesTheSameRows) {
     EXPECT_LT(made.versions.size(), expected.versions.size());
   }
 }
-
-// The n-th operation from now on fails.
-class OneFailure final {
- public:
-  OneFailure(Io& io, int n) : io_(io) {
-    io.observe([this, n](IoOperation operation, std::string_view path) -> Result<void> {
-      if (count_++ != n) return {};
-      happened_ = true;
-      return make_error(Code::kIo,
-                        fmt::format("{} of {} fails", io_operation_name(operation), path));
-    });
-  }
-
-  ~OneFailure() { io_.observe({}); }
-
-  bool happened() const { return happened_; }
-
- private:
-  Io& io_;
-  int count_ = 0;
-  bool happened_ = false;
-};
 
 std::int64_t committed_transactions(World& world) {
   const std::map<std::string, PositionParts> positions = world.hub().positions().value();
