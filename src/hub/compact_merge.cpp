@@ -358,6 +358,27 @@ std::vector<DataFile> files_to_merge(const std::map<std::int64_t, DataFile>& fil
   return {};
 }
 
+Result<std::vector<std::int64_t>> files_of_dead_rows(Catalog& catalog,
+                                                     const LakeTable& table,
+                                                     std::int64_t kept_from) {
+  std::vector<std::int64_t> ids;
+  const std::string inlined = inlined_deletes_name(table.id);
+  if (!catalog.table_exists(inlined)) return ids;
+  Statement* rows = TRY(catalog.cached(fmt::format(
+      "SELECT f.data_file_id FROM ducklake_data_file f WHERE f.table_id = ?1 AND f.end_snapshot IS "
+      "NULL AND 2 * ((SELECT count(*) FROM {} i WHERE i.file_id = f.data_file_id AND "
+      "i.begin_snapshot <= ?2) + (SELECT coalesce(sum(d.delete_count), 0) FROM "
+      "ducklake_delete_file d WHERE d.data_file_id = f.data_file_id AND d.end_snapshot IS NULL AND "
+      "coalesce(d.partial_max, d.begin_snapshot) <= ?2)) >= f.record_count",
+      inlined)));
+  rows->bind_integer(0, table.id);
+  rows->bind_integer(1, kept_from);
+  while (TRY(rows->step()))
+    ids.push_back(rows->integer(0));
+  rows->reset();
+  return ids;
+}
+
 Result<MergedFiles> write_merge(Catalog& catalog, const MergeWork& work) {
   const auto view = TRY(catalog.begin_read());
   MergedFiles merged;

@@ -30,6 +30,12 @@ std::vector<DataFile> files_to_merge(const std::map<std::int64_t, DataFile>& fil
                                      const std::set<std::int64_t>& passed_over,
                                      std::int64_t count);
 
+// Which files have at least half of their rows for snapshots before `kept_from` alone, of which few
+// are kept: worth to be written anew.
+Result<std::vector<std::int64_t>> files_of_dead_rows(Catalog& catalog,
+                                                     const LakeTable& table,
+                                                     std::int64_t kept_from);
+
 // Value. What is to be merged, and where to.
 struct MergeWork {
   Io& io;

@@ -34,7 +34,9 @@ struct Compaction {
   std::optional<MergeWork> merge;              // none: the work is a flush
   std::optional<Result<MergedFiles>> merged;
   std::map<std::int64_t, std::int64_t>
-      looked_at;                       // table id, place up to which rows were looked at
+      looked_at;  // table id, place up to which rows were looked at
+  std::map<std::int64_t, std::int64_t>
+      dead_before;  // table id, snapshot from which on all are kept: files may have dead rows
   std::set<std::int64_t> passed_over;  // files that are not worth a merge as they are
   std::deque<LeavingFile> left;        // files that are gone, but for deletes of their rows
   Background thread;

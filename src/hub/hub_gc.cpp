@@ -84,7 +84,10 @@ Result<void> HubOverDuckLake::collect_snapshots(const CollectionLimits& limits,
     compaction_->passed_over.clear();
   }
   collection_.snapshot = expired.next;
-  if (expired.reached_kept) collection_.stage = Collection::Stage::kRows;
+  if (!expired.reached_kept) return {};
+  collection_.stage = Collection::Stage::kRows;
+  for (const auto& [name, state] : states_)
+    compaction_->dead_before[state->lake.id] = collection_.snapshot;
   return {};
 }
 

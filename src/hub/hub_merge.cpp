@@ -25,6 +25,20 @@ Result<std::int64_t> current_files(Catalog& catalog, const LakeTable& table) {
 
 }  // namespace
 
+// One of which many rows are in no snapshot any more; empty: there is none.
+Result<std::vector<DataFile>> HubOverDuckLake::file_to_shrink(const TableState& state) {
+  const auto looked = compaction_->dead_before.find(state.lake.id);
+  if (looked == compaction_->dead_before.end()) return std::vector<DataFile>();
+  for (const std::int64_t id : TRY(files_of_dead_rows(*catalog_, state.lake, looked->second))) {
+    const auto file = state.files.find(id);
+    if (file == state.files.end() || compaction_->passed_over.contains(id)) continue;
+    // A file from before the table was altered has other columns.
+    if (file->second.begin >= state.lake.begin) return std::vector<DataFile>{file->second};
+  }
+  compaction_->dead_before.erase(looked);  // until more snapshots expire
+  return std::vector<DataFile>();
+}
+
 // Says what to merge, and holds what the merge will need. false: nothing is worth it.
 Result<bool> HubOverDuckLake::plan_merge(const CompactionLimits& limits) {
   if (limits.files_min <= 0) return false;
@@ -37,6 +51,7 @@ Result<bool> HubOverDuckLake::plan_merge(const CompactionLimits& limits) {
     }
     std::vector<DataFile> sources =
         files_to_merge(state->files, state->lake, compaction_->passed_over, limits.files_min);
+    if (sources.empty()) sources = TRY(file_to_shrink(*state));
     if (sources.empty()) continue;
     const std::int64_t first_id = std::max(latest_.next_file_id, next_free_file_id_);
     compaction_->merge.emplace(MergeWork{.io = io_,

@@ -162,6 +162,7 @@ class HubOverDuckLake final : public Hub {
   static void publish_moved(TableState& state, const MovedFile& moved);
   // hub_merge.cpp
   Result<bool> plan_merge(const CompactionLimits& limits);
+  Result<std::vector<DataFile>> file_to_shrink(const TableState& state);
   Result<CompactionStep> finish_merge();
   Result<bool> apply_merge(MergedFiles& merged);
   void publish_merge(TableState& state, const MergedFiles& merged);

@@ -272,6 +272,40 @@ TEST(Merge, LeavesOutRowsThatNoSnapshotHasAndItsFilesGo) {  // hub-12
     EXPECT_EQ(finding.level, FindingLevel::kOk) << finding.message;
 }
 
+TEST(Merge, WritesAFileAnewOnceHalfOfItsRowsAreInNoSnapshot) {  // hub-12
+  HubPlayground ground;
+  auto hub = hub_with_table(ground);
+  const CollectionLimits limits{.policy = {.snapshots_max = 1, .then_us = 0}, .grace_us = 0};
+  const auto collect = [&] {
+    while (must(hub->collect(limits)).more) {
+    }
+  };
+  const auto rows_in_files = [&] {
+    std::int64_t rows = 0;
+    for (CompactionStep step = must(hub->compact(kAtOnce)); step.state != CompactionState::kNothing;
+         step = must(hub->compact(kAtOnce)))
+      rows += step.rows;
+    return rows;
+  };
+  put(*hub, numbered_rows(0, 20));
+  put(*hub, numbered_rows(0, 9, -1));
+  collect();
+  EXPECT_EQ(rows_in_files(), 0);
+  put(*hub, numbered_rows(9, 10, -1));
+  EXPECT_EQ(rows_in_files(), 0) << "a snapshot still has that row";
+  collect();
+  EXPECT_EQ(rows_in_files(), 10);
+  EXPECT_EQ(found(*hub, 0, 20), 10);
+  // In two parts, since a file whose rows leave at once ends.
+  put(*hub, numbered_rows(10, 15, -1));
+  put(*hub, numbered_rows(15, 20, -1));
+  collect();
+  EXPECT_EQ(rows_in_files(), 0);
+  EXPECT_EQ(file_count(*hub), 0);
+  collect();
+  EXPECT_EQ(files_on_disk(ground), 0);
+}
+
 // Fails at each file operation in turn: before and after, every snapshot is as it was.
 TEST(Merge, ThatFailsAtAnyOperationMovesAllOrNothing) {  // hub-1, hub-8
   HubPlayground ground;
