@@ -1,5 +1,5 @@
-// Precompiled once for all layers: what nearly every file includes. Arrow is not here: what it leaves
-// to be instantiated costs each file more than parsing it costs the few that include it.
+// Precompiled once for all layers: what nearly every file includes. Arrow is not here: what it
+// leaves to be instantiated costs each file more than parsing it costs the few that include it.
 #pragma once
 #include <fmt/format.h>
 

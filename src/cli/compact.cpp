@@ -40,12 +40,13 @@ std::string render_compact(const View& view, const Json& report) {
 Command compact_command() {
   return {
       .name = "compact",
-      .text = "Move the rows of small commits from the catalog into Parquet files",
+      .text = "Move the rows of small commits into Parquet files, and small files into larger ones",
       .example = "lockstep compact --dry-run\nlockstep compact",
       .flags = {{.name = "--dry-run", .text = "only list the rows that lie in the catalog"}},
       .notes =
-          "The daemon does this by itself beside its commits, a thousand rows at a time. No\n"
-          "snapshot changes: each reads as before.",
+          "The daemon does this by itself beside its commits. Rows move from the catalog into\n"
+          "Parquet files, and ten files of a size become one. No snapshot changes: each reads as\n"
+          "before.",
       .run = run_compact,
   };
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace lockstep {
 
@@ -10,7 +11,6 @@ namespace {
 
 constexpr std::size_t kCacheBytesMax = std::size_t{256} << 20;
 constexpr std::size_t kReadersMax = 256;
-constexpr int kDeletePositionField = 2'147'483'645;
 
 constexpr const char* kFileColumns =
     "data_file_id, begin_snapshot, end_snapshot, path, path_is_relative, record_count, "
@@ -117,11 +117,12 @@ Result<std::vector<std::int64_t>> DataFiles::later_rows(const DataFile& file,
   return later;
 }
 
-Result<void> DataFiles::deletes_in_files(const DataFile& file,
-                                         std::int64_t snapshot,
-                                         std::vector<std::int64_t>& out) {
+Result<void> DataFiles::each_delete(const DataFile& file,
+                                    std::int64_t snapshot,
+                                    const std::function<void(std::int64_t, std::int64_t)>& take) {
   Statement* rows = TRY(catalog_.cached(
-      "SELECT d.path, d.path_is_relative, s.path || t.path FROM ducklake_delete_file d "
+      "SELECT d.path, d.path_is_relative, s.path || t.path, d.begin_snapshot FROM "
+      "ducklake_delete_file d "
       "JOIN ducklake_table t ON t.table_id = d.table_id JOIN ducklake_schema s ON s.schema_id = "
       "t.schema_id "
       "WHERE d.data_file_id = ?1 AND d.begin_snapshot <= ?2 AND (d.end_snapshot IS NULL OR "
@@ -129,26 +130,50 @@ Result<void> DataFiles::deletes_in_files(const DataFile& file,
       "GROUP BY d.delete_file_id"));
   rows->bind_integer(0, file.id);
   rows->bind_integer(1, snapshot);
-  std::vector<std::string> paths;
+  std::vector<std::pair<std::string, std::int64_t>> found;
   while (TRY(rows->step())) {
     const std::string path(rows->text(0));
-    paths.push_back(rows->integer(1) != 0 ? path_of(std::string(rows->text(2)) + path) : path);
+    found.emplace_back(rows->integer(1) != 0 ? path_of(std::string(rows->text(2)) + path) : path,
+                       rows->integer(3));
   }
   rows->reset();
   const std::vector<ParquetColumn> columns = {
       {{"pos", Type::kInt}, kDeletePositionField, {}},
       {{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField, {}}};
-  for (const std::string& path : paths) {
+  for (const auto& [path, begin] : found) {
     const auto deletes = TRY_IN(open_parquet_reader(io_, path), "a delete file: ");
     for (int group = 0; group < deletes->row_group_count(); ++group) {
       const Batch read = TRY(deletes->read_row_group(group, columns));
-      for (std::int64_t row = 0; row < read.row_count(); ++row) {
-        if (read.is_null(1, row) || read.int_at(1, row) <= snapshot)
-          out.push_back(read.int_at(0, row));
-      }
+      for (std::int64_t row = 0; row < read.row_count(); ++row)
+        take(read.int_at(0, row), read.is_null(1, row) ? begin : read.int_at(1, row));
     }
   }
   return {};
+}
+
+Result<void> DataFiles::read_ends(const LakeTable& table,
+                                  const DataFile& file,
+                                  std::vector<std::int64_t>& ends) {
+  LOCKSTEP_ASSERT(static_cast<std::int64_t>(ends.size()) == file.row_count,
+                  "hub: ends of other rows than a file has");
+  bool inside = true;
+  const auto take = [&](std::int64_t position, std::int64_t snapshot) {
+    inside = inside && position >= 0 && position < file.row_count;
+    if (inside) ends[static_cast<std::size_t>(position)] = snapshot;
+  };
+  TRY(each_delete(file, std::numeric_limits<std::int64_t>::max() - 1, take));
+  const std::string inlined = inlined_deletes_name(table.id);
+  if (catalog_.table_exists(inlined)) {
+    Statement* rows = TRY(catalog_.cached(
+        fmt::format("SELECT row_id, begin_snapshot FROM {} WHERE file_id = ?", inlined)));
+    rows->bind_integer(0, file.id);
+    while (TRY(rows->step()))
+      take(rows->integer(0), rows->integer(1));
+    rows->reset();
+  }
+  if (inside) return {};
+  return make_error(Code::kCorrupt,
+                    fmt::format("a delete of a row that data file {} does not have", file.id));
 }
 
 Result<DataFiles::Deletes> DataFiles::inlined_deletes(const LakeTable& table,
@@ -175,7 +200,9 @@ Result<std::vector<std::int64_t>> DataFiles::missing(const LakeTable& table,
                                                      std::int64_t snapshot,
                                                      const Deletes* known) {
   std::vector<std::int64_t> positions = TRY(later_rows(file, snapshot));
-  TRY(deletes_in_files(file, snapshot, positions));
+  TRY(each_delete(file, snapshot, [&](std::int64_t position, std::int64_t at) {
+    if (at <= snapshot) positions.push_back(position);
+  }));
   const std::string inlined = inlined_deletes_name(table.id);
   if (known != nullptr) {
     const auto found = known->find(file.id);

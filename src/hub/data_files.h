@@ -7,6 +7,7 @@
 #include "table/parquet.h"
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -77,6 +78,12 @@ class DataFiles final {
                                             std::int64_t snapshot,
                                             const Deletes* known = nullptr);
 
+  // When each deleted row of the file went, by its position: puts it into `ends`, which has a place
+  // for each row. As the newest snapshot that the catalog knows sees it.
+  Result<void> read_ends(const LakeTable& table,
+                         const DataFile& file,
+                         std::vector<std::int64_t>& ends);
+
   // Whether rows of a file that both snapshots have may stand in only one of them. Cheap: reads no
   // positions.
   Result<bool> differs(const LakeTable& table,
@@ -122,9 +129,11 @@ class DataFiles final {
   Result<const Piece*> piece(const LakeTable& table, const DataFile& file, std::int64_t position);
 
   Result<std::vector<std::int64_t>> later_rows(const DataFile& file, std::int64_t snapshot);
-  Result<void> deletes_in_files(const DataFile& file,
-                                std::int64_t snapshot,
-                                std::vector<std::int64_t>& out);
+  // Of the delete files that are valid at the snapshot; `take` gets the position and the snapshot
+  // at which the row went.
+  Result<void> each_delete(const DataFile& file,
+                           std::int64_t snapshot,
+                           const std::function<void(std::int64_t, std::int64_t)>& take);
   std::string path_of(std::string_view relative) const;
 
   Catalog& catalog_;

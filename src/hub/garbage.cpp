@@ -75,18 +75,9 @@ Result<void> retire_delete_file(Catalog& catalog, const EndedFile& file, Timesta
   return row->run({file.id});
 }
 
-// Its deletes in the catalog may be many: then only some of those go.
-Result<std::int64_t> retire_data_file(Catalog& catalog, const EndedFile& file, Timestamp now) {
-  constexpr std::int64_t kDeletesMax = 1'000;
-  const std::string deletes = inlined_deletes_name(file.table_id);
-  if (catalog.table_exists(deletes)) {
-    const std::int64_t gone = TRY(
-        remove_chosen(catalog,
-                      deletes,
-                      fmt::format("SELECT _rowid_ FROM {} WHERE file_id = ?1 LIMIT ?2", deletes),
-                      {file.id, kDeletesMax}));
-    if (gone == kDeletesMax) return gone;
-  }
+constexpr std::int64_t kDeletesMax = 1'000;
+
+Result<void> forget_data_file(Catalog& catalog, const EndedFile& file, Timestamp now) {
   for (const EndedFile& of_file :
        TRY(files_of(catalog, "delete", "f.data_file_id = ?2", {kDeletesMax, file.id}))) {
     TRY(retire_delete_file(catalog, of_file, now));
@@ -99,7 +90,14 @@ Result<std::int64_t> retire_data_file(Catalog& catalog, const EndedFile& file, T
         TRY(catalog.cached(fmt::format("DELETE FROM {} WHERE data_file_id = ?", table)));
     TRY(row->run({file.id}));
   }
-  TRY(schedule_file(catalog, file.id, file.path, file.is_relative, now));
+  return schedule_file(catalog, file.id, file.path, file.is_relative, now);
+}
+
+// Its deletes in the catalog may be many: then only some of those go.
+Result<std::int64_t> retire_data_file(Catalog& catalog, const EndedFile& file, Timestamp now) {
+  const std::int64_t gone = TRY(remove_deletes(catalog, {file.id, file.table_id}, kDeletesMax));
+  if (gone == kDeletesMax) return gone;
+  TRY(forget_data_file(catalog, file, now));
   return std::int64_t{1};
 }
 
@@ -162,6 +160,40 @@ Result<std::int64_t> retire_files(Catalog& catalog,
   for (const EndedFile& file : TRY(files_of(catalog, "data", ended, {file_count_max, kept_from})))
     gone += TRY(retire_data_file(catalog, file, now));
   return gone;
+}
+
+Result<void> retire_file(Catalog& catalog, const LeavingFile& file, Timestamp now) {
+  for (const EndedFile& found :
+       TRY(files_of(catalog, "data", "f.data_file_id = ?2", {std::int64_t{1}, file.id}))) {
+    TRY(forget_data_file(catalog, found, now));
+  }
+  return {};
+}
+
+Result<std::vector<LeavingFile>> files_with_left_deletes(Catalog& catalog, std::int64_t table_id) {
+  std::vector<LeavingFile> files;
+  const std::string deletes = inlined_deletes_name(table_id);
+  if (!catalog.table_exists(deletes)) return files;
+  Statement* row = TRY(catalog.cached(fmt::format(
+      "SELECT DISTINCT s.data_file_id FROM ducklake_files_scheduled_for_deletion s WHERE EXISTS "
+      "(SELECT 1 FROM {} d WHERE d.file_id = s.data_file_id) AND NOT EXISTS (SELECT 1 FROM "
+      "ducklake_data_file f WHERE f.data_file_id = s.data_file_id)",
+      deletes)));
+  while (TRY(row->step()))
+    files.push_back({.id = row->integer(0), .table_id = table_id});
+  row->reset();
+  return files;
+}
+
+Result<std::int64_t> remove_deletes(Catalog& catalog,
+                                    const LeavingFile& file,
+                                    std::int64_t row_count_max) {
+  const std::string deletes = inlined_deletes_name(file.table_id);
+  if (!catalog.table_exists(deletes)) return std::int64_t{0};
+  return remove_chosen(catalog,
+                       deletes,
+                       fmt::format("SELECT _rowid_ FROM {} WHERE file_id = ?1 LIMIT ?2", deletes),
+                       {file.id, row_count_max});
 }
 
 Result<std::int64_t> retire_dropped_table(Catalog& catalog, std::int64_t row_count_max) {

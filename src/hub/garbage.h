@@ -28,6 +28,22 @@ Result<std::int64_t> retire_files(Catalog& catalog,
                                   Timestamp now,
                                   std::int64_t file_count_max);
 
+// A data file leaves the catalog for good, with its delete files and all that is said of it; they
+// are scheduled for deletion. Deletes of its rows that stand in the catalog itself stay, and mean
+// nothing any more: remove_deletes() is for them.
+struct LeavingFile {
+  std::int64_t id = 0;
+  std::int64_t table_id = 0;
+};
+
+Result<void> retire_file(Catalog& catalog, const LeavingFile& file, Timestamp now);
+// Those whose deletes stayed, of files that still wait for their deletion.
+Result<std::vector<LeavingFile>> files_with_left_deletes(Catalog& catalog, std::int64_t table_id);
+// How many went.
+Result<std::int64_t> remove_deletes(Catalog& catalog,
+                                    const LeavingFile& file,
+                                    std::int64_t row_count_max);
+
 // A bit of a dropped table that no snapshot has; how many rows and tables went.
 Result<std::int64_t> retire_dropped_table(Catalog& catalog, std::int64_t row_count_max);
 

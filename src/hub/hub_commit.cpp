@@ -98,6 +98,7 @@ Result<CommitPlan> HubOverDuckLake::plan(const CommitRequest& request) {
   plan.next = latest_;
   ++plan.next.id;
   plan.next.time = std::max(Timestamp{io_.now_us()}, Timestamp{last_time_.us + 1});
+  plan.next.next_file_id = std::max(plan.next.next_file_id, next_free_file_id_);
   if (!request.drop.empty() || !request.create.empty() || !request.alter.empty())
     ++plan.next.schema_version;
   if (static_cast<std::int64_t>(request.adopt.size()) != foreign_count_)

@@ -49,33 +49,67 @@ Result<TableState*> HubOverDuckLake::table_to_flush(const CompactionLimits& limi
   return chosen;
 }
 
+Result<void> HubOverDuckLake::begin_compaction() {
+  if (compaction_) return {};
+  compaction_ = std::make_unique<Compaction>(io_, paths_.catalog);
+  for (const auto& [name, state] : states_) {
+    for (const LeavingFile& file : TRY(files_with_left_deletes(*catalog_, state->lake.id)))
+      compaction_->left.push_back(file);
+  }
+  return {};
+}
+
+void HubOverDuckLake::drop_compaction() {
+  compaction_.reset();
+  for (const auto& [name, state] : states_)
+    state->index.abandon_move();
+}
+
+// What is to be done with a connection of its own; empty: nothing.
+Result<std::function<void(Catalog&)>> HubOverDuckLake::next_compaction(
+    const CompactionLimits& limits) {
+  Compaction& work = *compaction_;
+  if (const TableState* table = TRY(table_to_flush(limits))) {
+    work.table = table->lake.definition.name;
+    const std::int64_t after = work.looked_at[table->lake.id];
+    return std::function<void(Catalog&)>(
+        [&work, this, lake = table->lake, after, limits](Catalog& catalog) {
+          work.flushed = write_flush(
+              catalog,
+              {io_, paths_.data},
+              lake,
+              after,
+              {.row_count_max = limits.rows_max, .older_rows_min = limits.older_rows_min});
+        });
+  }
+  if (!TRY(plan_merge(limits))) return std::function<void(Catalog&)>();
+  return std::function<void(Catalog&)>(
+      [&work](Catalog& catalog) { work.merged = write_merge(catalog, *work.merge); });
+}
+
 Result<CompactionStep> HubOverDuckLake::compact(const CompactionLimits& limits) {
   TRY(check_writable());
   LOCKSTEP_ASSERT(transaction_ == nullptr, "hub-11: rows are moved amid a group");
-  if (!compaction_) compaction_ = std::make_unique<Compaction>(io_, paths_.catalog);
+  TRY(begin_compaction());
   Compaction& work = *compaction_;
   if (!work.thread.is_underway()) {
-    const TableState* table = TRY(table_to_flush(limits));
-    if (table == nullptr) return CompactionStep{};
-    const std::int64_t after = work.looked_at[table->lake.id];
-    const auto flush = [&work, this, lake = table->lake, after, limits](Catalog& catalog) {
-      work.flushed =
-          write_flush(catalog,
-                      {io_, paths_.data},
-                      lake,
-                      after,
-                      {.row_count_max = limits.rows_max, .older_rows_min = limits.older_rows_min});
-    };
+    if (TRY(remove_left_deletes()))
+      return CompactionStep{.state = CompactionState::kDone, .table = work.table};
+    const std::function<void(Catalog&)> next = TRY(next_compaction(limits));
+    if (!next) return CompactionStep{};
     if (limits.background) {
-      TRY(work.thread.start(flush));
-      return CompactionStep{.state = CompactionState::kUnderway,
-                            .table = table->lake.definition.name};
+      const Result<void> started = work.thread.start(next);
+      if (started.ok())
+        return CompactionStep{.state = CompactionState::kUnderway, .table = work.table};
+      drop_compaction();
+      return started.error();
     }
-    flush(*catalog_);
+    next(*catalog_);
   } else if (limits.background && !work.thread.is_done()) {
     return CompactionStep{.state = CompactionState::kUnderway, .table = {}};
   }
   work.thread.finish();
+  if (work.merge) return finish_merge();
   LOCKSTEP_ASSERT(work.flushed.has_value(), "hub: compaction ended without a result");
   auto result = std::exchange(work.flushed, std::nullopt);
   return finish_flush(TRY(*std::move(result)));
@@ -86,6 +120,7 @@ LakeSnapshot HubOverDuckLake::next_maintenance() {
   LakeSnapshot next = latest_;
   ++next.id;
   next.time = std::max(Timestamp{io_.now_us()}, Timestamp{last_time_.us + 1});
+  next.next_file_id = std::max(next.next_file_id, next_free_file_id_);
   return next;
 }
 

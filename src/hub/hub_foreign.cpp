@@ -148,7 +148,7 @@ Result<std::vector<CommitRecord>> HubOverDuckLake::foreign_commits() {
   if ((TRY(newest_snapshot(*catalog_))).id == own) return std::vector<CommitRecord>();
   TRY(check_lake_version(*catalog_));
   const std::vector<ChangeMade> made = TRY(changes_since(*catalog_, own));
-  compaction_.reset();  // what it has read may have changed
+  drop_compaction();  // what it has read may have changed
   TRY(load_states());
   TRY(widen_rewritten(*catalog_, made, states_));
   if (std::any_of(made.begin(), made.end(), moves_rows)) index_folder_->keep_tables({});

@@ -1,4 +1,5 @@
 // The hub's side of retention: rounds of small steps, each a transaction of a few milliseconds.
+#include "hub/compaction.h"
 #include "hub/hub_over_ducklake.h"
 #include "hub/orphans.h"
 #include "hub/retention.h"
@@ -27,6 +28,8 @@ Result<CollectionStep> HubOverDuckLake::collect(const CollectionLimits& limits) 
   TRY(check_writable());
   LOCKSTEP_ASSERT(transaction_ == nullptr, "hub-12: snapshots are removed amid a group");
   if (compaction_ && compaction_->thread.is_underway()) return CollectionStep{.more = true};
+  TRY(begin_compaction());
+  if (TRY(remove_left_deletes())) return CollectionStep{.more = true};
   CollectionStep step{.more = true};
   switch (collection_.stage) {
     case Collection::Stage::kSnapshots:
@@ -77,9 +80,14 @@ Result<void> HubOverDuckLake::collect_snapshots(const CollectionLimits& limits,
     });
     TRY(commit_upkeep([&] { return remove_snapshots(*catalog_, ids); }));
     step.snapshots = static_cast<std::int64_t>(ids.size());
+    // Rows that nothing has any more make a merge worth it.
+    compaction_->passed_over.clear();
   }
   collection_.snapshot = expired.next;
-  if (expired.reached_kept) collection_.stage = Collection::Stage::kRows;
+  if (!expired.reached_kept) return {};
+  collection_.stage = Collection::Stage::kRows;
+  for (const auto& [name, state] : states_)
+    compaction_->dead_before[state->lake.id] = collection_.snapshot;
   return {};
 }
 
@@ -91,7 +99,7 @@ Result<void> HubOverDuckLake::collect_rows(CollectionStep& step) {
         const std::int64_t gone = TRY(remove_dead_inlined(
             *catalog_, inlined.name, collection_.snapshot, kRowsAStep - step.rows));
         // Their places are given anew, so that compaction looks at all rows again.
-        if (gone > 0 && compaction_) compaction_->looked_at.erase(state->lake.id);
+        if (gone > 0) compaction_->looked_at.erase(state->lake.id);
         step.rows += gone;
       }
     }

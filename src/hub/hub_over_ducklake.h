@@ -20,7 +20,10 @@ class HubOverDuckLake final : public Hub {
  public:
   HubOverDuckLake(Io& io, HubPaths paths, HubMode mode, const HubOptions& options);
 
-  ~HubOverDuckLake() override { close_indexes(); }
+  ~HubOverDuckLake() override {
+    drop_compaction();
+    close_indexes();
+  }
 
   HubOverDuckLake(const HubOverDuckLake&) = delete;
   HubOverDuckLake& operator=(const HubOverDuckLake&) = delete;
@@ -147,6 +150,9 @@ class HubOverDuckLake final : public Hub {
   void close_indexes();
 
   // hub_compact.cpp
+  Result<void> begin_compaction();
+  void drop_compaction();
+  Result<std::function<void(Catalog&)>> next_compaction(const CompactionLimits& limits);
   Result<TableState*> table_to_flush(const CompactionLimits& limits);
   Result<CompactionStep> finish_flush(FlushedRows flushed);
   Result<void> apply_flush(FlushedRows& flushed);
@@ -156,6 +162,13 @@ class HubOverDuckLake final : public Hub {
                                   const std::string& message,
                                   Transaction& transaction);
   static void publish_moved(TableState& state, const MovedFile& moved);
+  // hub_merge.cpp
+  Result<bool> plan_merge(const CompactionLimits& limits);
+  Result<std::vector<DataFile>> file_to_shrink(const TableState& state);
+  Result<CompactionStep> finish_merge();
+  Result<bool> apply_merge(MergedFiles& merged);
+  void publish_merge(TableState& state, const MergedFiles& merged);
+  Result<bool> remove_left_deletes();
 
   // hub_changes.cpp
   std::unique_ptr<BatchStream> scan_changes_of(const LakeTable& table,
@@ -205,7 +218,8 @@ class HubOverDuckLake final : public Hub {
 
   // As of the newest snapshot that this hub knows.
   LakeSnapshot latest_;
-  Timestamp last_time_;  // of the newest commit, with or without a snapshot
+  std::int64_t next_free_file_id_ = 0;  // what is below may be taken by a merge that is underway
+  Timestamp last_time_;                 // of the newest commit, with or without a snapshot
   std::unique_ptr<KeyIndexFolder> index_folder_;  // a writer's; the states' indexes use it
   // Foreign commits that the next one of ours must adopt.
   static constexpr std::int64_t kNotAdopted = -1;  // some, which nobody has looked at

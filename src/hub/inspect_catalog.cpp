@@ -138,7 +138,9 @@ Result<void> ask_of_table(Catalog& catalog, std::int64_t table_id, std::vector<F
               "deletes of rows that no file has: {}",
               fmt::format("SELECT file_id FROM {} d WHERE NOT EXISTS (SELECT 1 FROM "
                           "ducklake_data_file f WHERE f.data_file_id = d.file_id AND d.row_id >= 0 "
-                          "AND d.row_id < f.record_count)",
+                          "AND d.row_id < f.record_count) AND NOT EXISTS (SELECT 1 FROM "
+                          "ducklake_files_scheduled_for_deletion s WHERE s.data_file_id = "
+                          "d.file_id)",
                           quote_identifier(deletes))},
              out);
 }

@@ -14,6 +14,8 @@ constexpr std::int64_t kRunRatio = 4;
 // Entries that a merge takes for each that came: enough to end before the same merge is due again.
 constexpr std::int64_t kMergePace = 16;
 constexpr std::int64_t kStepEntries = 65'536;
+// Moved entries that count as come at each commit: few, so that no commit waits for long.
+constexpr std::int64_t kMovedPace = 256;
 // The folder follows the newest snapshot at least so closely, since the snapshot of a stamp has to
 // be there when the index is loaded.
 constexpr std::int64_t kSnapshotsMax = 10'000;
@@ -160,7 +162,7 @@ void KeyIndex::set(std::string_view key, const RowPlace& place) {
 
 void KeyIndex::erase(std::string_view key) {
   const KeyHash hash = folder_->hash(key);
-  if (runs_.empty()) {
+  if (runs_.empty() && !moving_) {
     recent_.erase(hash);
   } else {
     put(gone_entry(hash));
@@ -168,6 +170,7 @@ void KeyIndex::erase(std::string_view key) {
 }
 
 void KeyIndex::put(const KeyEntry& entry) {
+  if (moving_) moving_->insert_or_assign(entry.key, Words{entry.first, entry.second});
   recent_.insert_or_assign(entry.key, Words{entry.first, entry.second});
 }
 
@@ -189,11 +192,41 @@ void KeyIndex::add_file(const FileRows& rows) {
     entries.push_back(entry_of(folder_->hash(rows.keys[row]), place(row)));
   uncovered_ = true;
   ahead_ = true;
+  overtaken_ = true;
   newest_file_ = std::max(newest_file_, rows.file_id);
   // What is in memory is older, and would hide what comes.
   Result<void> added = spill();
   if (added.ok()) added = add_run(entries);
   if (!added.ok()) lose();
+}
+
+void KeyIndex::begin_move() {
+  moving_.emplace();
+  overtaken_ = false;
+}
+
+void KeyIndex::finish_move(const MovedPlaces& moved) {
+  LOCKSTEP_ASSERT(can_finish_move(), "hub: rows were moved that an index did not follow");
+  const Recent since = std::move(*moving_);
+  moving_.reset();
+  newest_file_ = std::max(newest_file_, moved.file_id);
+  if (lost_) return;  // made again from the rows as they lie now
+  auto run = folder_->open_run(table_id_, moved.run);
+  if (!run.ok()) {
+    lose();
+    return;
+  }
+  // What is in memory hides a run: what is older than this one must go.
+  std::erase_if(recent_, [&](const auto& known) {
+    const KeyEntry entry{known.first, known.second.first, known.second.second};
+    return !entry.is_gone() && moved.from_ids.contains(entry.place().file_id);
+  });
+  runs_.insert(runs_.begin(), std::move(run).value());
+  for (const auto& [key, words] : since)
+    recent_.insert_or_assign(key, words);
+  moved_ += moved.run.entry_count;
+  changed_ = true;
+  uncovered_ = true;
 }
 
 Result<void> KeyIndex::add_run(Entries& entries) {
@@ -237,6 +270,11 @@ void KeyIndex::settle(const IndexStamp& stamp, bool all) {
   if (newest_file_ >= stamp.next_file_id) return;
   ahead_ = false;
   if (lost_) return;
+  // A stamp would say that the file to which rows move is known.
+  if (moving_) {
+    if (wants_room()) make_room();
+    return;
+  }
   LOCKSTEP_ASSERT(stamp.snapshot >= record_.stamp.snapshot, "hub: an index goes back");
   const bool much = recent_.size() >= folder_->limits.recent_max ||
                     (all && recent_.size() >= folder_->limits.recent_max / 4);
@@ -281,6 +319,9 @@ Result<void> KeyIndex::start_merges() {
 }
 
 Result<void> KeyIndex::step_merges() {
+  const std::int64_t moved = std::min(moved_, kMovedPace);
+  moved_ -= moved;
+  work_ += moved;
   // Many small steps cost more than few.
   if (work_ < static_cast<std::int64_t>(folder_->limits.recent_max / 4)) return {};
   const std::int64_t entry_count = work_ * kMergePace;

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,14 @@ struct FileRows {
   std::int64_t first_position = 0;
   std::span<const std::string> keys;
   std::span<const std::int64_t> row_ids;  // as many
+};
+
+// Value. Rows that lie in another file now: each current one once, in a run that is written
+// already.
+struct MovedPlaces {
+  KeyRunInfo run;
+  std::int64_t file_id = 0;         // where they lie
+  std::set<std::int64_t> from_ids;  // files where they lay, which are gone
 };
 
 using FoundPlaces = std::vector<std::optional<RowPlace>>;
@@ -64,6 +73,18 @@ class KeyIndex final {
   // set() for many rows of a file, at a cost that suits bulk loads and compaction.
   void add_file(const FileRows& rows);
 
+  // Rows are read to be moved to another file, which takes a while: what is set and erased from
+  // here on is newer than what finish_move() brings.
+  void begin_move();
+
+  // false: many rows came at once since begin_move(), whose order with those that move is not
+  // known.
+  bool can_finish_move() const { return moving_.has_value() && !overtaken_; }
+
+  void finish_move(const MovedPlaces& moved);
+
+  void abandon_move() { moving_.reset(); }
+
   // Once in a while: entries go from memory to the folder, runs are merged. All that was set is of
   // commits up to the stamp; nothing is done while rows lie in files that are younger, as those of
   // a load before its commit do. `all`: whatever is in memory goes, if it is much.
@@ -90,6 +111,7 @@ class KeyIndex final {
   };
 
   using Entries = std::vector<KeyEntry>;
+  using Recent = std::unordered_map<KeyHash, Words, HashOfKey>;
 
   Result<FoundPlaces> find_hashes(const std::vector<KeyHash>& keys);
   Result<FoundPlaces> look_up(const std::vector<KeyHash>& keys) const;
@@ -109,7 +131,9 @@ class KeyIndex final {
   KeyIndexFolder* folder_ = nullptr;
   std::int64_t table_id_ = 0;
   CurrentPlaces current_;
-  std::unordered_map<KeyHash, Words, HashOfKey> recent_;
+  Recent recent_;
+  std::optional<Recent> moving_;                   // what came since begin_move()
+  bool overtaken_ = false;                         // and more, which only the runs have
   KeyMerge::Runs runs_;                            // newest first
   std::vector<std::unique_ptr<KeyMerge>> merges_;  // of runs that stand together
   std::vector<std::uint64_t> replaced_;            // runs that only the record names still
@@ -119,7 +143,8 @@ class KeyIndex final {
   bool lost_ = false;
   bool ahead_ = false;  // there may be runs of rows that the catalog does not have yet
   std::int64_t newest_file_ = RowPlace::kInlined;
-  std::int64_t work_ = 0;  // entries that came since runs were last merged
+  std::int64_t work_ = 0;   // entries that came since runs were last merged
+  std::int64_t moved_ = 0;  // entries that moved, which become work bit by bit
 };
 
 }  // namespace lockstep

@@ -23,6 +23,9 @@ namespace lockstep {
 // (DuckLake 1.0).
 inline constexpr int kRowIdField = 2'147'483'540;
 inline constexpr int kSnapshotIdField = 2'147'483'539;
+// In a delete file: the data file's path, and the position of a row of it.
+inline constexpr int kDeletedPathField = 2'147'483'646;
+inline constexpr int kDeletePositionField = 2'147'483'645;
 inline constexpr const char* kRowIdColumn = "_ducklake_internal_row_id";
 inline constexpr const char* kSnapshotIdColumn = "_ducklake_internal_snapshot_id";
 

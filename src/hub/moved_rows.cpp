@@ -11,6 +11,27 @@ namespace lockstep {
 
 namespace {
 
+Result<ParquetFileInfo> write_rows(Io& io,
+                                   const LakeTable& table,
+                                   const MovedRows& moved,
+                                   const MovedFile& written) {
+  std::vector<ParquetColumn> columns = table.columns;
+  Batch rows = moved.rows;
+  if (written.names_row_ids) {
+    rows = TRY(with_numbers(rows, kRowIdColumn, moved.row_ids));
+    columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField, {}});
+  }
+  if (written.file.partial_max) {
+    rows = TRY(with_numbers(rows, kSnapshotIdColumn, moved.begins));
+    columns.push_back({{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField, {}});
+  }
+  auto writer = TRY(open_parquet_writer(io, written.file.path, columns));
+  TRY(writer->write(rows));
+  return writer->finish();
+}
+
+}  // namespace
+
 Result<Batch> with_numbers(const Batch& rows,
                            const char* name,
                            const std::vector<std::int64_t>& numbers) {
@@ -29,28 +50,6 @@ bool runs_on(const std::vector<std::int64_t>& row_ids) {
   }
   return true;
 }
-
-Result<ParquetFileInfo> write_rows(Io& io,
-                                   const std::string& path,
-                                   const LakeTable& table,
-                                   const MovedRows& moved,
-                                   const DataFile& file) {
-  std::vector<ParquetColumn> columns = table.columns;
-  Batch rows = moved.rows;
-  if (!runs_on(moved.row_ids)) {
-    rows = TRY(with_numbers(rows, kRowIdColumn, moved.row_ids));
-    columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField, {}});
-  }
-  if (file.partial_max) {
-    rows = TRY(with_numbers(rows, kSnapshotIdColumn, moved.begins));
-    columns.push_back({{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField, {}});
-  }
-  auto writer = TRY(open_parquet_writer(io, path, columns));
-  TRY(writer->write(rows));
-  return writer->finish();
-}
-
-}  // namespace
 
 std::vector<std::vector<std::int64_t>> generations(const std::vector<std::int64_t>& row_ids,
                                                    const std::vector<std::int64_t>& begins) {
@@ -95,11 +94,12 @@ Result<MovedFile> write_moved(Io& io,
   if (*first != *last) written.file.partial_max = *last;
   written.file.row_count = moved.rows.row_count();
   written.file.row_id_start = moved.row_ids.front();
+  written.names_row_ids = !runs_on(moved.row_ids);
   written.name = fmt::format("lockstep-{}.parquet", random_uuid(io));
   const std::string folder = data_path + table.folder;
   written.file.path = folder + written.name;
   TRY(io.make_directories(folder));
-  auto info = write_rows(io, written.file.path, table, moved, written.file);
+  auto info = write_rows(io, table, moved, written);
   if (!info.ok()) {
     // A file that no row names costs space and nothing else, so the first error is the one to tell.
     static_cast<void>(io.remove(written.file.path));
@@ -123,8 +123,7 @@ Result<void> insert_moved(Catalog& catalog,
                           std::int64_t file_id) {
   moved.file.id = file_id;
   // DuckDB takes a missing start as: the file names every row's id.
-  const bool explicit_ids = !runs_on(moved.row_ids);
-  const Cell start = explicit_ids ? Cell{} : Cell{moved.file.row_id_start};
+  const Cell start = moved.names_row_ids ? Cell{} : Cell{moved.file.row_id_start};
   const Cell newest = moved.file.partial_max ? Cell{*moved.file.partial_max} : Cell{};
   Statement* row = TRY(catalog.cached(
       "INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path, "

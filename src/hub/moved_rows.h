@@ -27,6 +27,7 @@ struct MovedFile {
   DataFile file;
   std::string name;  // within the table's folder
   ParquetFileInfo info;
+  bool names_row_ids = false;     // since they do not run on
   std::vector<std::string> keys;  // encoded, a row each
   std::vector<std::int64_t> row_ids;
   std::vector<std::int64_t> ends;
@@ -37,6 +38,12 @@ struct MovedFile {
 // first, then those before them, and so on.
 std::vector<std::vector<std::int64_t>> generations(const std::vector<std::int64_t>& row_ids,
                                                    const std::vector<std::int64_t>& begins);
+
+bool runs_on(const std::vector<std::int64_t>& row_ids);
+// The rows with a column of numbers more, of which there are as many.
+Result<Batch> with_numbers(const Batch& rows,
+                           const char* name,
+                           const std::vector<std::int64_t>& numbers);
 
 MovedRows select_moved(const MovedRows& all, const std::vector<std::int64_t>& chosen);
 

@@ -15,6 +15,8 @@ struct CompactionLimits {
   // Earlier versions of rows cannot lie in one file with the later ones. Fewer than these stay
   // inlined.
   std::int64_t older_rows_min = 100;
+  // Data files of a table of about one size that are worth to become one; 0: none are.
+  std::int64_t files_min = 10;
   bool background = false;  // prepare in a thread: a call begins, one after it is done finishes
 };
 
@@ -27,7 +29,7 @@ enum class CompactionState {
 struct CompactionStep {
   CompactionState state = CompactionState::kNothing;
   TableName table;
-  std::int64_t rows = 0;   // that moved
+  std::int64_t rows = 0;   // that moved: from the catalog, or from one file to another
   std::int64_t files = 0;  // that were written
 };
 

@@ -255,6 +255,7 @@ class History:
         return {
             "rows_max": self.random.choice([1, 5, 1000]),
             "older_rows_min": self.random.choice([1, 3, 100]),
+            "files_min": self.random.choice([1, 2, 2, 3, 10]),
             "background": self.random.random() < 0.5,
         }
 

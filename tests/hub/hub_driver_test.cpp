@@ -181,6 +181,7 @@ class HubDriver {
         .rows_min = 1,
         .rows_max = command.at("rows_max").get<std::int64_t>(),
         .older_rows_min = command.at("older_rows_min").get<std::int64_t>(),
+        .files_min = command.at("files_min").get<std::int64_t>(),
         .background = command.at("background").get<bool>()};
     Json snapshots = Json::array();
     for (bool more = true; more;) {

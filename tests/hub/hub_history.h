@@ -64,6 +64,7 @@ class RandomHistory {
     const CompactionLimits limits{.rows_min = 1,
                                   .rows_max = 1 + static_cast<std::int64_t>(below(12)),
                                   .older_rows_min = 1 + static_cast<std::int64_t>(below(3)),
+                                  .files_min = 1 + static_cast<std::int64_t>(below(4)),
                                   .background = below(2) == 0};
     for (std::size_t steps = 1 + below(4); steps > 0; --steps)
       must(hub_->compact(limits));

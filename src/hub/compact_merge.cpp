@@ -1,0 +1,433 @@
+#include "hub/compact_merge.h"
+
+#include "hub/garbage.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace lockstep {
+
+namespace {
+
+// Rows of all sources, one source after another.
+struct Lives {
+  std::vector<std::int64_t> starts;  // of each source, and the end of all
+  std::vector<std::int64_t> row_ids;
+  std::vector<std::int64_t> begins;
+  std::vector<std::int64_t> ends;
+};
+
+using Rows = std::vector<std::int64_t>;  // indexes into Lives, rising
+
+std::int64_t at(const std::vector<std::int64_t>& numbers, std::int64_t index) {
+  return numbers[static_cast<std::size_t>(index)];
+}
+
+Result<void> read_life(DataFiles& files,
+                       const LakeTable& table,
+                       const DataFile& file,
+                       Lives& lives) {
+  const std::vector<ParquetColumn> columns = {
+      {{kRowIdColumn, Type::kInt}, kRowIdField, {}},
+      {{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField, {}}};
+  ParquetReader* reader = TRY(files.reader(file));
+  for (int group = 0; group < reader->row_group_count(); ++group) {
+    const Batch read = TRY(reader->read_row_group(group, columns));
+    const std::int64_t start = reader->row_group_start(group);
+    for (std::int64_t row = 0; row < read.row_count(); ++row) {
+      lives.row_ids.push_back(read.is_null(0, row) ? file.row_id_start + start + row
+                                                   : read.int_at(0, row));
+      lives.begins.push_back(read.is_null(1, row) ? file.begin : read.int_at(1, row));
+    }
+  }
+  std::vector<std::int64_t> ends(static_cast<std::size_t>(file.row_count), StoredRows::kAlive);
+  TRY(files.read_ends(table, file, ends));
+  lives.ends.insert(lives.ends.end(), ends.begin(), ends.end());
+  lives.starts.push_back(static_cast<std::int64_t>(lives.ends.size()));
+  return {};
+}
+
+// Files of other programs may have what a merged file of ours would lose.
+Result<bool> are_plain(Catalog& catalog, const std::vector<DataFile>& sources) {
+  for (const DataFile& file : sources) {
+    const Cell other = TRY(catalog.single(
+        "SELECT 1 FROM ducklake_data_file f WHERE data_file_id = ?1 AND (end_snapshot IS NOT NULL "
+        "OR partition_id IS NOT NULL OR encryption_key IS NOT NULL OR EXISTS (SELECT 1 FROM "
+        "ducklake_delete_file d WHERE d.data_file_id = ?1 AND d.end_snapshot IS NOT NULL))",
+        {file.id}));
+    if (!std::holds_alternative<std::monostate>(other)) return false;
+  }
+  return true;
+}
+
+Result<Rows> retained_rows(Catalog& catalog, const Lives& lives) {
+  Rows kept;
+  for (std::size_t row = 0; row < lives.ends.size(); ++row) {
+    if (TRY(is_retained(catalog, lives.begins[row], lives.ends[row])))
+      kept.push_back(static_cast<std::int64_t>(row));
+  }
+  return kept;
+}
+
+std::vector<std::int64_t> chosen_of(const std::vector<std::int64_t>& numbers, const Rows& rows) {
+  std::vector<std::int64_t> chosen;
+  chosen.reserve(rows.size());
+  for (const std::int64_t row : rows)
+    chosen.push_back(at(numbers, row));
+  return chosen;
+}
+
+// Rows of one new file each.
+std::vector<Rows> grouped(const Lives& lives, const Rows& kept) {
+  if (kept.empty()) return {};
+  const std::vector<std::int64_t> row_ids = chosen_of(lives.row_ids, kept);
+  std::vector<std::int64_t> sorted = row_ids;
+  std::ranges::sort(sorted);
+  if (std::ranges::adjacent_find(sorted) == sorted.end()) return {kept};
+  std::vector<Rows> groups = generations(row_ids, chosen_of(lives.begins, kept));
+  for (Rows& group : groups)
+    group = chosen_of(kept, group);
+  return groups;
+}
+
+class FileOfMerge {
+ public:
+  FileOfMerge(DataFiles& files, const MergeWork& work, const Lives& lives)
+      : files_(files), work_(work), lives_(lives) {}
+
+  // Removes what it wrote when it fails.
+  Result<MergedFiles::File> write(const Rows& rows) {
+    Result<void> written = write_rows(rows);
+    if (written.ok()) written = write_deletes(rows);
+    if (written.ok()) written = work_.io.sync_directory(folder());
+    if (written.ok()) return std::move(out_);
+    // Files that no row names cost space and nothing else.
+    static_cast<void>(work_.io.remove(out_.moved.file.path));
+    if (out_.deletes) static_cast<void>(work_.io.remove(out_.deletes->path));
+    return std::move(written).error();
+  }
+
+  // Current rows, by key; their file's id must be given before.
+  std::vector<KeyEntry>* entries = nullptr;
+  std::int64_t file_id = 0;
+
+ private:
+  std::string folder() const { return work_.data_path + work_.table.folder; }
+
+  Result<void> open(const Rows& rows) {
+    MovedFile& moved = out_.moved;
+    const std::vector<std::int64_t> begins = chosen_of(lives_.begins, rows);
+    const std::vector<std::int64_t> row_ids = chosen_of(lives_.row_ids, rows);
+    const auto [first, last] = std::ranges::minmax(begins);
+    moved.file.begin = first;
+    if (first != last) moved.file.partial_max = last;
+    moved.file.row_count = static_cast<std::int64_t>(rows.size());
+    moved.file.row_id_start = row_ids.front();
+    moved.names_row_ids = !runs_on(row_ids);
+    moved.name = fmt::format("lockstep-{}.parquet", random_uuid(work_.io));
+    moved.file.path = folder() + moved.name;
+    std::vector<ParquetColumn> columns = work_.table.columns;
+    if (moved.names_row_ids) columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField, {}});
+    if (moved.file.partial_max)
+      columns.push_back({{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField, {}});
+    ParquetWriteOptions options;
+    options.sought = work_.table.key;
+    writer_ = TRY(open_parquet_writer(work_.io, moved.file.path, columns, options));
+    return {};
+  }
+
+  Result<void> write_rows(const Rows& rows) {
+    TRY(open(rows));
+    auto next = rows.begin();
+    for (std::size_t source = 0; source < work_.sources.size(); ++source) {
+      const auto end = std::lower_bound(next, rows.end(), lives_.starts[source + 1]);
+      TRY(write_source(source, {next, end}));
+      next = end;
+    }
+    out_.moved.info = TRY(writer_->finish());
+    LOCKSTEP_ASSERT(out_.moved.info.row_count == out_.moved.file.row_count,
+                    "hub: a merged file has other rows than were moved");
+    return {};
+  }
+
+  Result<void> write_source(std::size_t source, std::span<const std::int64_t> rows) {
+    const DataFile& file = work_.sources[source];
+    const std::int64_t first = lives_.starts[source];
+    while (!rows.empty()) {
+      ParquetReader* reader = TRY(files_.reader(file));
+      const int group = group_of_position(*reader, rows.front() - first);
+      const std::int64_t start = first + reader->row_group_start(group);
+      const Batch read = TRY(reader->read_row_group(group, work_.table.columns));
+      const auto behind = std::ranges::lower_bound(rows, start + read.row_count());
+      const auto part = rows.first(static_cast<std::size_t>(behind - rows.begin()));
+      std::vector<std::int64_t> chosen;
+      chosen.reserve(part.size());
+      for (const std::int64_t row : part)
+        chosen.push_back(row - start);
+      const bool all = static_cast<std::int64_t>(part.size()) == read.row_count();
+      TRY(write_part(all ? read : read.select_rows(chosen), {part.begin(), part.end()}));
+      rows = rows.subspan(part.size());
+    }
+    return {};
+  }
+
+  Result<void> write_part(const Batch& values, const Rows& rows) {
+    for (std::size_t row = 0; row < rows.size(); ++row)
+      TRY(add_entry(values, rows[row], static_cast<std::int64_t>(row)));
+    written_ += values.row_count();
+    Batch batch = values;
+    if (out_.moved.names_row_ids)
+      batch = TRY(with_numbers(batch, kRowIdColumn, chosen_of(lives_.row_ids, rows)));
+    if (out_.moved.file.partial_max)
+      batch = TRY(with_numbers(batch, kSnapshotIdColumn, chosen_of(lives_.begins, rows)));
+    return writer_->write(batch);
+  }
+
+  Result<void> add_entry(const Batch& values, std::int64_t life, std::int64_t row) {
+    if (entries == nullptr || at(lives_.ends, life) != StoredRows::kAlive) return {};
+    const RowPlace place{
+        .row_id = at(lives_.row_ids, life), .file_id = file_id, .position = written_ + row};
+    if (!fits_entry(place)) return make_error(Code::kUnsupported, "row or file ids beyond 2^40");
+    const KeyHash key = work_.index.hash(encode_key(values, work_.table.key, row));
+    entries->push_back(entry_of(key, place));
+    return {};
+  }
+
+  // As DuckDB writes them, each with the snapshot at which its row went: one without would be told
+  // again by every later change feed.
+  Result<void> write_deletes(const Rows& rows) {
+    const std::vector<ParquetColumn> columns = {
+        {{"file_path", Type::kText}, kDeletedPathField, {}},
+        {{"pos", Type::kInt}, kDeletePositionField, {}},
+        {{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField, {}}};
+    BatchBuilder deletes(Schema({columns[0].field, columns[1].field, columns[2].field}));
+    std::vector<std::int64_t> ends;
+    for (std::size_t position = 0; position < rows.size(); ++position) {
+      const std::int64_t end = at(lives_.ends, rows[position]);
+      if (end == StoredRows::kAlive) continue;
+      ends.push_back(end);
+      deletes.append_text(0, out_.moved.file.path);
+      deletes.append_int(1, static_cast<std::int64_t>(position));
+      deletes.append_int(2, end);
+      deletes.append_sign(1);
+    }
+    if (ends.empty()) return {};
+    out_.deletes.emplace();
+    out_.deletes->name = fmt::format("lockstep-{}-delete.parquet", random_uuid(work_.io));
+    out_.deletes->path = folder() + out_.deletes->name;
+    const auto [first, last] = std::ranges::minmax(ends);
+    out_.deletes->first = first;
+    out_.deletes->last = last;
+    const auto writer = TRY(open_parquet_writer(work_.io, out_.deletes->path, columns));
+    TRY(writer->write(TRY(deletes.finish())));
+    out_.deletes->info = TRY(writer->finish());
+    return {};
+  }
+
+  DataFiles& files_;
+  const MergeWork& work_;
+  const Lives& lives_;
+  MergedFiles::File out_;
+  std::unique_ptr<ParquetWriter> writer_;
+  std::int64_t written_ = 0;
+};
+
+Result<KeyRunInfo> write_run(const MergeWork& work, std::vector<KeyEntry>& entries) {
+  std::ranges::sort(entries, {}, &KeyEntry::key);
+  const auto same = std::ranges::adjacent_find(entries, std::ranges::equal_to{}, &KeyEntry::key);
+  if (same != entries.end()) {
+    return make_error(Code::kCorrupt,
+                      fmt::format("merging {}: a key names two current rows",
+                                  table_text(work.table.definition.name)));
+  }
+  const auto writer = TRY(work.index.create_run(work.table.id));
+  for (const KeyEntry& entry : entries)
+    TRY(writer->add(entry));
+  return writer->finish();
+}
+
+void fill_moved_to(const Lives& lives, const Rows& rows, MergedFiles& merged) {
+  auto next = rows.begin();
+  std::int64_t position = 0;
+  for (std::size_t source = 0; source < merged.sources.size(); ++source) {
+    auto& moved_to = merged.moved_to.emplace_back(
+        static_cast<std::size_t>(merged.sources[source].row_count), MergedFiles::kElsewhere);
+    const std::int64_t first = lives.starts[source];
+    for (; next != rows.end() && *next < lives.starts[source + 1]; ++next)
+      moved_to[static_cast<std::size_t>(*next - first)] = position++;
+  }
+}
+
+Result<void> write_files(Catalog& catalog,
+                         DataFiles& files,
+                         const MergeWork& work,
+                         const Lives& lives,
+                         MergedFiles& merged) {
+  const Rows kept = TRY(retained_rows(catalog, lives));
+  const std::vector<Rows> groups = grouped(lives, kept);
+  const bool fewer = 2 * groups.size() <= work.sources.size();
+  const bool smaller = 2 * kept.size() <= lives.ends.size();
+  merged.is_worth = fewer || (smaller && groups.size() <= work.sources.size());
+  if (!merged.is_worth) return {};
+  std::vector<KeyEntry> entries;
+  for (const Rows& rows : groups) {
+    FileOfMerge file(files, work, lives);
+    file.file_id = work.first_file_id;
+    if (merged.files.empty()) file.entries = &entries;
+    merged.files.push_back(TRY(file.write(rows)));
+    MovedFile& moved = merged.files.back().moved;
+    moved.file.id = work.first_file_id + 2 * static_cast<std::int64_t>(merged.files.size() - 1);
+  }
+  fill_moved_to(lives, groups.empty() ? Rows{} : groups.front(), merged);
+  if (entries.empty()) return {};
+  merged.places.emplace();
+  merged.places->file_id = work.first_file_id;
+  for (const DataFile& source : work.sources)
+    merged.places->from_ids.insert(source.id);
+  merged.places->run = TRY(write_run(work, entries));
+  return {};
+}
+
+// Deletes that came since the sources were read: they are of rows that are in the first file.
+Result<void> move_newer_deletes(Catalog& catalog, const MergedFiles& merged) {
+  const std::string inlined = inlined_deletes_name(merged.table.id);
+  if (!catalog.table_exists(inlined)) return {};
+  Statement* rows = TRY(catalog.cached(
+      fmt::format("SELECT _rowid_, file_id, row_id FROM {} WHERE begin_snapshot > ?", inlined)));
+  rows->bind_integer(0, merged.read_at);
+  std::vector<std::pair<std::int64_t, std::int64_t>> moves;  // place, position
+  while (TRY(rows->step())) {
+    const auto source = std::ranges::find(merged.sources, rows->integer(1), &DataFile::id);
+    if (source == merged.sources.end()) continue;
+    const auto index = static_cast<std::size_t>(source - merged.sources.begin());
+    const std::int64_t position = at(merged.moved_to[index], rows->integer(2));
+    LOCKSTEP_ASSERT(position != MergedFiles::kElsewhere, "hub: a row ended that had ended before");
+    moves.emplace_back(rows->integer(0), position);
+  }
+  rows->reset();
+  Statement* move = TRY(catalog.cached(
+      fmt::format("UPDATE {} SET file_id = ?, row_id = ? WHERE _rowid_ = ?", inlined)));
+  for (const auto& [place, position] : moves)
+    TRY(move->run({merged.files.front().moved.file.id, position, place}));
+  return {};
+}
+
+Result<void> insert_delete_file(Catalog& catalog,
+                                const LakeTable& table,
+                                const MergedFiles::File& file) {
+  if (!file.deletes) return {};
+  const WrittenDeletes& deletes = *file.deletes;
+  Statement* row = TRY(catalog.cached(
+      "INSERT INTO ducklake_delete_file(delete_file_id, table_id, begin_snapshot, data_file_id, "
+      "path, path_is_relative, format, delete_count, file_size_bytes, footer_size, partial_max) "
+      "VALUES (?, ?, ?, ?, ?, 1, 'parquet', ?, ?, ?, ?)"));
+  return row->run({file.moved.file.id + 1,
+                   table.id,
+                   deletes.first,
+                   file.moved.file.id,
+                   deletes.name,
+                   deletes.info.row_count,
+                   static_cast<std::int64_t>(deletes.info.size_bytes),
+                   static_cast<std::int64_t>(deletes.info.footer_bytes),
+                   deletes.last});
+}
+
+}  // namespace
+
+std::vector<DataFile> files_to_merge(const std::map<std::int64_t, DataFile>& files,
+                                     const LakeTable& table,
+                                     const std::set<std::int64_t>& passed_over,
+                                     std::int64_t count) {
+  const auto columns = static_cast<std::int64_t>(table.columns.size());
+  std::map<int, std::vector<DataFile>> classes;
+  for (const auto& [id, file] : files) {
+    // A file from before the table was altered has other columns.
+    if (file.begin < table.begin || passed_over.contains(id)) continue;
+    if (file.row_count >= std::min(kMergedRowsMax, kMergedCellsMax / columns)) continue;
+    int digits = 0;
+    for (std::int64_t rows = file.row_count; rows > 0; rows /= 10)
+      ++digits;
+    classes[digits].push_back(file);
+  }
+  for (auto& [digits, of_class] : classes) {
+    if (static_cast<std::int64_t>(of_class.size()) < count) continue;
+    of_class.resize(static_cast<std::size_t>(count));
+    return of_class;
+  }
+  return {};
+}
+
+Result<std::vector<std::int64_t>> files_of_dead_rows(Catalog& catalog,
+                                                     const LakeTable& table,
+                                                     std::int64_t kept_from) {
+  std::vector<std::int64_t> ids;
+  const std::string inlined = inlined_deletes_name(table.id);
+  if (!catalog.table_exists(inlined)) return ids;
+  Statement* rows = TRY(catalog.cached(fmt::format(
+      "SELECT f.data_file_id FROM ducklake_data_file f WHERE f.table_id = ?1 AND f.end_snapshot IS "
+      "NULL AND 2 * ((SELECT count(*) FROM {} i WHERE i.file_id = f.data_file_id AND "
+      "i.begin_snapshot <= ?2) + (SELECT coalesce(sum(d.delete_count), 0) FROM "
+      "ducklake_delete_file d WHERE d.data_file_id = f.data_file_id AND d.end_snapshot IS NULL AND "
+      "coalesce(d.partial_max, d.begin_snapshot) <= ?2)) >= f.record_count",
+      inlined)));
+  rows->bind_integer(0, table.id);
+  rows->bind_integer(1, kept_from);
+  while (TRY(rows->step()))
+    ids.push_back(rows->integer(0));
+  rows->reset();
+  return ids;
+}
+
+Result<MergedFiles> write_merge(Catalog& catalog, const MergeWork& work) {
+  const auto view = TRY(catalog.begin_read());
+  MergedFiles merged;
+  merged.table = work.table;
+  merged.sources = work.sources;
+  merged.read_at = TRY(newest_snapshot(catalog)).id;
+  if (!TRY(are_plain(catalog, work.sources))) return merged;
+  DataFiles files(catalog, work.io, work.data_path);
+  Lives lives{.starts = {0}, .row_ids = {}, .begins = {}, .ends = {}};
+  for (const DataFile& source : work.sources)
+    TRY(read_life(files, work.table, source, lives));
+  const Result<void> written = write_files(catalog, files, work, lives, merged);
+  if (written.ok()) return merged;
+  remove_merged(work, merged);
+  return written.error();
+}
+
+Result<bool> apply_merge(Catalog& catalog, MergedFiles& merged, Timestamp now) {
+  merged.grown_bytes = 0;
+  for (const DataFile& source : merged.sources) {
+    const Cell size =
+        TRY(catalog.single("SELECT file_size_bytes FROM ducklake_data_file WHERE "
+                           "data_file_id = ? AND end_snapshot IS NULL",
+                           {source.id}));
+    const auto* number = std::get_if<std::int64_t>(&size);
+    if (number == nullptr) return false;
+    merged.grown_bytes -= *number;
+  }
+  if (!merged.files.empty()) TRY(move_newer_deletes(catalog, merged));
+  for (const DataFile& source : merged.sources)
+    TRY(retire_file(catalog, {source.id, merged.table.id}, now));
+  for (MergedFiles::File& file : merged.files) {
+    TRY(insert_moved(catalog, merged.table, file.moved, file.moved.file.id));
+    TRY(insert_delete_file(catalog, merged.table, file));
+    merged.grown_bytes += static_cast<std::int64_t>(file.moved.info.size_bytes);
+  }
+  Statement* row = TRY(catalog.cached(
+      "UPDATE ducklake_table_stats SET file_size_bytes = file_size_bytes + ? WHERE table_id = ?"));
+  TRY(row->run({merged.grown_bytes, merged.table.id}));
+  return true;
+}
+
+void remove_merged(const MergeWork& work, const MergedFiles& merged) {
+  for (const MergedFiles::File& file : merged.files) {
+    // Files that no row names cost space and nothing else.
+    static_cast<void>(work.io.remove(file.moved.file.path));
+    if (file.deletes) static_cast<void>(work.io.remove(file.deletes->path));
+  }
+  if (merged.places) work.index.remove_run(merged.table.id, merged.places->run.id);
+}
+
+}  // namespace lockstep
