@@ -31,14 +31,17 @@ Result<void> copy_pages(sqlite3* from, SqliteVfs& vfs, const std::string& path) 
 
 }  // namespace
 
-Result<void> copy_sqlite(Io& io, const std::string& from, const std::string& to) {
+Result<void> copy_sqlite(Io& io,
+                         const std::string& from,
+                         const std::string& to,
+                         SqliteFiles files) {
   if (io.info(to).ok()) {
     return make_error(
         Code::kRefused, fmt::format("there is a file at {} already", to), "name another place");
   }
-  SqliteConnection source(io, from, CatalogMode::kRead, SqliteFiles::kSystem);
+  SqliteConnection source(io, from, CatalogMode::kRead, files);
   TRY(source.open());
-  const std::unique_ptr<SqliteVfs> vfs = TRY(SqliteVfs::make(io, SqliteFiles::kSystem));
+  const std::unique_ptr<SqliteVfs> vfs = TRY(SqliteVfs::make(io, files));
   Result<void> copied = copy_pages(source.database(), *vfs, to);
   if (copied.ok()) copied = io.sync_directory(parent_path(to));
   if (copied.ok()) return {};

@@ -3,6 +3,7 @@
 
 #include "base/io.h"
 #include "base/result.h"
+#include "catalog/catalog.h"
 
 #include <string>
 
@@ -10,6 +11,9 @@ namespace lockstep {
 
 // The database as a reader sees it at one moment, in a new file, durably. kRefused when there is a
 // file already. A copy that failed is not left behind.
-Result<void> copy_sqlite(Io& io, const std::string& from, const std::string& to);
+Result<void> copy_sqlite(Io& io,
+                         const std::string& from,
+                         const std::string& to,
+                         SqliteFiles files = SqliteFiles::kSystem);
 
 }  // namespace lockstep

@@ -24,6 +24,7 @@ namespace lockstep {
 constexpr int kExitDone = 0;
 constexpr int kExitPart = 3;        // rows were rejected, under --strict
 constexpr int kExitDifference = 4;  // a check or a comparison found something
+constexpr int kExitExpired = 14;    // retention removed the rows that a version was made from
 
 struct Flag {
   std::string_view name;          // "--output"

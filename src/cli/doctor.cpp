@@ -24,7 +24,9 @@ bool everything_well(const Json& doctor_report) {
 Command doctor_command() {
   return {
       .name = "doctor",
-      .text = "Look for damage: the catalog, its rows, files, states, and files without an owner",
+      .text =
+          "Look for damage: the catalog, its rows, files, states, key indexes, files without an "
+          "owner",
       .example = "lockstep doctor\nlockstep doctor --json",
       .notes =
           "Each line is ok, warn or fail. A warning is about a cache, which lockstep repair "

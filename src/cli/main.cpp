@@ -1,5 +1,6 @@
 #include "base/io.h"
 #include "base/log.h"
+#include "base/out_of_memory.h"
 #include "base/signals.h"
 #include "cli/cli.h"
 #include "cli/terminal.h"
@@ -51,6 +52,7 @@ class CrashPoint final {
 }  // namespace
 
 int main(int count, char** words) {
+  lockstep::end_when_out_of_memory();
   const auto io = lockstep::make_system_io();
   const auto terminal = lockstep::make_system_terminal();
   const CrashPoint crash_point(*io);

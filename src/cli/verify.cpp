@@ -12,8 +12,6 @@
 namespace lockstep {
 namespace {
 
-constexpr int kExitExpired = 14;  // the rows that a version was made from are gone
-
 int exit_code_of(const Json& report) {
   if (everything_exact(report)) return kExitDone;
   const bool expired_only = std::all_of(report.begin(), report.end(), [](const Json& version) {

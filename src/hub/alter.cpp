@@ -103,14 +103,14 @@ void plan_columns(const LakeTable& before, const Schema& schema, int free_id, Al
   }
 }
 
-double nearest_float(const Value& value) {
-  return static_cast<double>(std::get<std::int64_t>(value));
-}
-
-ColumnBounds widened(ColumnBounds bounds) {
-  if (std::holds_alternative<std::int64_t>(bounds.min)) bounds.min = nearest_float(bounds.min);
-  if (std::holds_alternative<std::int64_t>(bounds.max)) bounds.max = nearest_float(bounds.max);
-  return bounds;
+// A column that became float has no bounds from then on. DuckDB 1.5.5 takes the table's bounds for
+// older snapshots too, where the column is whole: -inf, or 1e300, ends such a query by an error.
+ColumnBounds widened(const ColumnBounds& bounds) {
+  ColumnBounds none;
+  none.known = bounds.known;
+  none.has_null = bounds.has_null;
+  none.has_nan = none.min_unknown = none.max_unknown = true;
+  return none;
 }
 
 Result<void> apply_columns(Catalog& catalog, const Alteration& alteration, std::int64_t snapshot) {

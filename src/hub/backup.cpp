@@ -40,13 +40,9 @@ Result<BackupInfo> info_of(Io& io, Catalog& copy) {
 }
 
 // A state that a newer one replaced meanwhile was a cache: its row goes from the copy.
-Result<void> forget_states(Io& io,
-                           const std::string& catalog,
-                           const std::vector<std::string>& paths) {
-  if (paths.empty()) return {};
-  const auto copy = TRY(open_sqlite(io, catalog, CatalogMode::kWrite));
+Result<void> forget_states(Catalog& copy, const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
-    Statement* const forget = TRY(copy->cached("DELETE FROM lockstep_checkpoint WHERE path = ?"));
+    Statement* const forget = TRY(copy.cached("DELETE FROM lockstep_checkpoint WHERE path = ?"));
     TRY(forget->run({path}));
   }
   return {};
@@ -85,11 +81,10 @@ class Backup {
     manifest_ = {};
     const Result<void> removed = io_.remove(path(kCatalogName));
     if (!removed.ok() && removed.error().code != Code::kNotFound) return removed.error();
-    TRY(copy_sqlite(io_, paths_.catalog, path(kCatalogName)));
+    TRY(copy_sqlite(io_, paths_.catalog, path(kCatalogName), paths_.files));
     std::vector<CatalogFile> files;
     {
-      // As a writer, which leaves no log beside it.
-      const auto copy = TRY(open_sqlite(io_, path(kCatalogName), CatalogMode::kWrite));
+      const auto copy = TRY(open_copy());
       manifest_.info = TRY(info_of(io_, *copy));
       files = TRY(catalog_files(*copy));
     }
@@ -109,13 +104,20 @@ class Backup {
       done += file.size_bytes;
       if (progress_) progress_(done, total);
     }
-    TRY(forget_states(io_, path(kCatalogName), gone));
+    if (gone.empty()) return true;
+    const auto copy = TRY(open_copy());
+    TRY(forget_states(*copy, gone));
     return true;
+  }
+
+  // As a writer, which leaves no log beside it.
+  Result<std::unique_ptr<Catalog>> open_copy() {
+    return open_sqlite(io_, path(kCatalogName), CatalogMode::kWrite, paths_.files);
   }
 
   // Whether the hub's own catalog still names a file: then it is lost, and not removed.
   Result<bool> is_named(const CatalogFile& file) {
-    const auto reader = TRY(open_sqlite(io_, paths_.catalog, CatalogMode::kRead));
+    const auto reader = TRY(open_sqlite(io_, paths_.catalog, CatalogMode::kRead, paths_.files));
     const std::vector<CatalogFile> files = TRY(catalog_files(*reader));
     return std::any_of(files.begin(), files.end(), [&](const CatalogFile& other) {
       return other.path == file.path;

@@ -10,8 +10,8 @@
 namespace lockstep {
 namespace {
 
-// 1 -> 2: names for snapshots, readers that keep theirs, and what finds the bounds of one file.
-constexpr const char* kTagsAndLeases = R"sql(
+// 1 -> 2: names for snapshots, and what finds the bounds of one file.
+constexpr const char* kTags = R"sql(
 CREATE TABLE IF NOT EXISTS lockstep_tag(  -- a snapshot's name, which keeps it
   name VARCHAR NOT NULL PRIMARY KEY,
   snapshot_id BIGINT NOT NULL,
@@ -19,20 +19,12 @@ CREATE TABLE IF NOT EXISTS lockstep_tag(  -- a snapshot's name, which keeps it
   who VARCHAR NOT NULL,
   message VARCHAR NOT NULL
 );
-CREATE TABLE IF NOT EXISTS lockstep_lease(  -- a reader that needs a snapshot for as long as it reads
-  lease_id VARCHAR NOT NULL PRIMARY KEY,  -- a UUID
-  snapshot_id BIGINT NOT NULL,
-  process_id BIGINT NOT NULL,
-  host VARCHAR NOT NULL,
-  taken_time BIGINT NOT NULL,  -- microseconds since 1970, UTC
-  expires_time BIGINT NOT NULL  -- likewise: what a reader that died holds until then
-);
 CREATE INDEX IF NOT EXISTS lockstep_index_file_stats ON ducklake_file_column_stats(data_file_id);
 )sql";
 
 // kSteps[0] makes format 2 of format 1, and so on. One that was released is never changed: what is
 // needed besides becomes another step at the end.
-constexpr const char* kSteps[] = {kTagsAndLeases};
+constexpr const char* kSteps[] = {kTags};
 
 }  // namespace
 

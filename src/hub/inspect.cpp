@@ -51,7 +51,7 @@ class Inspection {
     note("files", look_at_files());
     note("states", look_at_states());
     note("orphans", look_at_orphans(std::move(listed)));
-    note("leases", look_at_leases());
+    note("indexes", look_at_indexes());
     return std::move(findings_);
   }
 
@@ -156,16 +156,15 @@ class Inspection {
     return {};
   }
 
-  Result<void> look_at_leases() {
-    const auto dead = TRY(dead_leases(*catalog_, Timestamp{io_.now_us()}));
-    if (dead.empty()) {
-      add(FindingLevel::kOk, "leases", "none of a reader that died");
-    } else {
+  Result<void> look_at_indexes() {
+    const std::vector<BadIndex> bad = TRY(bad_indexes(io_, paths_, *catalog_));
+    for (const BadIndex& index : bad) {
       add(FindingLevel::kWarn,
-          "leases",
-          fmt::format("{} ran out and were not given back", dead.size()),
+          "indexes",
+          fmt::format("the keys of {}: {}; an index is a cache", index.table, index.why),
           kRepair);
     }
+    if (bad.empty()) add(FindingLevel::kOk, "indexes", "each is what its record says");
     return {};
   }
 

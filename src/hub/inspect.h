@@ -1,8 +1,8 @@
 // Looking for damage in a hub, and mending what is a cache.
 //
 // Inspecting only tells: it opens the catalog as a reader and changes nothing. Mending touches
-// states, files that no snapshot names, and leases of readers that died; the rows of snapshots, and
-// what was made from them, are never touched.
+// states, key indexes, and files that no snapshot names; the rows of snapshots, and what was made
+// from them, are never touched.
 #pragma once
 
 #include "base/io.h"

@@ -228,12 +228,4 @@ Result<std::vector<std::string>> page_damage(Catalog& catalog) {
   return texts;
 }
 
-Result<std::vector<std::string>> dead_leases(Catalog& catalog, Timestamp now) {
-  if (!catalog.table_exists("lockstep_lease")) return std::vector<std::string>();
-  return read_rows(catalog,
-                   "SELECT lease_id FROM lockstep_lease WHERE expires_time < ? ORDER BY lease_id",
-                   {now.us},
-                   text_row);
-}
-
 }  // namespace lockstep

@@ -23,6 +23,13 @@ struct Orphan {
   std::int64_t modified_us = 0;
 };
 
+// Value. A key index whose files are not what its record says.
+struct BadIndex {
+  std::int64_t table_id = 0;
+  std::string table;  // "clean.vitals"
+  std::string why;
+};
+
 // What SQLite finds wrong with the database's pages and indexes, a text each; the first few.
 Result<std::vector<std::string>> page_damage(Catalog& catalog);
 Result<std::vector<BadState>> bad_states(Io& io, const HubPaths& paths, Catalog& catalog);
@@ -31,8 +38,12 @@ Result<std::vector<Orphan>> files_below(Io& io, const std::string& data);
 Result<std::vector<Orphan>> orphans(const HubPaths& paths,
                                     Catalog& catalog,
                                     std::vector<Orphan> files);
-// Leases that ran out: their readers died without giving them back.
-Result<std::vector<std::string>> dead_leases(Catalog& catalog, Timestamp now);
+Result<std::vector<BadIndex>> bad_indexes(Io& io, const HubPaths& paths, Catalog& catalog);
+// While nobody writes: their files go.
+Result<void> forget_indexes(Io& io,
+                            const HubPaths& paths,
+                            Catalog& catalog,
+                            const std::vector<BadIndex>& indexes);
 
 // What stands in the catalog, looked at by SQL: snapshots, tables, models, tags.
 Result<std::vector<Finding>> inspect_catalog(Catalog& catalog);

@@ -18,7 +18,7 @@ Finding mended(const char* what, std::string message) {
 struct Mending {
   std::vector<BadState> states;
   std::vector<Orphan> files;
-  std::vector<std::string> leases;
+  std::vector<BadIndex> indexes;
 };
 
 Result<Mending> look(Io& io, const HubPaths& paths, Catalog& catalog) {
@@ -26,7 +26,7 @@ Result<Mending> look(Io& io, const HubPaths& paths, Catalog& catalog) {
   Mending mending;
   mending.states = TRY(bad_states(io, paths, catalog));
   mending.files = TRY(orphans(paths, catalog, std::move(listed)));
-  mending.leases = TRY(dead_leases(catalog, Timestamp{io.now_us()}));
+  mending.indexes = TRY(bad_indexes(io, paths, catalog));
   return mending;
 }
 
@@ -39,10 +39,6 @@ Result<void> mend_catalog(Catalog& catalog, const Mending& mending) {
   for (const BadState& state : mending.states) {
     Statement* const forget = TRY(catalog.cached("DELETE FROM lockstep_checkpoint WHERE path = ?"));
     TRY(forget->run({state.path}));
-  }
-  for (const std::string& lease : mending.leases) {
-    Statement* const forget = TRY(catalog.cached("DELETE FROM lockstep_lease WHERE lease_id = ?"));
-    TRY(forget->run({lease}));
   }
   return transaction->commit();
 }
@@ -89,11 +85,12 @@ Result<std::vector<Finding>> repair_hub(Io& io,
     out.push_back(mended("states", fmt::format("{}{} {}", paths.data, state.path, state.why)));
   for (const Orphan& file : mending.files)
     out.push_back(mended("orphans", fmt::format("{}, {} bytes", file.path, file.size_bytes)));
-  for (const std::string& lease : mending.leases)
-    out.push_back(mended("leases", lease));
+  for (const BadIndex& index : mending.indexes)
+    out.push_back(mended("indexes", fmt::format("the keys of {}: {}", index.table, index.why)));
   if (options.dry_run || out.empty()) return out;
   TRY(mend_catalog(*catalog, mending));
   TRY(remove_files(io, paths, mending));
+  TRY(forget_indexes(io, paths, *catalog, mending.indexes));
   return out;
 }
 

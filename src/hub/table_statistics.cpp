@@ -217,8 +217,8 @@ Result<void> store_altered_statistics(Catalog& catalog,
       "INSERT INTO ducklake_table_column_stats(table_id, column_id, contains_null, contains_nan, "
       "min_value, max_value) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"));
   Statement* widened = TRY(catalog.cached(
-      "UPDATE ducklake_table_column_stats SET contains_nan = ?3 WHERE table_id = ?1 AND "
-      "column_id = ?2 AND contains_nan IS NULL"));
+      "UPDATE ducklake_table_column_stats SET contains_nan = ?3, min_value = NULL, max_value = "
+      "NULL WHERE table_id = ?1 AND column_id = ?2"));
   for (std::size_t column = 0; column < table.columns.size(); ++column) {
     const ColumnBounds& bounds = after.columns[column];
     const std::int64_t id = table.columns[column].field_id;
@@ -230,9 +230,8 @@ Result<void> store_altered_statistics(Catalog& catalog,
                       nan_cell(table, column, bounds.has_nan),
                       min_cell(bounds),
                       max_cell(bounds)}));
-    } else if (table.columns[column].field.type == Type::kFloat && !bounds.has_nan) {
-      // From an int column, which has no NaN and says nothing of it. Its bounds read the same.
-      TRY(widened->run({table.id, id, std::int64_t{0}}));
+    } else if (table.columns[column].field.type == Type::kFloat && bounds.min_unknown) {
+      TRY(widened->run({table.id, id, nan_cell(table, column, bounds.has_nan)}));
     }
   }
   return {};

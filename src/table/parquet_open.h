@@ -8,6 +8,7 @@
 
 #include <exception>
 #include <memory>
+#include <new>
 #include <string>
 
 namespace lockstep {
@@ -15,12 +16,14 @@ namespace lockstep {
 Result<std::unique_ptr<parquet::arrow::FileReader>> open_parquet_file(Io& io,
                                                                       const std::string& path);
 
-// The Parquet library throws on corrupt files where it returns no status: what it throws becomes an
-// error.
+// The Parquet library throws where it returns no status, on corrupt files and without memory: what
+// it throws becomes an error.
 template <typename Call>
 auto catching(std::string_view what, Call call) -> decltype(call()) {
   try {
     return call();
+  } catch (const std::bad_alloc&) {
+    return make_error(Code::kIo, std::string(what) + ": out of memory");
   } catch (const std::exception& thrown) {
     return invalid(std::string(what) + ": " + thrown.what());
   }

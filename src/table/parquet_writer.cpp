@@ -66,7 +66,7 @@ class Writer final : public ParquetWriter {
       add_to_statistics(batch, i, info_.columns[static_cast<std::size_t>(i)]);
     }
     const auto record = arrow::RecordBatch::Make(arrow_schema_, batch.row_count(), arrays);
-    TRY(of_arrow(writer_->WriteRecordBatch(*record), what()));
+    TRY(catching(what(), [&] { return of_arrow(writer_->WriteRecordBatch(*record), what()); }));
     info_.row_count += batch.row_count();
     return {};
   }
@@ -75,7 +75,7 @@ class Writer final : public ParquetWriter {
     LOCKSTEP_ASSERT(!finished_, "finish() twice");
     finished_ = true;
     TRY(open(Batch::empty(schema_)));
-    TRY(of_arrow(writer_->Close(), what()));
+    TRY(catching(what(), [&] { return of_arrow(writer_->Close(), what()); }));
     TRY(output_->sync());
     info_.size_bytes = output_->size_bytes();
     info_.footer_bytes = footer_bytes();

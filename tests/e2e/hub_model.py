@@ -72,7 +72,7 @@ def date_text(days):
 
 
 class Table:
-    """One table from its making to its drop."""
+    """One table from its making to its drop, or to its next columns."""
 
     def __init__(self, name, columns, key):
         self.name = name  # (layer, dataset)
@@ -81,6 +81,7 @@ class Table:
         self.rows = {}  # key -> row
         self.events = {}  # snapshot -> [(change type, row)]
         self.created = None
+        self.goes_on_from = None  # (the table with the columns from before, what makes its rows ours)
 
     @property
     def types(self):
@@ -91,6 +92,62 @@ class Table:
 
     def definition(self):
         return {"layer": self.name[0], "dataset": self.name[1], "columns": self.columns, "key": self.key}
+
+
+class Columns:
+    """Columns of a table on their way to others: each knows which it was before."""
+
+    def __init__(self, random, table):
+        self.random = random
+        self.table = table
+        self.now = [(name, kind, place) for place, (name, kind) in enumerate(table.columns)]
+
+    def is_key(self, place):
+        return place is not None and self.table.columns[place][0] in self.table.key
+
+    def edit(self):
+        others = [index for index, (_, _, place) in enumerate(self.now) if not self.is_key(place)]
+        names = {name for name, _, _ in self.now}
+        # One that goes and one that comes under its name would be the same column.
+        new = [name for name in COLUMN_NAMES if name not in names and name not in dict(self.table.columns)]
+        free = [name for name in COLUMN_NAMES if name not in names]
+        dice = self.random.random()
+        if dice < 0.3 and new:
+            column = (self.random.choice(new), self.random.choice(list(POOLS)), None)
+            self.now.insert(self.random.choice([len(self.now), self.random.randint(0, len(self.now))]), column)
+        elif dice < 0.5 and len(others) > 1:
+            del self.now[self.random.choice(others)]
+        elif dice < 0.75 and free:
+            index = self.random.randrange(len(self.now))
+            self.now[index] = (self.random.choice(free), *self.now[index][1:])
+        elif dice < 0.8:
+            self.random.shuffle(self.now)
+        else:
+            whole = [index for index in others if self.now[index][1] == "int"]
+            for index in whole[:1]:
+                self.now[index] = (self.now[index][0], "float", self.now[index][2])
+
+    def widens(self):
+        return any(place is not None and kind != self.table.columns[place][1] for _, kind, place in self.now)
+
+    def renamed(self):
+        """New name -> old name."""
+        before = self.table.columns
+        return {name: before[place][0] for name, _, place in self.now if place is not None and name != before[place][0]}
+
+    def altered(self):
+        """The table with these columns, and the rows that it has."""
+        names = {self.table.columns[place][0]: name for name, _, place in self.now if place is not None}
+        table = Table(self.table.name, [(name, kind) for name, kind, _ in self.now], [names[name] for name in self.table.key])
+        table.goes_on_from = (self.table, self.row)
+        for row in map(self.row, self.table.rows.values()):
+            table.rows[table.key_of(row)] = row
+        return table
+
+    def row(self, before):
+        return tuple(
+            None if place is None or before[place] is None else float(before[place]) if kind == "float" else before[place]
+            for _, kind, place in self.now)
 
 
 class Change:
@@ -139,6 +196,8 @@ class History:
         self.inline_rows_max = inline_rows_max
         self.tables = {}  # name -> Table, those alive
         self.states = {}  # snapshot -> {name: (Table, {key: row})}
+        self.tags = {}  # name -> snapshot
+        self.feeds_from = 0  # retention leaves no changes of snapshots before this one
         self.pending = []
 
     # ---- making commits
@@ -161,6 +220,8 @@ class History:
             return self.plan([old], [new], [self.some_rows(new)])
         if dice < 0.09:
             return self.plan([], [self.new_table(self.new_name())], [])
+        if dice < 0.17:
+            return self.alteration(self.random.choice(list(self.tables.values())))
         chosen = self.random.sample(list(self.tables.values()), self.random.randint(1, len(self.tables)))
         changes = [change for change in map(self.some_change, chosen) if change.pairs]
         return self.plan([], [], changes) if changes else self.one_commit()
@@ -224,7 +285,23 @@ class History:
         self.plan([], [], [change])
         return change
 
-    def plan(self, drops, creates, changes):
+    def alteration(self, old):
+        """Columns that come, go, move, become float or get other names; every snapshot keeps those that it had."""
+        columns = Columns(self.random, old)
+        for _ in range(self.random.choice([1, 1, 2, 3])):
+            columns.edit()
+        new = columns.altered()
+        if new.columns == old.columns:
+            return self.one_commit()
+        change = self.some_rows(new) if self.random.random() < 0.4 else Change(new)
+        # To become float is an update of each row to its own content.
+        same = [row for key, row in new.rows.items() if columns.widens() and key not in change.pairs]
+        request = self.plan([], [new], [change] if change.pairs else [], same)
+        request["alter"] = [{**new.definition(), "renamed": columns.renamed()}]
+        request["create"] = []
+        return request
+
+    def plan(self, drops, creates, changes, rewritten=()):
         events = []
         for table in drops:
             del self.tables[table.name]
@@ -232,6 +309,8 @@ class History:
             self.tables[table.name] = table
         for change in changes:
             events.append((change.table, change.apply()))
+        for row in rewritten:
+            events.append((creates[0], [("update_preimage", row), ("update_postimage", row)]))
         state = {name: (table, dict(table.rows)) for name, table in self.tables.items()}
         self.pending.append((creates, events, state))
         return {
@@ -244,11 +323,38 @@ class History:
         for snapshot, (creates, events, state) in zip(snapshots, self.pending):
             assert snapshot is not None and snapshot not in self.states, f"snapshots {snapshots}"
             for table in creates:
-                table.created = snapshot
+                self.begin(table, snapshot)
             for table, changes in events:
-                table.events[snapshot] = changes
+                table.events.setdefault(snapshot, []).extend(changes)
             self.states[snapshot] = state
         self.pending = []
+
+    def begin(self, table, snapshot):
+        """An altered table has told its past in its new columns."""
+        table.created = snapshot
+        if table.goes_on_from is None:
+            return
+        before, in_new_columns = table.goes_on_from
+        table.created = before.created
+        table.events = {
+            number: [(kind, in_new_columns(row)) for kind, row in changes] for number, changes in before.events.items()}
+
+    def collection(self):
+        """What to tell the driver of the next round of retention."""
+        tag = {}
+        if self.random.random() < 0.3:
+            name = f"tag {len(self.tags)}"
+            self.tags[name] = self.random.choice(list(self.states))
+            tag = {"tag": name, "at": self.tags[name]}
+        return {"keep": self.random.randint(1, len(self.states)), **tag}
+
+    def collected(self, keep):
+        newest = sorted(self.states)[-keep:]
+        gone = set(self.states) - set(newest) - set(self.tags.values())
+        for number in gone:
+            del self.states[number]
+        if gone:
+            self.feeds_from = max(self.feeds_from, newest[0] + 1)
 
     def compaction(self):
         """What to tell the driver of the next compaction."""

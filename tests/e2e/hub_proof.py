@@ -145,10 +145,12 @@ class Judge:
     def feeds(self):
         last = max(self.history.states)
         for table in self.history.tables.values():
-            self.feed(table, table.created, last)
+            first = max(table.created, self.history.feeds_from)
+            if first > last:
+                continue
+            self.feed(table, first, last)
             for _ in range(self.questions - 1):
-                ends = (self.random.randint(table.created, last), self.random.randint(table.created, last))
-                self.feed(table, *sorted(ends))
+                self.feed(table, *sorted((self.random.randint(first, last), self.random.randint(first, last))))
 
 
 def hub_reads(driver, history):
@@ -216,12 +218,14 @@ class Run:
         history.committed(driver.ask("commits", commits=[history.first()])["snapshots"])
         judge = Judge(self.connection, history, self.folder, self.questions)
         for _ in range(self.steps - 1):
-            known = list(history.states)
             if history.random.random() < 0.1:
                 self.open()
             if history.random.random() < 0.3:
                 history.maintained(driver.ask("compact", **history.compaction())["snapshots"])
-            driver.send("commits", commits=history.take())
+            if history.random.random() < 0.1:
+                self.collect()
+            known = list(history.states)
+            driver.send("commits", commits=history.take(), group=history.random.random() < 0.5)
             try:
                 judge.some_old_state(known)  # while the commits go on
             finally:
@@ -233,6 +237,14 @@ class Run:
         driver.ask("open", folder=self.folder, read_only=True)
         hub_reads(driver, history)
         return judge
+
+    def collect(self):
+        """A round of retention, for which no compaction may be underway."""
+        history, driver = self.history, self.driver
+        history.maintained(driver.ask("compact", **{**history.compaction(), "background": False})["snapshots"])
+        asked = history.collection()
+        driver.ask("collect", **asked)
+        history.collected(asked["keep"])
 
 
 FLUSH = "CALL ducklake_flush_inlined_data('lake')"

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <cmath>
 #include <fstream>
 #include <set>
 
@@ -179,6 +180,32 @@ TEST(Alter, ToTheSameColumnsIsNoSnapshot) {
   CommitRequest same;
   same.alter.push_back({all_types(), {}});
   EXPECT_FALSE(must(hub->commit(same)).snapshot.has_value());
+}
+
+// DuckDB 1.5.5 would take bounds of floats for older snapshots too, where the column is whole.
+TEST(Alter, AColumnThatBecameFloatHasNoBoundsInTheCatalog) {
+  HubPlayground ground;
+  auto hub = ground.open();
+  const TableName name = small_table().name;
+  const TableDefinition before = {name, Schema({{"id", Type::kInt}, {"x", Type::kInt}}), {"id"}};
+  const TableDefinition after = {name, Schema({{"id", Type::kInt}, {"x", Type::kFloat}}), {"id"}};
+  CommitRequest request;
+  request.create.push_back(before);
+  request.changes.push_back({name, batch_of(before.schema, {{std::int64_t{1}, std::int64_t{7}}})});
+  must(hub->commit(request));
+  for (const std::int64_t id : {2, 3}) {
+    CommitRequest next;
+    if (id == 2) next.alter.push_back({after, {}});
+    next.changes.push_back({name, batch_of(after.schema, {{id, -INFINITY}})});
+    must(hub->commit(next));
+    const auto catalog =
+        must(open_sqlite(ground.io(), ground.folder() + "/catalog.sqlite", CatalogMode::kRead));
+    EXPECT_EQ(must(catalog->single("SELECT coalesce(min_value, max_value, contains_nan) FROM "
+                                   "ducklake_table_column_stats WHERE column_id = 2")),
+              Cell(std::int64_t{1}));
+    hub = nullptr;
+    hub = ground.open();
+  }
 }
 
 // Fails an altering commit at each of its file operations: the columns, the rows and the lookups

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +34,7 @@ struct CrashCounts {
   std::int64_t twice = 0;       // lost power again while it started
   std::int64_t killed = 0;      // besides: lost power only after another process had gone on
   std::int64_t commits = 0;
+  std::int64_t upkeeps = 0;  // steps of compaction and rounds of retention
 };
 
 // The history goes on while its states are judged: each on a copy of the disk.
@@ -67,8 +69,9 @@ class CrashExplorer final {
   }
 
  private:
-  // Files and inlined rows, and the log moved every few commits.
-  static constexpr HubOptions kOptions{.inline_rows_max = 6, .log_bytes_max = 200 << 10};
+  // Files and inlined rows, the log moved and the key index written every few commits.
+  static constexpr HubOptions kOptions{
+      .inline_rows_max = 6, .log_bytes_max = 200 << 10, .index = {.recent_max = 20}};
 
   // With an empty hub: made once, since that takes as long as many commits.
   static const SimulatedMachine& hub_machine() {
@@ -91,19 +94,85 @@ class CrashExplorer final {
   std::size_t below(std::size_t end) { return static_cast<std::size_t>(dice_() % end); }
 
   void act(RandomHistory& history, int action) {
-    const std::size_t choice = action < 2 ? 9 : below(10);
+    const std::size_t choice = action < 2 ? 9 : below(12);
     if (choice == 0) {
-      hub_.reset();
-      hub_ = must(open_on(*io_, kOptions));
-      history.use(*hub_);
+      open_anew(history);
     } else if (choice == 1) {
       checkpoint();
+    } else if (choice == 2) {
+      open_anew(history);
+      compact();
+    } else if (choice == 3) {
+      open_anew(history);
+      collect();
     } else {
       history.commit();
       done(under_way_.value_or(acknowledged_));
       counts_.commits += 1;
       must(hub_->tend_log());
     }
+  }
+
+  void open_anew(RandomHistory& history) {
+    hub_.reset();
+    hub_ = must(open_on(*io_, kOptions));
+    history.use(*hub_);
+  }
+
+  // Upkeep by a hub that was just opened. What it comes to is found on a copy of the disk.
+  void keep_up(const std::function<Result<void>(Hub&)>& step,
+               const std::function<void(const HubImage& after)>& expect) {
+    HubImage after;
+    {
+      const auto twin = io_->copy(dice_());
+      const auto hub = must(open_on(*twin, kOptions));
+      must(step(*hub));
+      after = must(image_of(*hub));
+    }
+    expect(after);
+    under_way_ = after;
+    must(step(*hub_));
+    done(std::move(after));
+    counts_.upkeeps += 1;
+  }
+
+  // All that there was, and perhaps a snapshot with the rows of the one before it.
+  void compact() {
+    const CompactionLimits limits{.rows_min = 1,
+                                  .rows_max = 1 + static_cast<std::int64_t>(below(12)),
+                                  .older_rows_min = 1 + static_cast<std::int64_t>(below(3))};
+    const std::int64_t newest = number(hub_->latest_snapshot());
+    keep_up(
+        [&](Hub& hub) -> Result<void> {
+          TRY(hub.compact(limits));
+          return {};
+        },
+        [&](const HubImage& after) {
+          EXPECT_TRUE(std::ranges::includes(after, acknowledged_))
+              << image_difference(after, acknowledged_);
+          for (const TableDefinition& table : RandomHistory::definitions()) {
+            const auto moved = after.find(rows_line(table.name, newest + 1));
+            if (moved == after.end()) continue;
+            EXPECT_EQ(moved->second, acknowledged_.at(rows_line(table.name, newest)));
+          }
+        });
+  }
+
+  // A round of retention: nothing but what there was.
+  void collect() {
+    const CollectionLimits limits{
+        .policy = {.snapshots_max = 1 + static_cast<std::int64_t>(below(6)), .then_us = 0},
+        .grace_us = 0};
+    keep_up(
+        [&](Hub& hub) -> Result<void> {
+          while (TRY(hub.collect(limits)).more) {
+          }
+          return {};
+        },
+        [&](const HubImage& after) {
+          EXPECT_TRUE(std::ranges::includes(acknowledged_, after))
+              << image_difference(after, acknowledged_);
+        });
   }
 
   // A cache: what hub-7 and the image tell does not change by it.
@@ -271,6 +340,7 @@ class CrashExplorer final {
     ASSERT_TRUE(image.ok()) << image.error().message;
     expect_acknowledged(image.value());
     expect_state(*hub);
+    expect_lookups(*hub, image.value());
     if (below(8) == 0) {
       expect_goes_on(machine, std::move(hub));
     } else {
@@ -293,6 +363,20 @@ class CrashExplorer final {
     counts_.in_flight += 1;
     ASSERT_TRUE(under_way_.has_value()) << image_difference(image, least);
     ASSERT_EQ(image_difference(image, *under_way_), "");
+  }
+
+  // The index finds each current row of a history, whose keys lie in this range.
+  static void expect_lookups(Hub& hub, const HubImage& image) {
+    BatchBuilder keys(Schema({{"id", Type::kInt}}));
+    for (std::int64_t id = -6; id < 56; ++id)
+      keys.append_row(std::vector<Value>{id}, 1);
+    const Batch asked = must(keys.finish());
+    for (const TableDefinition& table : must(hub.tables(hub.latest_snapshot()))) {
+      const auto found = hub.lookup(table.name, asked);
+      ASSERT_TRUE(found.ok()) << found.error().message;
+      ASSERT_EQ(rows_digest(found.value().rows),
+                image.at(rows_line(table.name, number(hub.latest_snapshot()))));
+    }
   }
 
   void expect_state(Hub& hub) {

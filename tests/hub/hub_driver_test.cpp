@@ -99,6 +99,7 @@ class HubDriver {
     if (word == "commits") return commits(command);
     if (word == "adopt") return adopt();
     if (word == "compact") return compact(command);
+    if (word == "collect") return collect(command);
     if (word == "read") return read(command);
     if (word == "changes") return changes(command);
     if (word == "lookup") return lookup(command);
@@ -134,6 +135,10 @@ class HubDriver {
       request.drop.push_back(TRY(name_of(table)));
     for (const Json& table : json.value("create", Json::array()))
       request.create.push_back(TRY(definition_of(table)));
+    for (const Json& table : json.value("alter", Json::array())) {
+      request.alter.push_back({TRY(definition_of(table)),
+                               table.at("renamed").get<std::map<std::string, std::string>>()});
+    }
     for (const Json& change : json.value("changes", Json::array())) {
       const TableName name = TRY(name_of(change));
       const Schema schema = TRY(schema_of(name, request));
@@ -146,19 +151,25 @@ class HubDriver {
     for (const TableDefinition& created : request.create) {
       if (created.name == name) return created.schema;
     }
+    for (const TableAlteration& altered : request.alter) {
+      if (altered.after.name == name) return altered.after.schema;
+    }
     const auto table = TRY(hub_->table(name, hub_->latest_snapshot()));
     if (!table) return bad_command("no such table: " + table_text(name));
     return table->schema;
   }
 
-  // One after another; the answer names the snapshot of each.
+  // One after another, or made durable together; the answer names the snapshot of each.
   Result<Json> commits(const Json& command) {
     Json snapshots = Json::array();
+    const bool group = command.value("group", false);
+    if (group) TRY(hub_->begin_group());
     for (const Json& json : command.at("commits")) {
       const CommitRequest request = TRY(request_of(json));
       const Committed done = TRY(hub_->commit(request));
       snapshots.push_back(done.snapshot ? Json(number(*done.snapshot)) : Json());
     }
+    if (group) TRY(hub_->flush());
     return Json{{"snapshots", std::move(snapshots)}};
   }
 
@@ -191,6 +202,20 @@ class HubDriver {
       more = !limits.background && step.state != CompactionState::kNothing;
     }
     return Json{{"snapshots", std::move(snapshots)}};
+  }
+
+  // A whole round: the newest snapshots stay, and those with a tag, of which it may make one.
+  Result<Json> collect(const Json& command) {
+    if (command.contains("tag")) {
+      const SnapshotId at{command.at("at").get<std::int64_t>()};
+      TRY(hub_->set_tag(command.at("tag").get<std::string>(), at, "the driver"));
+    }
+    const CollectionLimits limits{
+        .policy = {.snapshots_max = command.at("keep").get<std::int64_t>(), .then_us = 0},
+        .grace_us = 0};
+    while (TRY(hub_->collect(limits)).more) {
+    }
+    return Json::object();
   }
 
   Result<Json> read(const Json& command) {

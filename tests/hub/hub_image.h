@@ -74,11 +74,12 @@ inline Result<void> add_records(Hub& hub, HubImage& image) {
   return {};
 }
 
-// Every snapshot's rows, and every record. Commits that make no snapshot show by what they record.
+// Every retained snapshot's rows, and every record. Commits that make no snapshot show by what they
+// record.
 inline Result<HubImage> image_of(Hub& hub) {
   HubImage image;
   for (const CommitRecord& commit : TRY(hub.commits(1'000'000))) {
-    if (!commit.snapshot) continue;
+    if (!commit.snapshot || !TRY(hub.is_retained(*commit.snapshot))) continue;
     image[fmt::format("snapshot {}", number(*commit.snapshot))] = commit.message;
     TRY(add_rows(hub, *commit.snapshot, image));
   }

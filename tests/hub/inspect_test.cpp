@@ -15,7 +15,7 @@ namespace files = std::filesystem;
 class Damage : public testing::Test {
  protected:
   void SetUp() override {
-    const auto hub = ground_.open({.inline_rows_max = 10});
+    const auto hub = ground_.open({.inline_rows_max = 10, .index = {.recent_max = 8}});
     CommitRequest request;
     request.create.push_back(small_table());
     request.changes.push_back({small_table().name, numbered_rows(0, 100)});  // a Parquet file
@@ -139,12 +139,26 @@ TEST_F(Damage, OfFilesThatNoSnapshotNamesIsMendedByRemovingThem) {
   expect_rows();
 }
 
-TEST_F(Damage, OfALeaseWhoseReaderDiedIsMendedByEndingIt) {
-  run_sql("INSERT INTO lockstep_lease VALUES ('a', 2, 1, 'here', 1, 2)");
-  run_sql("INSERT INTO lockstep_lease VALUES ('b', 2, 1, 'here', 1, 9223372036854775807)");
-  EXPECT_EQ(found(), "leases warn");
+TEST_F(Damage, OfAKeyIndexIsMendedByForgettingIt) {
+  const auto run = [this] {
+    for (const auto& entry : files::directory_iterator(path("catalog.sqlite.index"))) {
+      if (entry.path().extension() == ".run") return entry.path().string();
+    }
+    return std::string();
+  };
+  const std::string whole = must(read_file(ground_.io(), run(), 1 << 30));
+  for (std::size_t at = 0; at < whole.size(); at += 97) {
+    flip(run(), at);
+    EXPECT_EQ(found(), "indexes warn") << at;
+    flip(run(), at);
+  }
+  EXPECT_EQ(found(), "");
+  files::remove(run());
+  EXPECT_EQ(found(), "indexes warn");
+  EXPECT_EQ(mended({.dry_run = true}), 1U);
   EXPECT_EQ(mended(), 1U);
   EXPECT_EQ(found(), "");
+  expect_rows();
 }
 
 TEST_F(Damage, OfTheCatalogsRowsIsToldAndNotMended) {
