@@ -1,4 +1,5 @@
 // Merging of files: many become one, and nothing that a snapshot reads changes (hub-8).
+#include "hub/change_scan.h"
 #include "hub/compact_merge.h"
 #include "hub/hub_support.h"
 #include "hub/inspect.h"
