@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "hub/hub.h"
+#include "support.h"
 #include "sync/configuration.h"
 #include "sync/stream_source.h"
 #include "sync/sync.h"
@@ -23,23 +24,7 @@
 namespace lockstep {
 namespace {
 
-constexpr int kFeatures = 37;
 constexpr std::int64_t kRows = 5'000;
-
-template <typename T>
-T must(Result<T> result) {
-  if (!result.ok()) {
-    fmt::print(stderr, "{}\n", result.error().message);
-    std::exit(1);
-  }
-  return std::move(result).value();
-}
-
-void must(const Result<void>& result) {
-  if (result.ok()) return;
-  fmt::print(stderr, "{}\n", result.error().message);
-  std::exit(1);
-}
 
 Schema columns() {
   std::vector<Field> fields = {{"id", Type::kInt}};

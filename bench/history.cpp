@@ -8,6 +8,7 @@
 // comes what a daemon does there: compaction in the background, else a step of collection.
 #include "base/io.h"
 #include "hub/hub.h"
+#include "support.h"
 #include "table/parquet.h"
 
 #include <fmt/format.h>
@@ -25,32 +26,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kFeatures = 37;
 constexpr std::int64_t kWaiting = 20;
 constexpr double kMegabyte = 1e6;
-constexpr Layer kLayers[] = {Layer::kRaw, Layer::kClean, Layer::kTrain};
-
-template <typename T>
-T must(Result<T> result) {
-  if (!result.ok()) {
-    fmt::print(stderr, "{}\n", result.error().message);
-    std::exit(1);
-  }
-  return std::move(result).value();
-}
-
-void must(const Result<void>& result) {
-  if (result.ok()) return;
-  fmt::print(stderr, "{}\n", result.error().message);
-  std::exit(1);
-}
-
-TableDefinition table_of(Layer layer) {
-  std::vector<Field> fields = {{"id", Type::kInt}};
-  for (int feature = 0; feature < kFeatures; ++feature)
-    fields.push_back({fmt::format("x{}", feature), Type::kFloat});
-  return {{layer, "rows"}, Schema(std::move(fields)), {"id"}};
-}
 
 double resident_mb() {
   std::ifstream file("/proc/self/statm");

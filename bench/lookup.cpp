@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "hub/hub.h"
 #include "hub/key_index.h"
+#include "support.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -21,25 +22,7 @@
 namespace lockstep {
 namespace {
 
-constexpr int kFeatures = 37;
 constexpr std::int64_t kLoadRows = 250'000;  // a commit
-constexpr Layer kLayers[] = {Layer::kRaw, Layer::kClean, Layer::kTrain};
-
-template <typename T>
-T must(Result<T> result) {
-  if (!result.ok()) {
-    fmt::print(stderr, "{}\n", result.error().message);
-    std::exit(1);
-  }
-  return std::move(result).value();
-}
-
-TableDefinition table_of(Layer layer) {
-  std::vector<Field> fields = {{"id", Type::kInt}};
-  for (int feature = 0; feature < kFeatures; ++feature)
-    fields.push_back({fmt::format("x{}", feature), Type::kFloat});
-  return {{layer, "rows"}, Schema(std::move(fields)), {"id"}};
-}
 
 // Keys in no order, so that no file has a range of them: an odd factor permutes 32 bits.
 std::int64_t key_of(std::int64_t row) {

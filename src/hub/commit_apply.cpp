@@ -1,5 +1,7 @@
 #include "hub/commit_apply.h"
 
+#include "hub/moved_rows.h"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -7,25 +9,17 @@ namespace lockstep {
 
 namespace {
 
-Result<Batch> with_row_ids(const Batch& rows, const TablePlan& plan) {
-  BatchBuilder ids(Schema({{kRowIdColumn, Type::kInt}}));
-  for (const auto& [row, row_id] : plan.entering) {
-    ids.append_int(0, row_id);
-    ids.append_sign(1);
-  }
-  const Batch column = TRY(ids.finish());
-  return rows.with_column({kRowIdColumn, Type::kInt}, column.column(0));
-}
-
 Result<ParquetFileInfo> write_rows(Io& io, const std::string& path, const TablePlan& plan) {
   std::vector<std::int64_t> chosen;
-  chosen.reserve(plan.entering.size());
-  for (const auto& [row, row_id] : plan.entering)
+  std::vector<std::int64_t> row_ids;
+  for (const auto& [row, row_id] : plan.entering) {
     chosen.push_back(row);
+    row_ids.push_back(row_id);
+  }
   Batch rows = plan.rows->select_rows(chosen);
   std::vector<ParquetColumn> columns = plan.table->lake.columns;
   if (plan.explicit_row_ids) {
-    rows = TRY(with_row_ids(rows, plan));
+    rows = TRY(with_numbers(rows, kRowIdColumn, row_ids));
     columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField, {}});
   }
   ParquetWriteOptions options;

@@ -1,5 +1,6 @@
 // The disk fails once, at every place where it can: opened again, the hub has all of a commit or
 // nothing of it, and the same bits come out in the end.
+#include "sync/small_model.h"
 #include "sync/world.h"
 
 #include <fmt/format.h>
@@ -7,25 +8,6 @@
 
 namespace lockstep::test {
 namespace {
-
-const char* const kYaml = R"(
-sources:
-  a: {type: files, path: "in/*.csv", mode: upsert}
-datasets:
-  d:
-    from: [a]
-    key: [id]
-    columns: {id: int, x: float, y: float}
-    train: [split: {by: id, test: 0.2}]
-models:
-  m:
-    dataset: d
-    features: [x]
-    targets: [y]
-    expand: [standardize]
-    learner: {type: ridge, l2: 1}
-    calibrate_after: 20 rows
-)";
 
 std::string rows(int first_id, int count) {
   std::string text = "id,x,y\n";
@@ -36,7 +18,7 @@ std::string rows(int first_id, int count) {
 }
 
 void begin(World& world) {
-  world.configure(kYaml);
+  world.configure(kSmallModel);
   world.put("in/1.csv", rows(0, 40));
   world.open();
   ASSERT_TRUE(world.is_open());

@@ -3,6 +3,8 @@
 // for bit, as a run that lost nothing. Everything is on a simulated disk (base/io.h). As many
 // states as a hundredth of LOCKSTEP_CRASH_STATES, from the history of LOCKSTEP_SEED on.
 #include "base/simulated_io.h"
+#include "hub/hub_support.h"
+#include "sync/small_model.h"
 #include "sync/world.h"
 
 #include <fmt/format.h>
@@ -14,25 +16,6 @@
 
 namespace lockstep::test {
 namespace {
-
-const char* const kYaml = R"(
-sources:
-  a: {type: files, path: "in/*.csv", mode: upsert}
-datasets:
-  d:
-    from: [a]
-    key: [id]
-    columns: {id: int, x: float, y: float}
-    train: [split: {by: id, test: 0.2}]
-models:
-  m:
-    dataset: d
-    features: [x]
-    targets: [y]
-    expand: [standardize]
-    learner: {type: ridge, l2: 1}
-    calibrate_after: 20 rows
-)";
 
 constexpr int kFiles = 5;
 constexpr std::uint64_t kStatesOfAShortRun = 15'000;  // of LOCKSTEP_CRASH_STATES
@@ -73,7 +56,7 @@ class PowerWorld final {
   static std::unique_ptr<SimulatedMachine> new_machine(std::uint64_t seed) {
     auto io = make_simulated_machine(seed);
     EXPECT_TRUE(io->make_directories("/in").ok());
-    EXPECT_TRUE(write_file_atomically(*io, "/lockstep.yaml", kYaml).ok());
+    EXPECT_TRUE(write_file_atomically(*io, "/lockstep.yaml", kSmallModel).ok());
     return io;
   }
 
@@ -112,15 +95,6 @@ class PowerWorld final {
   std::unique_ptr<Log> log_;
   std::unique_ptr<Engine> engine_;
 };
-
-template <typename T>
-T must(Result<T> result) {
-  if (!result.ok()) {
-    ADD_FAILURE() << result.error().message;
-    abort();
-  }
-  return std::move(result).value();
-}
 
 Result<Rows> raw_rows(Hub& hub) {
   Rows rows;
