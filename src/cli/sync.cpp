@@ -96,6 +96,11 @@ std::string render_sync(const View& view, const Json& report) {
   }
   text += "\n" + versions;
   text = applied + text;
+  for (const Json& source : field(report, "unfinished")) {
+    if (source.is_string())
+      text += fmt::format("the load of {} is not finished; the next sync goes on with it\n",
+                          printable(source.get<std::string>()));
+  }
   if (rejected > 0 && view.terminal) text += "try: lockstep rejected\n";
   return text;
 }

@@ -29,23 +29,6 @@ Result<ParquetFileInfo> write_rows(Io& io, const std::string& path, const TableP
   return writer->finish();
 }
 
-Result<void> insert_data_file(Catalog& catalog,
-                              const LakeTable& table,
-                              const WrittenFile& written) {
-  Statement* row = TRY(catalog.cached(
-      "INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path, "
-      "path_is_relative, file_format, "
-      "record_count, file_size_bytes, row_id_start) VALUES (?, ?, ?, ?, 1, 'parquet', ?, ?, ?)"));
-  TRY(row->run({written.file.id,
-                table.id,
-                written.file.begin,
-                written.name,
-                written.file.row_count,
-                static_cast<std::int64_t>(written.info.size_bytes),
-                written.file.row_id_start}));
-  return insert_file_statistics(catalog, table, written.file.id, written.info);
-}
-
 Result<void> insert_deletes(Catalog& catalog, const TablePlan& plan, std::int64_t snapshot) {
   if (plan.deleted.empty()) return {};
   const std::int64_t table_id = plan.table->lake.id;
@@ -88,6 +71,23 @@ Result<void> apply_models(RecordStore& records, const CommitRequest& request, Ti
 
 }  // namespace
 
+Result<void> insert_data_file(Catalog& catalog,
+                              const LakeTable& table,
+                              const WrittenFile& written) {
+  Statement* row = TRY(catalog.cached(
+      "INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path, "
+      "path_is_relative, file_format, "
+      "record_count, file_size_bytes, row_id_start) VALUES (?, ?, ?, ?, 1, 'parquet', ?, ?, ?)"));
+  TRY(row->run({written.file.id,
+                table.id,
+                written.file.begin,
+                written.name,
+                written.file.row_count,
+                static_cast<std::int64_t>(written.info.size_bytes),
+                written.file.row_id_start}));
+  return insert_file_statistics(catalog, table, written.file.id, written.info);
+}
+
 Result<WrittenFile> write_data_file(Io& io,
                                     const std::string& data_path,
                                     const TablePlan& plan,
@@ -95,7 +95,7 @@ Result<WrittenFile> write_data_file(Io& io,
   LOCKSTEP_ASSERT(plan.file_id.has_value(), "hub: inlined rows are to be written to a file");
   const LakeTable& table = plan.table->lake;
   WrittenFile written;
-  written.name = fmt::format("lockstep-{}.parquet", random_uuid(io));
+  written.name = plan.file_name;
   const std::string folder = data_path + table.folder;
   TRY(io.make_directories(folder));
   written.file.path = folder + written.name;
@@ -146,7 +146,7 @@ Result<void> apply_table(Catalog& catalog,
   TRY(end_files(catalog, plan, snapshot));
   if (file != nullptr) {
     TRY(insert_data_file(catalog, table, *file));
-  } else {
+  } else if (!plan.entering.empty()) {
     TRY(inlined.insert(catalog, table, *plan.rows, plan.entering, snapshot));
   }
   if (plan.entering.empty()) return {};

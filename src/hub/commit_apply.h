@@ -39,6 +39,9 @@ Result<WrittenFile> write_data_file(Io& io,
                                     const TablePlan& plan,
                                     std::int64_t snapshot);
 
+// Its row of the catalog, with the file's statistics.
+Result<void> insert_data_file(Catalog& catalog, const LakeTable& table, const WrittenFile& written);
+
 // The table's statistics after the commit.
 TableStatistics statistics_after(const TablePlan& plan, const WrittenFile* file);
 

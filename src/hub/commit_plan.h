@@ -46,6 +46,7 @@ struct TablePlan {
   std::vector<std::pair<std::int64_t, std::int64_t>> deleted;  // file, position
   std::vector<std::int64_t> ended_files;                       // all their rows leave at once
   std::optional<std::int64_t> file_id;  // the rows go to this new file; none: they are inlined
+  std::string file_name;                // its own, within the table's folder
   bool explicit_row_ids = false;        // in the file, since they do not run on
   std::int64_t first_row_id = 0;        // the next row id before this commit
   std::int64_t next_row_id = 0;         // and after

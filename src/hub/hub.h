@@ -35,6 +35,8 @@
 //          work; but a commit that is refused before it writes (hub-3) leaves its group as it was.
 //   hub-12 collect() removes only what no retained snapshot has. A file leaves the disk when its
 //          grace time is over and no reader of ours that may need it holds a lease.
+//   hub-13 What was staged is in no snapshot until one commit() holds all of it. A writer that dies
+//          before leaves files that nobody sees, which the next one goes on from, or removes.
 //
 // What it does not do: know what a row means, where it came from, or how a model is made.
 //
@@ -47,8 +49,8 @@
 
 #include "base/io.h"
 #include "base/result.h"
+#include "hub/answers.h"
 #include "hub/records.h"
-#include "hub/scan.h"
 #include "hub/table_definition.h"
 #include "hub/upkeep.h"
 #include "table/batch.h"
@@ -108,19 +110,6 @@ struct Committed {
   Timestamp time;
 };
 
-struct Lookup {
-  Batch rows;                            // those found
-  std::vector<std::int64_t> row_of_key;  // index into rows, or -1, for each key asked
-};
-
-struct DiskUse {
-  std::uint64_t catalog_bytes = 0;  // with its write-ahead log
-  std::uint64_t log_bytes = 0;   // of the log alone; a long read of another program makes it grow
-  std::uint64_t data_bytes = 0;  // files that the catalog knows
-  std::int64_t data_files = 0;
-  std::int64_t inlined_rows = 0;
-};
-
 // Resource. One thread at a time. Several processes may read; one writes.
 class Hub {
  public:
@@ -140,6 +129,20 @@ class Hub {
   // Moves the catalog's log into the database once it is long. It takes a while, so it belongs
   // behind the acknowledgement of a commit; not within a group.
   virtual Result<void> tend_log() = 0;
+  // ---- loads: many batches that become one snapshot
+  // Makes rows durable under no snapshot yet. lookup() and has_rows() know them at once, nothing
+  // else does. The next commit() makes all that was staged part of its snapshot. `note` has a text.
+  virtual Result<void> stage(const std::string& load,
+                             const std::vector<TableChange>& changes,
+                             const std::string& note) = 0;
+  // The load of this name that the writer before left, if nobody made a snapshot since. Nothing
+  // knows its rows before resume_load(); without that, the next stage() takes them away.
+  virtual Result<std::optional<StagedLoad>> left_load(const std::string& load) = 0;
+  virtual Result<void> resume_load() = 0;         // the one that left_load() told of
+  virtual std::int64_t staged_count() const = 0;  // stages of the load that is under way
+  // What one of them, counted from 0, changed in a table.
+  virtual Result<Batch> staged(const TableName& table, std::int64_t stage) = 0;
+
   virtual SnapshotId latest_snapshot() const = 0;  // of this hub's last refresh() or commit()
   virtual SnapshotId next_snapshot() const = 0;    // the one that a commit with rows makes
   virtual CommitId next_commit() const = 0;        // of the next commit(); writers only
@@ -166,6 +169,8 @@ class Hub {
   // Current rows by key: `keys` has the key columns, by name. Writers only (readers have no index).
   virtual Result<Lookup> lookup(const TableName& table, const Batch& keys) = 0;
   virtual Result<std::int64_t> row_count(const TableName& table, SnapshotId at) = 0;
+  // Now, with what is staged. Writers only.
+  virtual Result<bool> has_rows(const TableName& table) = 0;
   virtual Result<DiskUse> disk_use() = 0;
 
   // ---- upkeep

@@ -77,7 +77,10 @@ Result<void> HubOverDuckLake::plan_rows(const CommitRequest& request, CommitPlan
     TablePlan table =
         TRY(plan_table(*state, change.rows, {.inline_rows_max = options_.inline_rows_max}));
     // Every insert takes a file id, inlined or not: DuckDB's statistics cache goes by next_file_id.
-    if (table.file_id) table.file_id = plan.next.next_file_id;
+    if (table.file_id) {
+      table.file_id = plan.next.next_file_id;
+      table.file_name = fmt::format("lockstep-{}.parquet", random_uuid(io_));
+    }
     if (!table.entering.empty()) ++plan.next.next_file_id;
     append_changes_made(table, plan.note.changes_made);
     // The rows of raw that a foreign commit changed are counted there.
@@ -166,6 +169,10 @@ Result<void> HubOverDuckLake::apply(const CommitRequest& request,
     const WrittenFile* file = files[index] ? &*files[index] : nullptr;
     TRY(apply_table(*catalog_, plan.tables[index], file, after[index], plan.next.id));
   }
+  if (load_) {
+    for (const LoadedTable& loaded : load_->tables())
+      TRY(apply_loaded(*catalog_, loaded, plan.next.id));
+  }
   if (plan.makes_snapshot) TRY(insert_snapshot(*catalog_, plan.next, plan.note));
   return apply_records(*records_, request, plan.record);
 }
@@ -194,6 +201,7 @@ void HubOverDuckLake::publish_commit(CommitPlan plan,
 
 Result<Committed> HubOverDuckLake::commit(const CommitRequest& request) {
   TRY(check_writable());
+  if (load_) return commit_load(request);
   CommitPlan plan = TRY(this->plan(request));
   auto written = write_files(plan);
   if (!written.ok()) {

@@ -117,7 +117,9 @@ void HubOverDuckLake::settle_indexes() {
 
 // What is in memory would be replayed at the next start: less work now.
 void HubOverDuckLake::close_indexes() {
-  if (broken_ || transaction_ != nullptr) return;  // what an open group did is not there (hub-11)
+  // What an open group did is not there (hub-11), and a load that is not committed has no place
+  // here.
+  if (broken_ || transaction_ != nullptr || load_) return;
   for (const auto& [name, state] : states_) {
     if (state->indexed) state->index.settle(index_stamp(*state), true);
   }

@@ -75,7 +75,13 @@ Result<Lookup> HubOverDuckLake::lookup(const TableName& table, const Batch& keys
   std::vector<std::string> asked;
   for (std::int64_t row = 0; row < columns.row_count(); ++row)
     asked.push_back(encode_key(columns, all, row));
-  return fetch_places(*state, TRY(state->index.find_all(asked)));
+  const FoundPlaces places = TRY(state->index.find_all(asked));
+  // What was staged last may be on its way to the disk still.
+  const auto is_staged = [this](const std::optional<RowPlace>& place) {
+    return place && place->file_id >= latest_.next_file_id;
+  };
+  if (load_ && std::ranges::any_of(places, is_staged)) TRY(load_->settle());
+  return fetch_places(*state, places);
 }
 
 }  // namespace lockstep

@@ -162,7 +162,7 @@ Result<void> HubOverDuckLake::start() {
   TRY(open_indexes());
   // What somebody else committed has no commit of ours: their rows have no model versions and no
   // positions.
-  if (!TRY(has_foreign_commits())) return {};
+  if (!TRY(has_foreign_commits())) return discard_stale_load();
   foreign_count_ = kNotAdopted;
   if (paths_.foreign == ForeignCommits::kAdopt) return {};
   return foreign_commit_error(latest_.id, TRY(newest_own_snapshot()));

@@ -86,14 +86,15 @@ Result<std::unique_ptr<Scan>> HubOverDuckLake::scan(const TableName& table,
 }
 
 Result<std::int64_t> HubOverDuckLake::row_count(const TableName& table, SnapshotId at) {
-  // A writer counts once, and then as it goes.
-  if (mode_ == HubMode::kWrite && number(at) == latest_.id && states_.contains(table))
+  // A writer counts once, and then as it goes; amid a load it knows more than the snapshot has.
+  if (mode_ == HubMode::kWrite && number(at) == latest_.id && states_.contains(table) && !load_)
     return TRY(indexed_table(table))->row_count;
   const LakeTable lake = TRY(require_table(table, at));
   std::int64_t count = 0;
+  const DataFiles::Deletes deletes = TRY(files_->inlined_deletes(lake, number(at)));
   for (const DataFile& file : TRY(files_->at(lake, number(at)))) {
-    count += file.row_count -
-             static_cast<std::int64_t>(TRY(files_->missing(lake, file, number(at))).size());
+    const auto missing = TRY(files_->missing(lake, file, number(at), &deletes));
+    count += file.row_count - static_cast<std::int64_t>(missing.size());
   }
   for (const InlinedTable& inlined : TRY(inlined_tables(*catalog_, lake.id))) {
     count +=

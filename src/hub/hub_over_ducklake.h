@@ -2,11 +2,11 @@
 #pragma once
 
 #include "hub/collection.h"
-#include "hub/commit_apply.h"
 #include "hub/compaction.h"
 #include "hub/data_files.h"
 #include "hub/hub.h"
 #include "hub/hub_options.h"
+#include "hub/load.h"
 #include "hub/record_store.h"
 
 #include <memory>
@@ -62,6 +62,13 @@ class HubOverDuckLake final : public Hub {
   Result<std::unique_ptr<Scan>> scan(const TableName& table,
                                      SnapshotId at,
                                      const ScanOptions& options) override;
+  Result<void> stage(const std::string& load,
+                     const std::vector<TableChange>& changes,
+                     const std::string& note) override;
+  Result<std::optional<StagedLoad>> left_load(const std::string& load) override;
+  Result<void> resume_load() override;
+  Result<Batch> staged(const TableName& table, std::int64_t stage) override;
+  std::int64_t staged_count() const override;
   Result<Batch> changes(const TableName& table, SnapshotId from, SnapshotId to) override;
   Result<Batch> changes_in_newest_columns(const TableName& table,
                                           SnapshotId from,
@@ -71,6 +78,7 @@ class HubOverDuckLake final : public Hub {
                                                     SnapshotId to) override;
   Result<Lookup> lookup(const TableName& table, const Batch& keys) override;
   Result<std::int64_t> row_count(const TableName& table, SnapshotId at) override;
+  Result<bool> has_rows(const TableName& table) override;
   Result<DiskUse> disk_use() override;
 
   Result<std::string> configuration() override;
@@ -136,6 +144,13 @@ class HubOverDuckLake final : public Hub {
   Result<void> open_transaction();
   Result<void> make_durable();
   void roll_back();
+
+  // hub_load.cpp
+  Result<Committed> commit_load(const CommitRequest& request);
+  Result<void> stage_changes(const std::vector<TableChange>& changes, const std::string& note);
+  LoadGround load_ground();
+  Result<void> discard_stale_load();
+  bool has_all_pieces(const LoadJournalContent& load);
 
   // hub_index.cpp
   Result<void> open_indexes();
@@ -231,6 +246,8 @@ class HubOverDuckLake final : public Hub {
   std::int64_t applied_ = 0;                // commits in it
   std::vector<std::string> unnamed_files_;  // those that only it names
   bool in_group_ = false;
+  std::unique_ptr<Load> load_;                   // begun, and not committed
+  std::optional<LoadJournalContent> left_load_;  // by an earlier writer
   bool broken_ =
       false;  // a commit ended in the middle of its last step: what is stored is not known here
   Collection collection_;

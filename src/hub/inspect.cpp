@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "hub/format.h"
 #include "hub/inspection.h"
+#include "hub/load_journal.h"
 
 #include <fmt/format.h>
 
@@ -137,6 +138,14 @@ class Inspection {
 
   Result<void> look_at_orphans(std::vector<Orphan> listed) {
     std::vector<Orphan> found = TRY(orphans(paths_, *catalog_, std::move(listed)));
+    const std::vector<Orphan> load = TRY(take_of_load(io_, paths_, found));
+    if (!load.empty()) {
+      add(FindingLevel::kOk,
+          "load",
+          fmt::format("a load is not finished, {} files, {} bytes; sync goes on with it",
+                      load.size(),
+                      sum_of(load)));
+    }
     if (!found.empty() && somebody_writes()) {
       const std::int64_t since_us = io_.now_us() - kCommitInHandUs;
       std::erase_if(found, [&](const Orphan& file) { return file.modified_us > since_us; });
@@ -222,6 +231,17 @@ Result<std::vector<Orphan>> orphans(const HubPaths& paths,
   }
   std::erase_if(files, [&](const Orphan& file) { return named.contains(file.path); });
   return files;
+}
+
+Result<std::vector<Orphan>> take_of_load(Io& io,
+                                         const HubPaths& paths,
+                                         std::vector<Orphan>& files) {
+  const std::string prefix = TRY(left_load_prefix(io, paths.data));
+  const auto others = std::ranges::partition(
+      files, [&](const Orphan& file) { return is_of_load(prefix, file_name(file.path)); });
+  std::vector<Orphan> taken(files.begin(), others.begin());
+  files.erase(files.begin(), others.begin());
+  return taken;
 }
 
 Result<std::vector<Finding>> inspect_hub(Io& io, const HubPlace& place) {

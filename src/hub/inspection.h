@@ -38,6 +38,8 @@ Result<std::vector<Orphan>> files_below(Io& io, const std::string& data);
 Result<std::vector<Orphan>> orphans(const HubPaths& paths,
                                     Catalog& catalog,
                                     std::vector<Orphan> files);
+// Moves those of a load that somebody goes on with out of `files`.
+Result<std::vector<Orphan>> take_of_load(Io& io, const HubPaths& paths, std::vector<Orphan>& files);
 Result<std::vector<BadIndex>> bad_indexes(Io& io, const HubPaths& paths, Catalog& catalog);
 // While nobody writes: their files go.
 Result<void> forget_indexes(Io& io,

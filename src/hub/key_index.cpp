@@ -290,6 +290,13 @@ Result<void> KeyIndex::settle_now(const IndexStamp& stamp, bool spills) {
   return changed_ ? record(record_.stamp) : Result<void>{};
 }
 
+void KeyIndex::merge_runs() {
+  if (lost_) return;
+  Result<void> merged = start_merges();
+  if (merged.ok()) merged = step_merges();
+  if (!merged.ok()) lose();
+}
+
 bool KeyIndex::is_merging(const std::shared_ptr<const KeyRun>& run) const {
   return std::ranges::any_of(merges_, [&](const auto& merge) {
     return std::ranges::find(merge->runs(), run) != merge->runs().end();

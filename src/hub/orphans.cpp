@@ -1,6 +1,7 @@
 #include "hub/orphans.h"
 
 #include "hub/lake_tables.h"
+#include "hub/load_journal.h"
 
 #include <algorithm>
 #include <set>
@@ -68,10 +69,12 @@ Result<std::vector<std::string>> find_orphans(Catalog& catalog,
   const auto files = io.list(search.data_path + search.folder);
   if (!files.ok() && files.error().code == Code::kNotFound) return orphans;
   const std::int64_t before = io.now_us() - std::max(search.grace_us, kAgeMinUs);
+  const std::string load = TRY(left_load_prefix(io, search.data_path));
   std::set<std::string> named;
   for (const FileInfo& file : TRY(files)) {
     const std::string name = file_name(file.path);
     if (file.is_directory || file.modified_us > before || !is_ours(search.folder, name)) continue;
+    if (is_of_load(load, name)) continue;  // somebody goes on with it
     if (named.empty()) named = TRY(named_files(catalog, search.folder));
     const std::string path = search.data_path + search.folder + name;
     if (!named.contains(search.folder + name) && !named.contains(path)) orphans.push_back(path);

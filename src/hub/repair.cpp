@@ -26,6 +26,7 @@ Result<Mending> look(Io& io, const HubPaths& paths, Catalog& catalog) {
   Mending mending;
   mending.states = TRY(bad_states(io, paths, catalog));
   mending.files = TRY(orphans(paths, catalog, std::move(listed)));
+  TRY(take_of_load(io, paths, mending.files));  // what sync goes on with is no garbage
   mending.indexes = TRY(bad_indexes(io, paths, catalog));
   return mending;
 }

@@ -129,12 +129,14 @@ Result<std::optional<SourceBatch>> FileReader::next(std::int64_t row_count_max) 
     // opened again.
     if (count < row_count_max) ahead_ = fetch(row_count_max);
     state_.line = last_line(piece.decoded);
+    batch->begins_origin = state_.record_count == 0;
   }
   state_.record_count += static_cast<std::uint64_t>(count);
   state_.offset_bytes = piece.offset_bytes;
   state_.open_end = piece.open_end;
   const bool is_last = ahead_ && ahead_->ok() && record_count(ahead_->value().decoded) == 0;
   if (count == 0 || is_last) TRY(finish());
+  if (batch) batch->has_more = !state_.done;
   return batch;
 }
 

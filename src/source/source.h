@@ -73,6 +73,10 @@ struct SourceBatch {
   // Set: this batch is all that `origin` holds now; what the hub has of this source and origin, and
   // is not here, goes.
   bool replaces_origin = false;
+  // Set: nothing of `origin`, as it is now, was given before.
+  bool begins_origin = false;
+  // Set: `origin` may have more to give now, as the next batch.
+  bool has_more = false;
   // Set: `origin` is gone; with replaces_origin the rows are empty.
   bool origin_removed = false;
 };

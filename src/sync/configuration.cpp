@@ -76,6 +76,7 @@ Result<HubConfiguration> parse_hub(const Node& node, const std::string& director
   hub.log_bytes_max = static_cast<std::uint64_t>(settings.bytes("log_max"));
   hub.collection.policy = TRY(parse_keep(settings.given("keep")));
   hub.collection.grace_us = settings.duration_us("gc_grace");
+  hub.loads_in_one = settings.text("load") == "one snapshot";
   return hub;
 }
 

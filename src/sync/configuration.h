@@ -28,6 +28,7 @@ struct HubConfiguration {
   SnapshotPer snapshot_per = SnapshotPer::kCommit;
   CollectionLimits collection;  // keep, and gc_grace
   std::uint64_t log_bytes_max = std::uint64_t{1} << 30;
+  bool loads_in_one = true;  // a file of more rows than that becomes one snapshot
 };
 
 struct SourceConfiguration {

@@ -50,9 +50,16 @@ inline constexpr std::array kHubSettings = {
     Setting{.name = "commit_rows_max",
             .type = Setting::Type::kInteger,
             .fallback = "100000",
-            .text = "A file is read in commits of at most so many rows.",
+            .text = "A file is read in batches of at most so many rows.",
             .min = 1,
             .max = 10e6},
+    Setting{.name = "load",
+            .type = Setting::Type::kChoice,
+            .fallback = "one snapshot",
+            .text =
+                "What a file of more rows than one batch becomes: one snapshot, with one version "
+                "of each model, or a snapshot for each batch.",
+            .choices = "one snapshot | by batch"},
     Setting{.name = "foreign",
             .type = Setting::Type::kChoice,
             .fallback = "refuse",

@@ -238,9 +238,9 @@ Result<DatasetChange> DatasetFlow::take(Hub& hub, const IncomingRows& incoming) 
   RawResolution resolved = TRY(resolve_raw(hub, *this, incoming));
   RejectedChange rejected;
   const TableName name = table(Layer::kRejected);
-  const Result<std::int64_t> there = hub.row_count(name, hub.latest_snapshot());
+  const Result<bool> there = hub.has_rows(name);
   if (!there.ok() && there.error().code != Code::kNotFound) return there.error();
-  const bool any = there.ok() && there.value() > 0;
+  const bool any = there.ok() && there.value();
   for (const SourceBatch& batch : incoming.batches) {
     // Nothing is cleared where nothing is.
     if (any || !rejected.empty()) TRY(clear_refusals(incoming.source, batch, key_, rejected));

@@ -49,6 +49,7 @@ struct IncomingRows {
   std::int64_t sequence = 0;  // of the commit that will hold it
   double max_delete = 0.2;
   bool accept_deletes = false;
+  std::span<const OverrideRecord> removed_overrides = {};  // by earlier batches of the same load
 };
 
 // What other programs did to raw since the newest commit of ours. The hub holds it.

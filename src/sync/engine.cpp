@@ -1,5 +1,6 @@
 #include "sync/engine.h"
 
+#include "sync/engine_load.h"
 #include "sync/report_values.h"
 
 #include <fmt/format.h>
@@ -14,38 +15,6 @@ namespace {
 constexpr std::int64_t kProgressUs = 200'000;
 
 }  // namespace
-
-// What one sync did, added up over its commits.
-struct SyncTotals {
-  ChangeCounts counts;
-  std::int64_t commits = 0;
-  std::vector<ModelVersionRecord> newest;  // of each model that got a version
-  std::map<std::string, std::int64_t> blocked;
-  std::map<std::string, std::int64_t> made;
-  std::set<std::string> stopped;  // sources that failed
-  Json errors = Json::array();
-
-  void stop(const std::string& source, const Error& error) {
-    stopped.insert(source);
-    errors.push_back({{"source", source},
-                      {"code", code_info(error.code).name},
-                      {"message", error.message},
-                      {"hint", error.hint}});
-  }
-
-  void add(const ChangeCounts& more) { counts.add(more); }
-
-  void add(const std::vector<ModelVersionRecord>& versions) {
-    for (const ModelVersionRecord& version : versions) {
-      std::erase_if(newest,
-                    [&](const ModelVersionRecord& old) { return old.model == version.model; });
-      newest.push_back(version);
-      newest.back().weights.clear();
-      made[version.model] += 1;
-      if (version.status == VersionStatus::kBlocked) blocked[version.model] += 1;
-    }
-  }
-};
 
 void add_to(CommitRequest& request, ModelCommit made) {
   if (made.version) request.versions.push_back(std::move(*made.version));
@@ -71,6 +40,7 @@ Result<Json> HubEngine::sync() {
   totals.add(owed_versions_);
   owed_versions_.clear();
   totals.add(std::exchange(adopted_counts_, {}));
+  if (!std::exchange(looked_for_loads_, true)) TRY(resume_loads(totals));
   while (TRY(look_at_sources(totals))) {
   }
   Json out;
@@ -90,6 +60,7 @@ Result<Json> HubEngine::sync() {
   out["duration_s"] = static_cast<double>(io_.monotonic_us() - started) / 1e6;
   out["errors"] = std::move(totals.errors);
   out["adopted"] = std::exchange(adopted_, {});
+  out["unfinished"] = std::exchange(unfinished_, {});
   out["applied"] = std::exchange(applied_, {});
   return out;
 }
@@ -119,6 +90,15 @@ Result<bool> HubEngine::look_at_sources(SyncTotals& totals) {
   return more;
 }
 
+// The batches in front of a file of more rows than one of them.
+std::span<const SourceBatch> HubEngine::before_a_load(std::span<const SourceBatch> batches) const {
+  if (!configuration_.hub.loads_in_one) return batches;
+  std::size_t count = 0;
+  while (count < batches.size() && !batches[count].has_more)
+    ++count;
+  return batches.first(count);
+}
+
 // What waits at one source. false: it has nothing now.
 Result<bool> HubEngine::step(Feed& feed, SyncTotals& totals) {
   const std::string context = fmt::format("source '{}'", feed.configuration->name);
@@ -126,14 +106,28 @@ Result<bool> HubEngine::step(Feed& feed, SyncTotals& totals) {
   // Opening it may commit its dataset's tables: by themselves.
   if (!feed.source) TRY(flush(totals));
   if (!TRY_IN(open_feed(feed), context)) return false;
-  const Gathered gathered = gather(
+  Gathered gathered = gather(
       io_,
       *feed.source,
       {.row_count_max = configuration_.hub.commit_rows_max, .enough_rows = feed.pace.rows()});
   const bool apart = configuration_.hub.snapshot_per == SnapshotPer::kTransaction;
-  std::span<const SourceBatch> rest = gathered.batches;
+  std::span<SourceBatch> rest = gathered.batches;
+  std::vector<SourceBatch> behind;  // a load
   while (!rest.empty() && feed.source) {
-    const std::span<const SourceBatch> run = apart ? rest.first(1) : front_run(rest);
+    if (rest.front().has_more && configuration_.hub.loads_in_one) {
+      TRY(flush(totals));
+      LoadInput input{.ahead = rest, .ended = std::exchange(gathered.error, std::nullopt)};
+      TRY_IN(load(feed, input, {}, totals), context);
+      rest = input.ahead;
+      gathered.error = std::move(input.ended);
+      if (input.next) {
+        behind.assign(1, *std::move(input.next));
+        rest = behind;
+      }
+      continue;
+    }
+    const std::span<const SourceBatch> plain = before_a_load(rest);
+    const std::span<const SourceBatch> run = apart ? plain.first(1) : front_run(plain);
     TRY_IN(commit_batches(feed, run, totals), context);
     rest = rest.subspan(run.size());
     const bool full = io_.monotonic_us() - group_.started_us >= kGroupUs ||
@@ -222,7 +216,7 @@ Result<Committed> HubEngine::commit(CommitRequest& request) {
   return committed;
 }
 
-// Makes the open group durable, and then tells the sources so, in order (sync-2).
+// Makes the open group durable, and then tells the sources so.
 Result<void> HubEngine::flush(SyncTotals& totals) {
   if (!group_.open) return {};
   group_ = {};
@@ -230,6 +224,14 @@ Result<void> HubEngine::flush(SyncTotals& totals) {
     failed_ = true;
     return flushed;
   }
+  acknowledge(totals);
+  keep_up();
+  tend();
+  return {};
+}
+
+// Each source hears of its batches that are durable now, in order (sync-2).
+void HubEngine::acknowledge(SyncTotals& totals) {
   for (Feed& feed : feeds_) {
     for (const Position& changes : std::exchange(feed.unacknowledged, {})) {
       const Result<void> heard = feed.source->committed(changes);
@@ -241,9 +243,6 @@ Result<void> HubEngine::flush(SyncTotals& totals) {
       break;
     }
   }
-  keep_up();
-  tend();
-  return {};
 }
 
 // What may wait until a commit is acknowledged.

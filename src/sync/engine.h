@@ -81,15 +81,36 @@ class HubEngine final : public Engine {
   Result<Batch> rejected_anew(const DatasetFlow& flow, const Batch& of_steps);
   Result<void> retrain(const ModelConfiguration& model, const Batch& train, CommitRequest& request);
 
+  // engine_load.cpp
+  struct LoadNote;  // what a load has done so far, beside the staged rows
+  std::string load_name(const Feed& feed);
+  struct LoadInput;  // where its batches come from
+  Result<void> resume_loads(SyncTotals& totals);
+  Result<void> resume_load(Feed& feed, SyncTotals& totals);
+  std::optional<SourceBatch> first_behind(Feed& feed, const LoadNote& note);
+  Result<std::optional<SourceBatch>> next_of_load(Feed& feed,
+                                                  const LoadNote& note,
+                                                  LoadInput& input);
+  Result<void> load(Feed& feed, LoadInput& input, LoadNote note, SyncTotals& totals);
+  Result<DatasetChange> take(const Feed& feed, const SourceBatch& batch, const LoadNote& note);
+  Result<void> fold_staged(const std::string& dataset, const Batch& train, std::int64_t stage);
+  Result<void> stage_batch(Feed& feed, const SourceBatch& batch, LoadNote& note);
+  Result<void> commit_load(Feed& feed,
+                           const std::optional<SourceBatch>& batch,
+                           LoadNote note,
+                           SyncTotals& totals);
+
   // engine.cpp
   Result<bool> look_at_sources(SyncTotals& totals);
   Result<bool> step(Feed& feed, SyncTotals& totals);
+  std::span<const SourceBatch> before_a_load(std::span<const SourceBatch> batches) const;
   Result<void> commit_batches(Feed& feed, std::span<const SourceBatch> batches, SyncTotals& totals);
   Result<void> add_models(const std::string& dataset,
                           const ModelChange& change,
                           CommitRequest& request);
   Result<Committed> commit(CommitRequest& request);
   Result<void> flush(SyncTotals& totals);
+  void acknowledge(SyncTotals& totals);
   void keep_up();
   Result<void> require_sound() const;
   void report_progress(Feed& feed, const SyncTotals& totals);
@@ -132,6 +153,8 @@ class HubEngine final : public Engine {
   Group group_;                       // what is committed and not durable yet
   std::vector<std::string> applied_;  // the plan that opening carried out, for the first report
   std::int64_t next_progress_us_ = 0;
+  bool looked_for_loads_ = false;        // that an earlier writer left
+  std::vector<std::string> unfinished_;  // sources whose load was stopped
   std::int64_t next_upkeep_us_ = 0;
   std::int64_t next_round_us_ = 0;
   CollectionStep round_;  // what its steps removed so far

@@ -80,6 +80,65 @@ Result<void> ModelTrack::pass(const ModelChange& change,
   return {};
 }
 
+Result<ModelCommit> ModelTrack::version_of_rows(const ModelChange& change,
+                                                Before before,
+                                                std::int64_t started_us) {
+  GateEvidence evidence;
+  evidence.batch = memory_.pending;
+  evidence.champion = before.champion;
+  evidence.reference = before.reference;
+  ModelCommit commit;
+  commit.version = TRY(solved_version(change, started_us));
+  commit.version->metrics = metrics_json(before.errors);
+  const ModelState& rows = before.state ? *before.state : current_->state;
+  if (model_.gate.enabled && last_solution_)
+    evidence.challenger = current_->learner->evaluate(*last_solution_, rows, "test");
+  TRY(judge_version(change, std::move(evidence), commit));
+  commit.memory = {model_.name, gate_memory_json(memory_)};
+  return commit;
+}
+
+Result<ModelCommit> ModelTrack::version_of_adoption(const ModelChange& change,
+                                                    GateEvidence evidence,
+                                                    const BatchErrors& errors,
+                                                    std::int64_t started_us) {
+  ModelCommit commit;
+  commit.definition =
+      DefinitionRecord{current_->definition.sha256, model_.name, current_->definition.json};
+  commit.version = TRY(solved_version(change, started_us));
+  commit.version->metrics = metrics_json(errors);
+  evidence.champion = metrics_of(champion_);
+  if (last_solution_)
+    evidence.challenger = current_->learner->evaluate(*last_solution_, current_->state, "test");
+  memory_.latched = memory_.latched && !change.release;
+  memory_.reference = commit.version->version;
+  TRY(judge_version(change, std::move(evidence), commit));
+  if (last_solution_) {
+    reference_ = Standing{commit.version->version, current_->definition.sha256, *last_solution_};
+    remember_start(memory_, sample_->mean_absolute_error(*last_solution_), sample_->row_count());
+  }
+  commit.memory = {model_.name, gate_memory_json(memory_)};
+  return commit;
+}
+
+ModelCommit ModelTrack::accept(const std::string& who, std::int64_t version) {
+  ModelCommit commit;
+  AliasEvent event;
+  event.model = model_.name;
+  event.alias = "champion";
+  event.follow = true;
+  event.version = version;
+  event.who = who;
+  event.why = memory_.latched ? fmt::format("accepted: {}", memory_.why) : "accepted";
+  commit.aliases.push_back(std::move(event));
+  memory_.latched = false;
+  memory_.why.clear();
+  if (last_solution_)
+    remember_start(memory_, sample_->mean_absolute_error(*last_solution_), sample_->row_count());
+  commit.memory = {model_.name, gate_memory_json(memory_)};
+  return commit;
+}
+
 std::string ModelTrack::metrics_json(const BatchErrors& batch) const {
   nlohmann::ordered_json out;
   if (last_solution_) {

@@ -16,6 +16,18 @@ constexpr std::int64_t kCheckpointRows = 100'000;
 constexpr std::int64_t kCheckpointFoldUs = 2'000'000;
 constexpr std::int64_t kSecondCalibrationFactor = 10;
 
+void add_errors(BatchErrors& into, const BatchErrors& from) {
+  into.row_count += from.row_count;
+  const auto add = [](auto& sums, const auto& more) {
+    sums.resize(std::max(sums.size(), more.size()));
+    for (std::size_t target = 0; target < more.size(); ++target)
+      sums[target] += more[target];
+  };
+  add(into.target_rows, from.target_rows);
+  add(into.absolute_error_sum, from.absolute_error_sum);
+  add(into.squared_error_sum, from.squared_error_sum);
+}
+
 std::int64_t net_rows(const Batch& batch) {
   std::int64_t sum = 0;
   for (const std::int8_t sign : batch.signs())
@@ -211,9 +223,13 @@ Result<void> ModelTrack::rebuild_sample(const Batch* all_train) {
 
 Result<Batch> ModelTrack::train_rows_with(const ModelChange& change) {
   if (change.replaces_train) return change.train;
-  const Batch head = TRY(hub_.read(flow_.table(Layer::kTrain), hub_.latest_snapshot()));
-  const std::vector<Batch> both = {head, change.train};
-  const Batch all = TRY(concatenate(head.schema(), both));
+  const TableName table = flow_.table(Layer::kTrain);
+  const Batch head = TRY(hub_.read(table, hub_.latest_snapshot()));
+  std::vector<Batch> parts = {head};
+  for (std::int64_t stage = 0; stage < change.stages_before; ++stage)
+    parts.push_back(TRY(hub_.staged(table, stage)));
+  parts.push_back(change.train);
+  const Batch all = TRY(concatenate(head.schema(), parts));
   const std::vector<int> key = TRY(head.schema().require_all(flow_.pipeline().train_key()));
   return net(all, key);
 }
@@ -260,7 +276,7 @@ Result<bool> ModelTrack::calibration_due(const ModelChange& change) {
     return memory_.calibrated_rows < again &&
            current_->state.counts.folded + net_rows(change.train) >= again;
   }
-  std::int64_t rows = net_rows(change.train);
+  std::int64_t rows = net_rows(change.train) + (load_ ? load_->load_rows : 0);
   if (!change.replaces_train) {
     rows += TRY(hub_.row_count(flow_.table(Layer::kTrain), hub_.latest_snapshot()));
   }
@@ -286,52 +302,67 @@ std::optional<Metrics> ModelTrack::metrics_of(const std::optional<Standing>& sta
   return lineage->learner->evaluate(standing->solution, lineage->state, "test");
 }
 
+ModelTrack::Before ModelTrack::before_rows(const ModelChange& change) {
+  Before before;
+  before.champion = metrics_of(champion_);
+  before.reference = metrics_of(reference_);
+  // Of a load nobody knows yet whether it has test rows.
+  if (!change.more && !may_have_test_rows(change.train)) return before;
+  before.state = current_->learner->make_state();
+  for (auto& [name, sum] : before.state->sums) {
+    if (name.starts_with("test")) sum = current_->state.sums.at(name);
+  }
+  before.state->counts = current_->state.counts;
+  return before;
+}
+
+ModelCommit ModelTrack::memory_alone() const {
+  return {{}, {}, {}, {model_.name, gate_memory_json(memory_)}};
+}
+
 Result<ModelCommit> ModelTrack::advance(const ModelChange& change) {
   if (std::optional<ModelCommit> calibrated = TRY(calibrate_if_due(change)))
     return std::move(*calibrated);
-  if (!current_) return ModelCommit{{}, {}, {}, {model_.name, gate_memory_json(memory_)}};
+  if (!current_) {
+    // What a load brought before it is enough for a calibration is counted, since no snapshot has
+    // it.
+    const std::int64_t rows = net_rows(change.train) + (load_ ? load_->load_rows : 0);
+    load_.reset();
+    if (change.more) load_.emplace().load_rows = rows;
+    return memory_alone();
+  }
   const std::int64_t started = io_.monotonic_us();
-  GateEvidence evidence;
-  BatchErrors batch;
-  evidence.batch = TRY(champion_errors(change.train, batch));
+  BatchErrors errors;
+  const GateMemory::Errors incoming = TRY(champion_errors(change.train, errors));
   memory_.pending_changes += change.train.row_count();
-  add_errors(memory_.pending, evidence.batch);
-  const bool makes = change.force || due();
-  const bool judged = makes && model_.gate.enabled;
-  // The gate compares on the test rows from before the batch: the batch's own may be the poison.
-  // What a revert puts back is no poison, and what it takes away may be: there the rows after it
-  // count.
+  add_errors(memory_.pending, incoming);
+  const bool makes = !change.more && (change.force || due());
+  // The gate compares on the test rows from before the rows of the commit: its own may be the
+  // poison. What a revert puts back is no poison, and what it takes away may be: there the rows
+  // after it count.
   const bool undoes = change.kind == VersionKind::kRevert;
-  std::optional<ModelState> before;
-  if (judged && !undoes && may_have_test_rows(change.train)) {
-    before = current_->learner->make_state();
-    for (auto& [name, sum] : before->sums) {
-      if (name.starts_with("test")) sum = current_->state.sums.at(name);
-    }
-    before->counts = current_->state.counts;
-  }
-  if (judged && !undoes) {
-    evidence.champion = metrics_of(champion_);
-    evidence.reference = metrics_of(reference_);
-  }
+  const bool judged = model_.gate.enabled && (makes || change.more) && !undoes;
+  Before before = load_ ? std::move(*load_) : judged ? before_rows(change) : Before();
+  load_.reset();
+  add_errors(before.errors, errors);
   TRY(fold(change.train));
-  if (judged && undoes) {
-    evidence.champion = metrics_of(champion_);
-    evidence.reference = metrics_of(reference_);
+  if (change.more) {
+    load_ = std::move(before);
+    return memory_alone();
   }
-  ModelCommit commit;
-  if (makes) {
+  if (before.adopted) {
+    ModelChange calibration = change;
+    calibration.kind = *before.adopted;
+    GateEvidence evidence;
     evidence.batch = memory_.pending;
-    commit.version = TRY(solved_version(change, started));
-    commit.version->metrics = metrics_json(batch);
-    if (judged && last_solution_) {
-      const ModelState& rows = before ? *before : current_->state;
-      evidence.challenger = current_->learner->evaluate(*last_solution_, rows, "test");
-    }
-    TRY(judge_version(change, std::move(evidence), commit));
+    return version_of_adoption(calibration, std::move(evidence), before.errors, started);
   }
-  commit.memory = {model_.name, gate_memory_json(memory_)};
-  return commit;
+  if (!makes) return memory_alone();
+  if (model_.gate.enabled && undoes) {
+    before.champion = metrics_of(champion_);
+    before.reference = metrics_of(reference_);
+  }
+  return version_of_rows(change, std::move(before), started);
 }
 
 // nullopt: it is not due, or the rows cannot be calibrated on.
@@ -364,9 +395,12 @@ Result<ModelCommit> ModelTrack::adopt(const ModelChange& change,
                                       const Batch& train,
                                       Lineage fresh,
                                       std::int64_t started_us) {
-  BatchErrors batch;
+  Before before = load_ ? std::move(*load_) : Before();
+  load_.reset();
+  BatchErrors errors;
   GateEvidence evidence;
-  evidence.batch = TRY(champion_errors(change.train, batch));
+  evidence.batch = TRY(champion_errors(change.train, errors));
+  add_errors(before.errors, errors);
   add_errors(memory_.pending, evidence.batch);
   // A user who asks for it has seen the rows; a calibration that came of itself has not.
   if (!change.release) evidence.batch = memory_.pending;
@@ -376,24 +410,17 @@ Result<ModelCommit> ModelTrack::adopt(const ModelChange& change,
     other_ = std::move(current_);
   current_ = std::move(fresh);
   TRY(rebuild_sample(&train));
-  ModelCommit commit;
-  commit.definition =
-      DefinitionRecord{current_->definition.sha256, model_.name, current_->definition.json};
-  commit.version = TRY(solved_version(change, started_us));
-  commit.version->metrics = metrics_json(batch);
-  evidence.champion = metrics_of(champion_);
-  if (last_solution_)
-    evidence.challenger = current_->learner->evaluate(*last_solution_, current_->state, "test");
-  memory_.latched = memory_.latched && !change.release;
   memory_.calibrated_rows = current_->state.counts.folded;
-  memory_.reference = commit.version->version;
-  TRY(judge_version(change, std::move(evidence), commit));
-  if (last_solution_) {
-    reference_ = Standing{commit.version->version, current_->definition.sha256, *last_solution_};
-    remember_start(memory_, sample_->mean_absolute_error(*last_solution_), sample_->row_count());
+  // Within one load it is calibrated twice at most, and has one version: of the first one's kind.
+  before.adopted = before.adopted.value_or(change.kind);
+  if (!change.more) {
+    ModelChange adopted = change;
+    adopted.kind = *before.adopted;
+    return version_of_adoption(adopted, std::move(evidence), before.errors, started_us);
   }
-  commit.memory = {model_.name, gate_memory_json(memory_)};
-  return commit;
+  memory_.pending_changes += change.train.row_count();
+  load_ = std::move(before);
+  return memory_alone();
 }
 
 Result<ModelVersionRecord> ModelTrack::solved_version(const ModelChange& change,
@@ -427,24 +454,6 @@ Result<ModelVersionRecord> ModelTrack::solved_version(const ModelChange& change,
   memory_.pending_changes = 0;
   memory_.last_version_us = io_.now_us();
   return version;
-}
-
-ModelCommit ModelTrack::accept(const std::string& who, std::int64_t version) {
-  ModelCommit commit;
-  AliasEvent event;
-  event.model = model_.name;
-  event.alias = "champion";
-  event.follow = true;
-  event.version = version;
-  event.who = who;
-  event.why = memory_.latched ? fmt::format("accepted: {}", memory_.why) : "accepted";
-  commit.aliases.push_back(std::move(event));
-  memory_.latched = false;
-  memory_.why.clear();
-  if (last_solution_)
-    remember_start(memory_, sample_->mean_absolute_error(*last_solution_), sample_->row_count());
-  commit.memory = {model_.name, gate_memory_json(memory_)};
-  return commit;
 }
 
 Result<void> ModelTrack::committed(const CommitRequest& request) {

@@ -53,6 +53,8 @@ struct ModelChange {
   bool force = false;           // make a version whatever the trigger says
   bool release = false;         // let go of the latch before judging
   bool replaces_train = false;  // `train` is all of the layer, made anew
+  bool more = false;  // of a load that goes on: folded now, judged with the load's last rows
+  std::int64_t stages_before = 0;  // of that load
 };
 
 // A version that others are measured against.
@@ -121,6 +123,25 @@ class ModelTrack final {
                             std::int64_t started_us);
   Result<bool> calibration_due(const ModelChange& change);
 
+  // What a commit's rows are judged on: taken before its first rows are folded.
+  struct Before {
+    std::optional<ModelState> state;  // the test sums and the counts; none: they are those of now
+    std::optional<Metrics> champion;
+    std::optional<Metrics> reference;
+    BatchErrors errors;  // of the champion on the rows so far
+    std::int64_t load_rows = 0;
+    std::optional<VersionKind> adopted;  // a calibration within the load, without its version yet
+  };
+
+  Before before_rows(const ModelChange& change);
+  Result<ModelCommit> version_of_rows(const ModelChange& change,
+                                      Before before,
+                                      std::int64_t started_us);
+  Result<ModelCommit> version_of_adoption(const ModelChange& change,
+                                          GateEvidence evidence,
+                                          const BatchErrors& errors,
+                                          std::int64_t started_us);
+  ModelCommit memory_alone() const;
   Lineage* lineage_of(const Standing& standing);
   Result<GateMemory::Errors> champion_errors(const Batch& train, BatchErrors& raw);
   std::optional<Metrics> metrics_of(const std::optional<Standing>& standing);
@@ -148,6 +169,7 @@ class ModelTrack final {
   std::int64_t newest_ready_ = 0;             // version; 0: none
   std::optional<Standing> reference_;
   GateMemory memory_;
+  std::optional<Before> load_;  // while a load is under way
   std::int64_t next_version_ = 1;
   std::int64_t rows_since_checkpoint_ = 0;
   std::int64_t fold_us_since_checkpoint_ = 0;

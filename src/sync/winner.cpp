@@ -110,6 +110,8 @@ class Resolver final {
 
   Result<void> find_old_rows() {
     overrides_ = TRY(hub_.overrides(flow_.dataset().name));
+    for (const OverrideRecord& removed : incoming_.removed_overrides)
+      overrides_.erase(removed.key);
     keys_ = TRY(keys_of(flow_, incoming_));
     key_columns_ = all_columns(keys_.schema());
     if (keys_.row_count() == 0) return {};

@@ -1,0 +1,253 @@
+// A load: a file of more rows than one batch becomes one snapshot. Its batches go the same way as
+// others, but are staged in the hub, and the models are judged with the last of them.
+#include "sync/engine_load.h"
+
+#include "base/hash.h"
+#include "hub/hub.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <utility>
+
+namespace lockstep {
+
+void HubEngine::LoadNote::add(const SourceBatch& batch, const DatasetChange& change) {
+  for (const auto& [part, text] : batch.position_changes)
+    position[part] = text;
+  removed_overrides.insert(
+      removed_overrides.end(), change.remove_overrides.begin(), change.remove_overrides.end());
+  counts.add(change.counts);
+  origin = batch.origin;
+  source_time = batch.source_time;
+  changed = changed || !change.tables.empty();
+}
+
+std::string HubEngine::LoadNote::json() const {
+  Json out;
+  out["position"] = position;
+  out["overrides"] = Json::array();
+  for (const OverrideRecord& removed : removed_overrides) {
+    Json bytes = Json::array();
+    for (const char byte : removed.key)
+      bytes.push_back(static_cast<int>(static_cast<unsigned char>(byte)));
+    out["overrides"].push_back({removed.dataset, std::move(bytes)});
+  }
+  out["counts"] = {
+      counts.inserted, counts.updated, counts.deleted, counts.rejected, counts.skipped};
+  out["origin"] = origin;
+  if (source_time) out["source_time"] = source_time->us;
+  out["changed"] = changed;
+  return out.dump();
+}
+
+// What the hub's journal kept is as it was written: it has a hash.
+Result<HubEngine::LoadNote> HubEngine::LoadNote::parse(const std::string& json) {
+  const Json in = Json::parse(json, nullptr, false);
+  if (in.is_discarded() || !in.contains("position"))
+    return make_error(Code::kCorrupt, "the journal of a load has a note that is none");
+  LoadNote note;
+  for (const auto& [part, text] : in.at("position").items())
+    note.position[part] = text.get<std::string>();
+  for (const Json& one : in.at("overrides")) {
+    OverrideRecord removed;
+    removed.dataset = one.at(0).get<std::string>();
+    for (const Json& byte : one.at(1))
+      removed.key.push_back(static_cast<char>(byte.get<unsigned char>()));
+    note.removed_overrides.push_back(std::move(removed));
+  }
+  const Json& counts = in.at("counts");
+  note.counts.inserted = counts.at(0).get<std::int64_t>();
+  note.counts.updated = counts.at(1).get<std::int64_t>();
+  note.counts.deleted = counts.at(2).get<std::int64_t>();
+  note.counts.rejected = counts.at(3).get<std::int64_t>();
+  note.counts.skipped = counts.at(4).get<std::int64_t>();
+  note.origin = in.at("origin").get<std::string>();
+  if (in.contains("source_time"))
+    note.source_time = Timestamp{in.at("source_time").get<std::int64_t>()};
+  note.changed = in.at("changed").get<bool>();
+  return note;
+}
+
+// Another configuration makes other rows of the same file: its load begins anew.
+std::string HubEngine::load_name(const Feed& feed) {
+  return feed.configuration->name + " " + sha256_hex(configuration_.json);
+}
+
+Result<DatasetChange> HubEngine::take(const Feed& feed,
+                                      const SourceBatch& batch,
+                                      const LoadNote& note) {
+  IncomingRows incoming{std::span(&batch, 1), feed.configuration->name};
+  incoming.sequence = number(hub_->next_commit());
+  incoming.max_delete = feed.configuration->max_delete;
+  incoming.accept_deletes = options_.accept_deletes;
+  incoming.removed_overrides = note.removed_overrides;
+  return flows_.at(feed.dataset)->take(*hub_, incoming);
+}
+
+Result<void> HubEngine::fold_staged(const std::string& dataset,
+                                    const Batch& train,
+                                    std::int64_t stage) {
+  ModelChange change;
+  change.train = train;
+  change.snapshot = hub_->next_snapshot();
+  change.more = true;
+  change.stages_before = stage;
+  CommitRequest nothing_yet;
+  return add_models(dataset, change, nothing_yet);
+}
+
+Result<void> HubEngine::stage_batch(Feed& feed, const SourceBatch& batch, LoadNote& note) {
+  const DatasetChange change = TRY(take(feed, batch, note));
+  note.add(batch, change);
+  if (!change.tables.empty()) TRY(fold_staged(feed.dataset, change.train, hub_->staged_count()));
+  const Result<void> staged = hub_->stage(load_name(feed), change.tables, note.json());
+  failed_ = failed_ || !staged.ok();
+  feed.unacknowledged.push_back(batch.position_changes);
+  return staged;
+}
+
+// nullopt: its file has no more.
+Result<std::optional<SourceBatch>> HubEngine::next_of_load(Feed& feed,
+                                                           const LoadNote& note,
+                                                           LoadInput& input) {
+  std::optional<SourceBatch> batch;
+  if (!input.ahead.empty()) {
+    if (!note.is_of(input.ahead.front())) return batch;
+    batch = std::move(input.ahead.front());
+    input.ahead = input.ahead.subspan(1);
+    return batch;
+  }
+  if (input.ended) return *std::exchange(input.ended, std::nullopt);
+  batch = TRY(feed.source->next({configuration_.hub.commit_rows_max}));
+  if (!batch || note.is_of(*batch)) return batch;
+  input.next = std::move(batch);
+  return std::optional<SourceBatch>();
+}
+
+// Where the source or a row of it fails, what came before is committed, as it would be by batch.
+Result<void> HubEngine::load(Feed& feed, LoadInput& input, LoadNote note, SyncTotals& totals) {
+  std::optional<Error> error;
+  std::optional<SourceBatch> batch;
+  while (true) {
+    Result<std::optional<SourceBatch>> next = next_of_load(feed, note, input);
+    if (!next.ok()) error = std::move(next).error();
+    batch = error ? std::nullopt : std::move(next).value();
+    if (!batch || !batch->has_more) break;
+    if (options_.stop && options_.stop()) {
+      // The rows so far are no snapshot's, and the next writer goes on with them. This one is done.
+      unfinished_.push_back(feed.configuration->name);
+      failed_ = true;
+      return {};
+    }
+    Result<void> staged = stage_batch(feed, *batch, note);
+    if (failed_) return staged;
+    report_progress(feed, totals);
+    if (staged.ok()) continue;
+    error = std::move(staged).error();
+    batch.reset();
+    break;
+  }
+  Result<void> committed = commit_load(feed, batch, note, totals);
+  if (!committed.ok() && !failed_ && hub_->staged_count() > 0) {
+    // Its last rows cannot be taken: what came before can.
+    error = std::move(committed).error();
+    committed = commit_load(feed, std::nullopt, std::move(note), totals);
+  }
+  TRY(std::move(committed));
+  if (error) return std::move(*error);
+  return {};
+}
+
+Result<void> HubEngine::commit_load(Feed& feed,
+                                    const std::optional<SourceBatch>& batch,
+                                    LoadNote note,
+                                    SyncTotals& totals) {
+  DatasetChange last;
+  last.train = Batch::empty(flows_.at(feed.dataset)->pipeline().train_schema());
+  if (batch) {
+    last = TRY(take(feed, *batch, note));
+    note.add(*batch, last);
+  }
+  CommitRequest request;
+  request.kind = CommitKind::kChanges;
+  request.message = note.origin;
+  request.source_time = note.source_time;
+  request.positions[feed.configuration->name] = note.position;
+  request.remove_overrides = note.removed_overrides;
+  request.changes = std::move(last.tables);
+  if (note.changed) {
+    ModelChange for_models;
+    for_models.train = last.train;
+    for_models.snapshot = hub_->next_snapshot();
+    for_models.stages_before = hub_->staged_count();
+    TRY(add_models(feed.dataset, for_models, request));
+  }
+  TRY(commit(request));
+  move_position(feed.position, note.position);
+  totals.add(note.counts);
+  totals.add(request.versions);
+  totals.commits += note.changed ? 1 : 0;
+  if (batch) feed.unacknowledged.push_back(batch->position_changes);
+  acknowledge(totals);
+  return {};
+}
+
+// What the source gives behind a load that was left; nullopt when that does not go on with it: its
+// file is gone, holds other content, or cannot be read. Nobody saw the load's rows, so that it
+// begins anew, and whatever hinders that is told then.
+std::optional<SourceBatch> HubEngine::first_behind(Feed& feed, const LoadNote& note) {
+  const Position committed = feed.position;
+  move_position(feed.position, note.position);
+  const Result<bool> opened = open_feed(feed);
+  feed.position = committed;
+  if (opened.ok() && opened.value()) {
+    Result<std::optional<SourceBatch>> first =
+        feed.source->next({configuration_.hub.commit_rows_max});
+    const bool goes_on =
+        first.ok() && first.value() && note.is_of(*first.value()) && !first.value()->begins_origin;
+    if (goes_on) return std::move(first).value();
+  }
+  feed.source.reset();
+  return std::nullopt;
+}
+
+// Goes on with a load that the writer before this one left, if there is one of this source.
+Result<void> HubEngine::resume_load(Feed& feed, SyncTotals& totals) {
+  if (!flows_.contains(feed.dataset) || !configuration_.hub.loads_in_one) return {};
+  const std::optional<StagedLoad> left = TRY(hub_->left_load(load_name(feed)));
+  if (!left) return {};
+  LoadNote note = TRY(LoadNote::parse(left->note));
+  std::optional<SourceBatch> first = first_behind(feed, note);
+  if (!first) {
+    log_.warning(fmt::format("the load of {} begins anew: it is not as it was", note.origin));
+    return {};
+  }
+  failed_ = true;  // half of it is in memory
+  TRY(hub_->resume_load());
+  const TableName train = flows_.at(feed.dataset)->table(Layer::kTrain);
+  for (std::int64_t stage = 0; stage < left->stage_count; ++stage)
+    TRY(fold_staged(feed.dataset, TRY(hub_->staged(train, stage)), stage));
+  failed_ = false;
+  LoadInput input{.ahead = {&*first, 1}};
+  TRY(load(feed, input, std::move(note), totals));
+  // What it was given of another file is given again.
+  if (input.next) feed.source.reset();
+  return {};
+}
+
+// What the writer before this one was loading goes first: its rows belong to the newest snapshot.
+Result<void> HubEngine::resume_loads(SyncTotals& totals) {
+  for (Feed& feed : feeds_) {
+    const Result<void> resumed = resume_load(feed, totals);
+    if (resumed.ok()) continue;
+    if (failed_) return resumed.error();
+    feed.source.reset();
+    totals.stop(
+        feed.configuration->name,
+        Error(resumed.error()).with_context(fmt::format("source '{}'", feed.configuration->name)));
+  }
+  return {};
+}
+
+}  // namespace lockstep
