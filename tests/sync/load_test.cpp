@@ -151,7 +151,7 @@ TEST(Load, ThatWasStoppedShowsNothingAndIsGoneOnWith) {
   World whole;
   whole.configure(yaml("one snapshot"));
   Dice dice(77);
-  const std::string text = random_rows(dice, 150, 60);
+  const std::string text = random_rows(dice, 210, 60);
   whole.put("in/1.csv", new_rows(0, 40));
   whole.put("in/2.csv", text);
   whole.open();
@@ -376,7 +376,6 @@ TEST(Load, IsJudgedAsOneCommitOfAllItsRows) {
     EXPECT_EQ(newest[0].status, newest[1].status) << newest[0].reason << " | " << newest[1].reason;
     EXPECT_EQ(newest[0].definition, newest[1].definition);
     EXPECT_EQ(newest[0].weights_sha256, newest[1].weights_sha256);
-    EXPECT_EQ(newest[0].fingerprint, newest[1].fingerprint);
     EXPECT_EQ(newest[0].reason, newest[1].reason);
     expect_near(Json::parse(newest[0].metrics), Json::parse(newest[1].metrics), "metrics");
   }
