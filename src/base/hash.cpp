@@ -34,11 +34,18 @@ Digest finish(EVP_MD_CTX& context) {
   return digest;
 }
 
+// Looked up once: each use of EVP_sha256() looks it up again, which takes longer than a short text.
+const EVP_MD* sha256_method() {
+  static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  LOCKSTEP_ASSERT(method != nullptr, "there is no SHA-256");
+  return method;
+}
+
 Digest sha256(std::string_view bytes) {
   Digest digest = {};
   unsigned int size = 0;
   const int done =
-      EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr);
+      EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, sha256_method(), nullptr);
   LOCKSTEP_ASSERT(done == 1, "SHA-256 failed");
   LOCKSTEP_ASSERT(size == kSha256Bytes, "SHA-256 has the wrong size");
   return digest;
@@ -66,7 +73,7 @@ std::string sha256_hex(std::string_view bytes) {
 }
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {
-  const int done = EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr);
+  const int done = EVP_DigestInit_ex(state_->context.get(), sha256_method(), nullptr);
   LOCKSTEP_ASSERT(done == 1, "SHA-256 did not start");
 }
 

@@ -55,7 +55,10 @@ Result<void> end_files(Catalog& catalog, const TablePlan& plan, std::int64_t sna
   return {};
 }
 
-Result<void> apply_models(RecordStore& records, const CommitRequest& request, Timestamp time) {
+Result<void> apply_models(RecordStore& records,
+                          LateRecords& late,
+                          const CommitRequest& request,
+                          Timestamp time) {
   for (const DefinitionRecord& definition : request.definitions)
     TRY(records.add_definition(definition));
   for (const ModelVersionRecord& version : request.versions)
@@ -65,7 +68,7 @@ Result<void> apply_models(RecordStore& records, const CommitRequest& request, Ti
     TRY(records.add_alias_event(event));
   }
   for (const ModelStateRecord& state : request.model_states)
-    TRY(records.put_model_state(state));
+    late.put(state);
   return {};
 }
 
@@ -97,7 +100,8 @@ Result<WrittenFile> write_data_file(Io& io,
   WrittenFile written;
   written.name = plan.file_name;
   const std::string folder = data_path + table.folder;
-  TRY(io.make_directories(folder));
+  if (!plan.table->has_folder) TRY(io.make_directories(folder));
+  plan.table->has_folder = true;
   written.file.path = folder + written.name;
   auto info = write_rows(io, written.file.path, plan);
   if (!info.ok()) {
@@ -109,7 +113,6 @@ Result<WrittenFile> write_data_file(Io& io,
   written.info = std::move(info).value();
   LOCKSTEP_ASSERT(written.info.row_count == static_cast<std::int64_t>(plan.entering.size()),
                   "hub: a data file has other rows than its commit");
-  TRY(io.sync_directory(folder));
   written.file.id = *plan.file_id;
   written.file.begin = snapshot;
   written.file.row_count = written.info.row_count;
@@ -137,23 +140,19 @@ TableStatistics statistics_after(const TablePlan& plan, const WrittenFile* file)
 Result<void> apply_table(Catalog& catalog,
                          const TablePlan& plan,
                          const WrittenFile* file,
-                         const TableStatistics& after,
                          std::int64_t snapshot) {
   const LakeTable& table = plan.table->lake;
   InlinedWriter& inlined = plan.table->inlined;
   TRY(inlined.end(catalog, table, plan.ended_inlined, snapshot));
   TRY(insert_deletes(catalog, plan, snapshot));
   TRY(end_files(catalog, plan, snapshot));
-  if (file != nullptr) {
-    TRY(insert_data_file(catalog, table, *file));
-  } else if (!plan.entering.empty()) {
-    TRY(inlined.insert(catalog, table, *plan.rows, plan.entering, snapshot));
-  }
+  if (file != nullptr) return insert_data_file(catalog, table, *file);
   if (plan.entering.empty()) return {};
-  return store_statistics(catalog, table, plan.table->statistics, after);
+  return inlined.insert(catalog, table, *plan.rows, plan.entering, snapshot);
 }
 
 Result<void> apply_records(RecordStore& records,
+                           LateRecords& late,
                            const CommitRequest& request,
                            const CommitRecord& commit) {
   for (std::size_t index = 0; index < request.adopt.size(); ++index) {
@@ -163,13 +162,15 @@ Result<void> apply_records(RecordStore& records,
     TRY(records.insert_commit(adopted));
   }
   TRY(records.insert_commit(commit));
+  // What stood before must not come back behind it.
+  if (!request.forget_positions.empty()) TRY(late.tell(records));
   for (const std::string& source : request.forget_positions)
     TRY(records.forget_positions(source));
   for (const auto& [source, parts] : request.positions) {
     for (const auto& [part, position] : parts)
-      TRY(records.put_position({source, part, position, commit.id}));
+      late.put(PositionRecord{source, part, position, commit.id});
   }
-  TRY(apply_models(records, request, commit.time));
+  TRY(apply_models(records, late, request, commit.time));
   for (const OverrideRecord& added : request.add_overrides)
     TRY(records.add_override(added));
   for (const OverrideRecord& removed : request.remove_overrides) {

@@ -4,6 +4,7 @@
 
 #include "hub/alter.h"
 #include "hub/commit_plan.h"
+#include "hub/late_records.h"
 #include "hub/record_store.h"
 
 #include <cstdint>
@@ -45,16 +46,16 @@ Result<void> insert_data_file(Catalog& catalog, const LakeTable& table, const Wr
 // The table's statistics after the commit.
 TableStatistics statistics_after(const TablePlan& plan, const WrittenFile* file);
 
-// The rows of one table: deletes, then what enters, then statistics.
+// The rows of one table: deletes, then what enters.
 Result<void> apply_table(Catalog& catalog,
                          const TablePlan& plan,
                          const WrittenFile* file,
-                         const TableStatistics& after,
                          std::int64_t snapshot);
 
-// Everything of a request that is no row of data: positions, versions, aliases, definitions and the
-// commit itself.
+// Everything of a request that is no row of data: versions, aliases, definitions and the commit
+// itself; and into `late` positions and what models remember.
 Result<void> apply_records(RecordStore& records,
+                           LateRecords& late,
                            const CommitRequest& request,
                            const CommitRecord& commit);
 

@@ -26,7 +26,10 @@ struct TableState {
 
   bool indexed = false;
   bool has_inlined_deletes = false;
+  bool has_folder = false;  // for its files, durably
   TableStatistics statistics;
+  // What the catalog has of them, while an open group has not told it of the newer ones.
+  std::optional<TableStatistics> told;
   KeyIndex index;  // attached when the table is indexed
   std::int64_t row_count = 0;
   std::map<std::int64_t, DataFile> files;  // the valid ones

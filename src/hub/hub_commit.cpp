@@ -1,3 +1,4 @@
+#include "base/thread.h"
 #include "hub/hub_over_ducklake.h"
 #include "hub/lake_join.h"
 
@@ -6,6 +7,13 @@
 #include <algorithm>
 
 namespace lockstep {
+
+namespace {
+
+// Of all tables together: then their files are written, and synced, side by side.
+constexpr std::int64_t kThreadRowsMin = 3'000;
+
+}  // namespace
 
 Result<void> HubOverDuckLake::check_writable() const {
   if (mode_ != HubMode::kWrite) return invalid("this hub was opened for reading");
@@ -124,17 +132,40 @@ Result<CommitPlan> HubOverDuckLake::plan(const CommitRequest& request) {
 
 Result<std::vector<std::optional<WrittenFile>>> HubOverDuckLake::write_files(
     const CommitPlan& plan) {
-  std::vector<std::optional<WrittenFile>> files(plan.tables.size());
+  std::vector<std::optional<Result<WrittenFile>>> written(plan.tables.size());
+  std::vector<std::unique_ptr<Thread>> threads;
+  std::size_t left = 0;
+  std::int64_t row_count = 0;
+  for (const TablePlan& table : plan.tables) {
+    left += table.file_id ? 1 : 0;
+    row_count += table.file_id ? static_cast<std::int64_t>(table.entering.size()) : 0;
+  }
+  const bool side_by_side = row_count >= kThreadRowsMin && hardware_threads() > 1;
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
     if (!plan.tables[index].file_id) continue;
-    auto written = write_data_file(io_, paths_.data, plan.tables[index], plan.next.id);
-    if (!written.ok()) {
-      remove_files(files);
-      return std::move(written).error();
+    const auto write = [&, index] {
+      written[index] = write_data_file(io_, paths_.data, plan.tables[index], plan.next.id);
+    };
+    if (side_by_side && --left > 0) {
+      threads.push_back(std::make_unique<Thread>(write));
+    } else {
+      write();
     }
-    files[index] = std::move(written).value();
   }
-  return files;
+  threads.clear();  // when they have ended
+  std::vector<std::optional<WrittenFile>> files(plan.tables.size());
+  std::optional<Error> failure;
+  for (std::size_t index = 0; index < files.size(); ++index) {
+    if (!written[index]) continue;
+    if (written[index]->ok()) {
+      files[index] = std::move(*written[index]).value();
+    } else if (!failure) {
+      failure = written[index]->error();
+    }
+  }
+  if (!failure) return files;
+  remove_files(files);
+  return std::move(*failure);
 }
 
 void HubOverDuckLake::remove_files(const std::vector<std::optional<WrittenFile>>& files) {
@@ -163,18 +194,25 @@ Result<void> HubOverDuckLake::apply(const CommitRequest& request,
                                     const CommitPlan& plan,
                                     const std::vector<std::optional<WrittenFile>>& files,
                                     const std::vector<TableStatistics>& after) {
+  if (!plan.drops.empty() || !plan.altered->entries().empty()) TRY(tell_statistics());
   TRY(apply_definitions(plan));
   TRY(apply_alterations(plan));
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
     const WrittenFile* file = files[index] ? &*files[index] : nullptr;
-    TRY(apply_table(*catalog_, plan.tables[index], file, after[index], plan.next.id));
+    TRY(apply_table(*catalog_, plan.tables[index], file, plan.next.id));
+    TRY(note_statistics(plan, plan.tables[index], after[index]));
   }
   if (load_) {
     for (const LoadedTable& loaded : load_->tables())
       TRY(apply_loaded(*catalog_, loaded, plan.next.id));
   }
   if (plan.makes_snapshot) TRY(insert_snapshot(*catalog_, plan.next, plan.note));
-  return apply_records(*records_, request, plan.record);
+  for (const auto* records : {&request.add_overrides, &request.remove_overrides}) {
+    for (const OverrideRecord& record : *records)
+      overrides_.erase(record.dataset);
+  }
+  TRY(apply_records(*records_, late_, request, plan.record));
+  return in_group_ ? Result<void>() : late_.tell(*records_);
 }
 
 void HubOverDuckLake::publish_commit(CommitPlan plan,

@@ -18,6 +18,12 @@ Result<void> HubOverDuckLake::flush() {
   TRY(check_writable());
   in_group_ = false;
   if (transaction_ == nullptr) return {};
+  Result<void> told = tell_statistics();
+  if (told.ok()) told = late_.tell(*records_);
+  if (!told.ok()) {
+    roll_back();
+    return told;
+  }
   TRY(make_durable());
   settle_indexes();
   return {};
@@ -55,12 +61,35 @@ void HubOverDuckLake::roll_back() {
   broken_ = broken_ || applied_ > 0;
   transaction_.reset();
   applied_ = 0;
+  late_.clear();
   for (const std::string& path : unnamed_files_) {
     // The failure that led here is the one to tell; a file that stays behind costs space and is
     // named by no row.
     static_cast<void>(io_.remove(path));
   }
   unnamed_files_.clear();
+}
+
+// The statistics of a table that a commit of an open group changed are told at its end: they are of
+// no snapshot.
+Result<void> HubOverDuckLake::note_statistics(const CommitPlan& plan,
+                                              const TablePlan& table,
+                                              const TableStatistics& after) {
+  if (table.entering.empty()) return {};
+  TableState& state = *table.table;
+  const bool waits = in_group_ && plan.altered->entries().empty();
+  if (!waits) return store_statistics(*catalog_, state.lake, state.statistics, after);
+  if (!state.told) state.told = state.statistics;
+  return {};
+}
+
+Result<void> HubOverDuckLake::tell_statistics() {
+  for (const auto& [name, state] : states_) {
+    if (!state->told) continue;
+    TRY(store_statistics(*catalog_, state->lake, *state->told, state->statistics));
+    state->told.reset();
+  }
+  return {};
 }
 
 // Everything in one statement, since every commit asks; what is wrong is told by the ones behind

@@ -137,7 +137,7 @@ Result<std::unique_ptr<Hub>> open_hub(Io& io,
 }
 
 HubOverDuckLake::HubOverDuckLake(Io& io, HubPaths paths, HubMode mode, const HubOptions& options)
-    : io_(io), paths_(std::move(paths)), mode_(mode), options_(options) {
+    : HubRecords(mode), io_(io), paths_(std::move(paths)), options_(options) {
 }
 
 Result<void> HubOverDuckLake::start() {

@@ -4,10 +4,9 @@
 #include "hub/collection.h"
 #include "hub/compaction.h"
 #include "hub/data_files.h"
-#include "hub/hub.h"
 #include "hub/hub_options.h"
+#include "hub/hub_records.h"
 #include "hub/load.h"
-#include "hub/record_store.h"
 
 #include <memory>
 #include <optional>
@@ -16,13 +15,14 @@
 
 namespace lockstep {
 
-class HubOverDuckLake final : public Hub {
+class HubOverDuckLake final : public HubRecords {
  public:
   HubOverDuckLake(Io& io, HubPaths paths, HubMode mode, const HubOptions& options);
 
   ~HubOverDuckLake() override {
     drop_compaction();
     close_indexes();
+    records_.reset();  // before the catalog that it reads
   }
 
   HubOverDuckLake(const HubOverDuckLake&) = delete;
@@ -43,7 +43,6 @@ class HubOverDuckLake final : public Hub {
   Result<void> set_tag(const std::string& name, SnapshotId at, const std::string& who) override;
   Result<void> delete_tag(const std::string& name) override;
 
-  Result<std::vector<TagRecord>> tags() override;
   Result<bool> is_retained(SnapshotId at) override;
 
   std::uint64_t log_bytes() const override { return catalog_->log_bytes(); }
@@ -81,26 +80,6 @@ class HubOverDuckLake final : public Hub {
   Result<bool> has_rows(const TableName& table) override;
   Result<DiskUse> disk_use() override;
 
-  Result<std::string> configuration() override;
-  Result<std::string> hub_id() override;
-  Result<std::string> fingerprint_key() override;
-  Result<std::map<std::string, PositionParts>> positions() override;
-  Result<std::vector<CommitRecord>> commits(std::int64_t newest_count) override;
-  Result<std::optional<CommitRecord>> commit_of_snapshot(SnapshotId snapshot) override;
-  Result<std::optional<DefinitionRecord>> definition(const std::string& sha256) override;
-  Result<std::vector<ModelVersionRecord>> versions(const std::string& model,
-                                                   std::int64_t newest_count) override;
-  Result<std::vector<ModelVersionRecord>> versions_of_snapshot(SnapshotId snapshot) override;
-  Result<std::optional<ModelVersionRecord>> version(const std::string& model,
-                                                    std::int64_t version) override;
-  Result<std::optional<ModelVersionRecord>> newest_version(
-      const std::string& model, std::optional<VersionStatus> status) override;
-  Result<std::vector<std::string>> models() override;
-  Result<std::vector<AliasEvent>> alias_history(const std::string& model) override;
-  Result<std::optional<AliasEvent>> alias(const std::string& model,
-                                          const std::string& alias) override;
-  Result<std::optional<std::string>> model_state(const std::string& model) override;
-  Result<std::map<std::string, std::string>> overrides(const std::string& dataset) override;
   Result<bool> has_foreign_commits() override;
   Result<std::vector<CommitRecord>> foreign_commits() override;
 
@@ -144,6 +123,10 @@ class HubOverDuckLake final : public Hub {
   Result<void> open_transaction();
   Result<void> make_durable();
   void roll_back();
+  Result<void> note_statistics(const CommitPlan& plan,
+                               const TablePlan& table,
+                               const TableStatistics& after);
+  Result<void> tell_statistics();
 
   // hub_load.cpp
   Result<Committed> commit_load(const CommitRequest& request);
@@ -221,13 +204,11 @@ class HubOverDuckLake final : public Hub {
   // Fixed from the start.
   Io& io_;
   const HubPaths paths_;
-  const HubMode mode_;
   const HubOptions options_;
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<Lease> lease_;  // a reader's
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<Transaction> view_;  // a reader's: what it sees, from one refresh() to the next
-  std::unique_ptr<RecordStore> records_;
   std::unique_ptr<DataFiles> files_;
   std::int64_t epoch_ = 0;
 

@@ -144,7 +144,7 @@ constexpr std::size_t kTextBytesMax = 64;  // of a number or a time
 
 void append_text(const Batch& batch, int column, std::int64_t row, std::string& out) {
   if (batch.schema().field(column).type == Type::kFloat) {
-    out += text_of_float(batch.float_at(column, row));
+    append_float_text(batch.float_at(column, row), out);
   } else {
     out += value_text(batch.value(column, row));
   }

@@ -208,7 +208,7 @@ Result<void> Load::end() {
 
 Result<void> apply_loaded(Catalog& catalog, const LoadedTable& loaded, std::int64_t snapshot) {
   const TableState& table = *loaded.plan.table;
-  TRY(apply_table(catalog, loaded.plan, nullptr, loaded.after, snapshot));
+  TRY(apply_table(catalog, loaded.plan, nullptr, snapshot));
   for (const WrittenFile& file : loaded.files)
     TRY(insert_data_file(catalog, table.lake, file));
   if (loaded.files.empty()) return {};

@@ -41,7 +41,7 @@ Result<Batch> with_numbers(const Batch& rows,
     builder.append_sign(1);
   }
   const Batch column = TRY(builder.finish());
-  return rows.with_column({name, Type::kInt}, column.column(0));
+  return rows.with_columns(column);
 }
 
 bool runs_on(const std::vector<std::int64_t>& row_ids) {

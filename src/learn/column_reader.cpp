@@ -1,5 +1,7 @@
 #include "learn/column_reader.h"
 
+#include "table/few_rows.h"
+
 #include <arrow/api.h>
 
 #include <cstddef>
@@ -22,9 +24,17 @@ void read_values(const arrow::Array& array,
 
 void read_numbers(
     const Batch& batch, int column, std::int64_t offset, std::int64_t count, NumberColumn& out) {
-  const arrow::Array& array = *batch.column(column);
   out.values.assign(static_cast<std::size_t>(count), 0.0);
   out.missing.assign(static_cast<std::size_t>(count), 0);
+  if (batch.row_count() <= kFewRows) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const auto place = static_cast<std::size_t>(i);
+      out.missing[place] = batch.is_null(column, offset + i) ? 1 : 0;
+      if (out.missing[place] == 0) out.values[place] = batch.number_at(column, offset + i);
+    }
+    return;
+  }
+  const arrow::Array& array = *batch.column(column);
   if (array.null_count() > 0) {
     for (std::int64_t i = 0; i < count; ++i) {
       out.missing[static_cast<std::size_t>(i)] = array.IsNull(offset + i) ? 1 : 0;

@@ -90,7 +90,15 @@ Result<Binding> Expander::bind_for_predict(const Schema& schema) const {
   return binding;
 }
 
+Result<void> Expander::expect(const Schema& schema) {
+  if (expected_ && expected_->first == schema) return {};
+  Binding binding = TRY(bind_for_fold(schema));
+  expected_.emplace(schema, std::move(binding));
+  return {};
+}
+
 Result<Binding> Expander::bind_for_fold(const Schema& schema) const {
+  if (expected_ && expected_->first == schema) return expected_->second;
   Binding binding = TRY(bind_for_predict(schema));
   for (const TargetPlan& target : plan_.targets) {
     binding.targets.push_back(TRY(bound_column(schema, target.name, target.type)));

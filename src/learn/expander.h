@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace lockstep {
@@ -46,6 +48,8 @@ class Expander final {
   // Columns of the expanded rows: features, missing, constant, all targets.
   int column_count() const { return layout_.constant + 1 + static_cast<int>(plan_.targets.size()); }
 
+  // Binds the schema that most batches will have, once.
+  Result<void> expect(const Schema& schema);
   // kInvalid: a column is not there, or has another type.
   Result<Binding> bind_for_fold(const Schema& schema) const;
   Result<Binding> bind_for_predict(const Schema& schema) const;
@@ -67,6 +71,7 @@ class Expander final {
   LearnerPlan plan_;
   Layout layout_;
   RandomFeatures fourier_;
+  std::optional<std::pair<Schema, Binding>> expected_;
   std::vector<std::map<std::string, int, std::less<>>>
       category_index_;              // [feature]: value to place
   std::vector<int> fourier_place_;  // [feature]: among the columns of the random features, or -1

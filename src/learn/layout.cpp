@@ -54,17 +54,13 @@ Layout layout_of(const LearnerPlan& plan) {
   layout.columns.insert(layout.columns.end(), missing_columns.begin(), missing_columns.end());
   layout.constant = static_cast<int>(layout.columns.size());
   for (int i = 0; i < layout.constant; ++i) {
-    if (layout.columns[static_cast<std::size_t>(i)].shown) layout.shown.push_back(i);
+    const ExpandedColumn& column = layout.columns[static_cast<std::size_t>(i)];
+    if (!column.shown) continue;
+    layout.shown.push_back(i);
+    layout.names.push_back(column.name);
   }
+  layout.names.emplace_back("1");
   return layout;
-}
-
-std::vector<std::string> solution_columns(const Layout& layout) {
-  std::vector<std::string> names;
-  for (const int index : layout.shown)
-    names.push_back(layout.columns[static_cast<std::size_t>(index)].name);
-  names.emplace_back("1");
-  return names;
 }
 
 }  // namespace lockstep

@@ -25,11 +25,10 @@ struct Layout {
   std::vector<int> first_of_feature;    // [feature]: its first column
   std::vector<int> missing_of_feature;  // [feature]: its missing column, or -1
   int first_fourier = 0;
-  int constant = 0;  // == columns.size()
+  int constant = 0;                // == columns.size()
+  std::vector<std::string> names;  // of those with a weight, and "1": a solution's columns
 };
 
 Layout layout_of(const LearnerPlan& plan);
-// The names of the columns with a weight, and "1".
-std::vector<std::string> solution_columns(const Layout& layout);
 
 }  // namespace lockstep

@@ -186,7 +186,7 @@ std::string plan_json(const LearnerPlan& plan) {
                        {"seed", plan.fourier.seed},
                        {"generator", kFourierGenerator}};
   }
-  json["columns"] = solution_columns(layout_of(plan));
+  json["columns"] = layout_of(plan).names;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -92,7 +92,7 @@ Result<void> check_solution(const Expander& expander, const Solution& solution) 
   const std::size_t cells = solution.targets.size() * solution.columns.size();
   bool fits = solution.targets.size() == expander.plan().targets.size() &&
               solution.weights.size() == cells && solution.fills.size() == cells &&
-              solution.columns == solution_columns(expander.layout());
+              solution.columns == expander.layout().names;
   for (std::size_t t = 0; fits && t < solution.targets.size(); ++t) {
     fits = solution.targets[t] == expander.plan().targets[t].name;
   }

@@ -239,7 +239,7 @@ Result<Solution> solve_ridge(const LearnerPlan& plan,
                              const Layout& layout,
                              const ModelState& state) {
   Solution solution;
-  solution.columns = solution_columns(layout);
+  solution.columns = layout.names;
   for (const TargetPlan& target : plan.targets)
     solution.targets.push_back(target.name);
   for (const SumPlan& sum_plan : sum_plans(plan, "train")) {

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <type_traits>
 #include <utility>
@@ -30,8 +31,10 @@ __extension__ using UInt128 = unsigned __int128;
 template <typename Integer>
 void put(std::string& out, Integer value) {
   const auto bits = static_cast<std::make_unsigned_t<Integer>>(value);
-  for (std::size_t i = 0; i < sizeof(Integer); ++i)
-    out.push_back(static_cast<char>((bits >> (8 * i)) & 0xff));
+  std::array<char, sizeof(Integer)> bytes;
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<char>((bits >> (8 * i)) & 0xff);
+  out.append(bytes.data(), bytes.size());
 }
 
 void put(std::string& out, double value) {

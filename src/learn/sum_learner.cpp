@@ -15,12 +15,12 @@ namespace {
 class RidgeLearner final : public SumLearner {
  public:
   RidgeLearner(Definition definition, LearnerPlan plan, const SumKernel& kernel)
-      : definition_(std::move(definition)), expander_(std::move(plan)), kernel_(kernel) {}
+      : definition_(std::move(definition)),
+        expander_(std::move(plan)),
+        kernel_(kernel),
+        shape_(empty_shape(expander_)) {}
 
-  Result<void> check_schema(const Schema& train) const {
-    TRY(expander_.bind_for_fold(train));
-    return {};
-  }
+  Result<void> expect(const Schema& train) { return expander_.expect(train); }
 
   const Definition& definition() const override { return definition_; }
 
@@ -67,12 +67,11 @@ class RidgeLearner final : public SumLearner {
 
  private:
   Result<void> check_state(const ModelState& state) const {
-    const ModelState empty = empty_shape(expander_);
     const auto fits = [](const auto& left, const auto& right) {
       return left.first == right.first && left.second.column_count == right.second.column_count;
     };
     if (std::equal(
-            state.sums.begin(), state.sums.end(), empty.sums.begin(), empty.sums.end(), fits))
+            state.sums.begin(), state.sums.end(), shape_.sums.begin(), shape_.sums.end(), fits))
       return {};
     return invalid("the state is that of another definition", "rebuild the model's state");
   }
@@ -80,6 +79,7 @@ class RidgeLearner final : public SumLearner {
   Definition definition_;
   Expander expander_;
   const SumKernel& kernel_;
+  ModelState shape_;  // the sums that there are, without their numbers
 };
 
 }  // namespace
@@ -93,7 +93,7 @@ Result<std::unique_ptr<SumLearner>> make_sum_learner(const Definition& definitio
   LearnerPlan plan = TRY(parse_plan(definition.json));
   const SumKernel* kernel = TRY(choose_sum_kernel(kernel_name));
   auto learner = std::make_unique<RidgeLearner>(definition, std::move(plan), *kernel);
-  TRY(learner->check_schema(train));
+  TRY(learner->expect(train));
   return std::unique_ptr<SumLearner>(std::move(learner));
 }
 

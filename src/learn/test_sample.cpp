@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -26,6 +27,7 @@ class KeySample final : public TestSample {
       : expander_(std::move(plan)), kernel_(kernel), row_count_max_(row_count_max) {}
 
   Result<void> apply(const Batch& batch) override {
+    TRY(expander_.expect(batch.schema()));
     const Binding binding = TRY(expander_.bind_for_fold(batch.schema()));
     const Batch used = batch.select_columns(binding.used);
     ExpandedRows expanded;
@@ -79,18 +81,43 @@ class KeySample final : public TestSample {
     // In parts of the target's scale; the slots of rows that are gone go along.
     std::vector<double> residuals(counts_.size());
     kernel_.residuals({q_.data(), counts_.size(), width()}, map, residuals.data());
-    Int128 sum = 0;
+    const ErrorSum sum = sum_of(residuals, target);
+    if (sum.is_nan) return std::numeric_limits<double>::quiet_NaN();
+    return static_cast<double>(sum.errors) / static_cast<double>(sum.count) *
+           power_of_two(-kErrorBits) * power_of_two(exponent);
+  }
+
+  struct ErrorSum {
+    Int128 errors = 0;  // in parts of 2^-kErrorBits
     std::int64_t count = 0;
-    for (std::size_t slot = 0; slot < counts_.size(); ++slot) {
-      if (counts_[slot] <= 0 || present_[slot * target_count() + target] == 0) continue;
-      const double error = std::fabs(residuals[slot]);
-      if (std::isnan(error)) return error;
-      sum += static_cast<Int128>(static_cast<std::int64_t>(std::min(error, kErrorMax) + 0.5)) *
-             counts_[slot];
-      count += counts_[slot];
+    bool is_nan = false;
+  };
+
+  // Errors of the usual size are added by blocks in 64 bits: so many of them cannot overflow.
+  ErrorSum sum_of(const std::vector<double>& residuals, std::size_t target) const {
+    constexpr std::size_t kBlock = 4096;
+    constexpr double kUsual = 0x1p44;
+    constexpr int kUsualCount = 64;
+    ErrorSum sum;
+    const std::size_t targets = target_count();
+    for (std::size_t first = 0; first < residuals.size(); first += kBlock) {
+      const std::size_t last = std::min(first + kBlock, residuals.size());
+      std::int64_t usual = 0;
+      for (std::size_t slot = first; slot < last; ++slot) {
+        const int count = present_[slot * targets + target] != 0 ? std::max(counts_[slot], 0) : 0;
+        const double error = std::fabs(residuals[slot]);
+        sum.count += count;
+        if (error < kUsual && count <= kUsualCount) {
+          usual += static_cast<std::int64_t>(error + 0.5) * count;
+        } else if (count > 0) {
+          sum.is_nan = sum.is_nan || std::isnan(error);
+          const double bounded = error < kErrorMax ? error : kErrorMax;
+          sum.errors += static_cast<Int128>(static_cast<std::int64_t>(bounded + 0.5)) * count;
+        }
+      }
+      sum.errors += usual;
     }
-    return static_cast<double>(sum) / static_cast<double>(count) * power_of_two(-kErrorBits) *
-           power_of_two(exponent);
+    return sum;
   }
 
   void change(Place place, int sign, const ExpandedRows& expanded) {

@@ -130,12 +130,12 @@ StepOutput Sieve::finish(const Batch& rows) && {
   return out;
 }
 
-ColumnWriter::ColumnWriter(Field field) : field_(field), builder_(Schema({std::move(field)})) {
+ColumnWriter::ColumnWriter(Field field) : builder_(Schema({std::move(field)})) {
 }
 
 Result<Batch> ColumnWriter::put_into(const Batch& batch) && {
   const Batch column = TRY(builder_.finish());
-  return batch.with_column(field_, column.column(0));
+  return batch.with_columns(column);
 }
 
 std::optional<Value> cast_exactly(const Value& value, Type type) {

@@ -60,7 +60,6 @@ class ColumnWriter final {
   Result<Batch> put_into(const Batch& batch) &&;
 
  private:
-  Field field_;
   BatchBuilder builder_;
 };
 

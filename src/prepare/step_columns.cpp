@@ -77,13 +77,7 @@ MadeStep make_rename(const Node& arguments, const Schema& input) {
   TRY(check_distinct(info.output, arguments.mark));
   const Schema output = info.output;
   return make_row_step(std::move(info), [output](const Batch& batch) -> Result<StepOutput> {
-    std::vector<std::shared_ptr<arrow::Array>> columns;
-    for (int i = 0; i < output.size(); ++i)
-      columns.push_back(batch.column(i));
-    const auto signs = batch.signs();
-    const Batch renamed = TRY(Batch::make(
-        output, std::move(columns), std::vector<std::int8_t>(signs.begin(), signs.end())));
-    return Sieve(batch.row_count()).finish(renamed);
+    return Sieve(batch.row_count()).finish(batch.with_names(output));
   });
 }
 

@@ -57,7 +57,7 @@ Result<StepOutput> put_split(const Batch& batch,
   for (const bool one : test)
     builder.append_text(0, one ? "test" : "train");
   const Batch split = TRY(builder.finish());
-  const Batch out = TRY(batch.with_column(field, split.column(0)));
+  const Batch out = TRY(batch.with_columns(split));
   return Sieve(batch.row_count()).finish(out);
 }
 

@@ -202,20 +202,19 @@ class Sorter final {
   // The chosen rows without the operation, and with the made key.
   Result<Batch> finish() const {
     const Batch rows = TRY(chosen_rows());
-    std::vector<std::shared_ptr<arrow::Array>> columns;
-    if (plan_.makes_key()) {
-      BatchBuilder builder(Schema({plan_.rows.field(0), plan_.rows.field(1)}));
-      for (const std::int64_t number : record_numbers_) {
-        builder.append_text(0, file_hash_);
-        builder.append_int(1, number);
-      }
-      const Batch key = TRY(builder.finish());
-      columns = {key.column(0), key.column(1)};
-    }
+    std::vector<int> columns;
     for (int column = 0; column < plan_.decoded.size(); ++column) {
-      if (column != plan_.operation) columns.push_back(rows.column(column));
+      if (column != plan_.operation) columns.push_back(column);
     }
-    return Batch::make(plan_.rows, std::move(columns));
+    const Batch cells = rows.select_columns(columns);
+    if (!plan_.makes_key()) return cells.with_names(plan_.rows);
+    BatchBuilder builder(Schema({plan_.rows.field(0), plan_.rows.field(1)}));
+    for (const std::int64_t number : record_numbers_) {
+      builder.append_text(0, file_hash_);
+      builder.append_int(1, number);
+    }
+    const Batch key = TRY(builder.finish());
+    return TRY(key.with_columns(cells)).with_names(plan_.rows);
   }
 
   const RowPlan& plan_;

@@ -25,7 +25,7 @@ Json collection_json(const CollectionStep& sum) {
 // commit.
 void HubEngine::tend() {
   mind_log();
-  if (io_.monotonic_us() < next_upkeep_us_) return;
+  if (!options_.upkeep || io_.monotonic_us() < next_upkeep_us_) return;
   const Result<void> done = upkeep_step();
   if (done.ok()) return;
   next_upkeep_us_ = io_.monotonic_us() + kPauseAfterFailureUs;

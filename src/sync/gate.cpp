@@ -1,5 +1,7 @@
 #include "sync/gate.h"
 
+#include "table/scalar_text.h"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -23,7 +25,7 @@ double count_of(const GateMemory::Errors& errors, std::size_t target) {
 // JSON has no infinity: such a sum is stored as null, and read as the infinity that it was.
 void append_number(double number, std::string& out) {
   if (std::isfinite(number)) {
-    fmt::format_to(std::back_inserter(out), "{}", number);
+    append_float_text(number, out);
   } else {
     out += "null";
   }

@@ -12,7 +12,7 @@ void Pace::took(std::int64_t row_count, std::int64_t us) {
   // A few rows say what a commit costs, not what a row does: they never slow it down.
   if (us < kGroupUs && row_count < rows_) return;
   // Twice at most: one group that went fast by chance makes the next no slow one.
-  rows_ = std::clamp<std::int64_t>(fit, 1, 2 * rows_);
+  rows_ = std::clamp<std::int64_t>(fit, kPaceRowsMin, 2 * rows_);
 }
 
 Gathered gather(Io& io, Source& source, const GatherLimits& limits) {

@@ -17,6 +17,10 @@ namespace lockstep {
 // what came with it.
 inline constexpr std::int64_t kGroupUs = 50'000;
 
+// So many wait for each other however long they take: fewer are inlined, which costs several times
+// as much a row as a file does.
+inline constexpr std::int64_t kPaceRowsMin = 600;
+
 // Value. How many rows make one snapshot of about kGroupUs, learned from those before.
 class Pace final {
  public:

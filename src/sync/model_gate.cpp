@@ -1,27 +1,62 @@
 // What a track makes of a new version: its metrics, the gate's word, and where the champion goes.
 #include "sync/model_track.h"
+#include "table/scalar_text.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <initializer_list>
+#include <iterator>
+#include <utility>
 
 namespace lockstep {
 namespace {
 
-nlohmann::ordered_json finite(double value) {
-  return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
+// Spelled by hand: every version has its metrics.
+void append_number(double value, std::string& out) {
+  if (!std::isfinite(value)) {
+    out += "null";
+    return;
+  }
+  const std::size_t start = out.size();
+  append_float_text(value, out);
+  const bool is_whole = out.find_first_of(".e", start) == std::string::npos;
+  if (is_whole) out += ".0";
 }
 
-nlohmann::ordered_json json_of(const Metrics& metrics) {
-  nlohmann::ordered_json out;
-  out["rows"] = metrics.row_count;
-  out["targets"] = nlohmann::ordered_json::object();
-  for (const TargetMetrics& target : metrics.targets) {
-    out["targets"][target.target] = {{"rmse", finite(target.rmse)}, {"r2", finite(target.r2)}};
+// {"rows":7,"targets":{"y":{"rmse":1.5,"r2":0.9}}}
+class MetricsText final {
+ public:
+  MetricsText(std::string& out, const char* name, std::int64_t row_count) : out_(out) {
+    fmt::format_to(std::back_inserter(out_),
+                   R"({}"{}":{{"rows":{},"targets":{{)",
+                   out_.size() > 1 ? "," : "",
+                   name,
+                   row_count);
   }
-  return out;
-}
+
+  void target(const std::string& name,
+              std::initializer_list<std::pair<const char*, double>> numbers) {
+    if (std::exchange(any_, true)) out_ += ',';
+    out_ += nlohmann::json(name).dump();
+    char before = '{';
+    out_ += ':';
+    for (const auto& [metric, value] : numbers) {
+      out_ += std::exchange(before, ',');
+      fmt::format_to(std::back_inserter(out_), R"("{}":)", metric);
+      append_number(value, out_);
+    }
+    out_ += '}';
+  }
+
+  void end() { out_ += "}}"; }
+
+ private:
+  std::string& out_;
+  bool any_ = false;
+};
 
 }  // namespace
 
@@ -90,9 +125,11 @@ Result<ModelCommit> ModelTrack::version_of_rows(const ModelChange& change,
   ModelCommit commit;
   commit.version = TRY(solved_version(change, started_us));
   commit.version->metrics = metrics_json(before.errors);
-  const ModelState& rows = before.state ? *before.state : current_->state;
-  if (model_.gate.enabled && last_solution_)
-    evidence.challenger = current_->learner->evaluate(*last_solution_, rows, "test");
+  if (model_.gate.enabled && last_solution_) {
+    evidence.challenger = before.state
+                              ? current_->learner->evaluate(*last_solution_, *before.state, "test")
+                              : *last_test_;
+  }
   TRY(judge_version(change, std::move(evidence), commit));
   commit.memory = {model_.name, gate_memory_json(memory_)};
   return commit;
@@ -108,13 +145,13 @@ Result<ModelCommit> ModelTrack::version_of_adoption(const ModelChange& change,
   commit.version = TRY(solved_version(change, started_us));
   commit.version->metrics = metrics_json(errors);
   evidence.champion = metrics_of(champion_);
-  if (last_solution_)
-    evidence.challenger = current_->learner->evaluate(*last_solution_, current_->state, "test");
+  if (last_solution_) evidence.challenger = *last_test_;
   memory_.latched = memory_.latched && !change.release;
   memory_.reference = commit.version->version;
   TRY(judge_version(change, std::move(evidence), commit));
   if (last_solution_) {
-    reference_ = Standing{commit.version->version, current_->definition.sha256, *last_solution_};
+    reference_ =
+        Standing{commit.version->version, current_->definition.sha256, last_solution_, last_test_};
     remember_start(memory_, sample_->mean_absolute_error(*last_solution_), sample_->row_count());
   }
   commit.memory = {model_.name, gate_memory_json(memory_)};
@@ -140,25 +177,36 @@ ModelCommit ModelTrack::accept(const std::string& who, std::int64_t version) {
 }
 
 std::string ModelTrack::metrics_json(const BatchErrors& batch) const {
-  nlohmann::ordered_json out;
+  std::string out = "{";
   if (last_solution_) {
-    out["test"] = json_of(current_->learner->evaluate(*last_solution_, current_->state, "test"));
     const std::vector<double> absolute = sample_->mean_absolute_error(*last_solution_);
-    for (std::size_t target = 0; target < absolute.size(); ++target) {
-      out["test"]["targets"][last_solution_->targets[target]]["mae"] = finite(absolute[target]);
+    MetricsText test(out, "test", last_test_->row_count);
+    const std::vector<std::string>& names = last_solution_->targets;
+    for (const TargetMetrics& metrics : last_test_->targets) {
+      // A target without test rows has no metrics.
+      const auto place =
+          static_cast<std::size_t>(std::ranges::find(names, metrics.target) - names.begin());
+      const double mae = place < absolute.size() ? absolute[place] : std::nan("");
+      test.target(metrics.target, {{"rmse", metrics.rmse}, {"r2", metrics.r2}, {"mae", mae}});
     }
-    out["train"] = json_of(current_->learner->evaluate(*last_solution_, current_->state, "train"));
+    test.end();
+    const Metrics learned = current_->learner->evaluate(*last_solution_, current_->state, "train");
+    MetricsText train(out, "train", learned.row_count);
+    for (const TargetMetrics& metrics : learned.targets)
+      train.target(metrics.target, {{"rmse", metrics.rmse}, {"r2", metrics.r2}});
+    train.end();
   }
   if (batch.row_count > 0) {
-    out["progressive"] = {{"rows", batch.row_count}, {"targets", nlohmann::ordered_json::object()}};
+    MetricsText progressive(out, "progressive", batch.row_count);
     for (std::size_t target = 0; target < batch.absolute_error_sum.size(); ++target) {
       const auto rows = static_cast<double>(batch.target_rows[target]);
-      out["progressive"]["targets"][spec_.targets[target]] = {
-          {"mae", finite(batch.absolute_error_sum[target] / rows)},
-          {"rmse", finite(std::sqrt(batch.squared_error_sum[target] / rows))}};
+      progressive.target(spec_.targets[target],
+                         {{"mae", batch.absolute_error_sum[target] / rows},
+                          {"rmse", std::sqrt(batch.squared_error_sum[target] / rows)}});
     }
+    progressive.end();
   }
-  return out.dump();
+  return out + "}";
 }
 
 }  // namespace lockstep

@@ -3,7 +3,6 @@
 #include "sync/dataset_columns.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -56,58 +55,6 @@ Batch entering_rows(const Batch& batch) {
 }
 
 }  // namespace
-
-Result<std::string> steps_of_definition(const std::string& definition_json) {
-  const auto definition = nlohmann::ordered_json::parse(definition_json, nullptr, false);
-  const auto spec = definition.is_object() ? definition.find("spec") : definition.end();
-  if (!definition.is_object() || spec == definition.end() || !spec->contains("steps") ||
-      !spec->at("steps").is_string()) {
-    return make_error(Code::kCorrupt, "a definition holds no steps");
-  }
-  return spec->at("steps").get<std::string>();
-}
-
-Result<KeyedHash> fingerprint_hash(Hub& hub) {
-  return KeyedHash(TRY(hub.fingerprint_key()));
-}
-
-Result<void> fold_table(
-    Hub& hub, const TableName& table, SnapshotId at, const KeyedHash& hash, Lineage& lineage) {
-  std::unique_ptr<Scan> scan = TRY(hub.scan(table, at, {}));
-  for (;;) {
-    const std::optional<Batch> batch = TRY(scan->next());
-    if (!batch) return {};
-    TRY(lineage.learner->fold(lineage.state, *batch, hash));
-  }
-}
-
-Result<void> bring_to(
-    Hub& hub, const std::string& model, const TableName& train, SnapshotId at, Lineage& lineage) {
-  const KeyedHash hash = TRY(fingerprint_hash(hub));
-  lineage.state = lineage.learner->make_state();
-  const auto checkpoint = TRY(hub.read_checkpoint(model, lineage.definition.sha256, at));
-  if (checkpoint) {
-    Result<ModelState> state = parse_state(checkpoint->second);
-    if (state.ok()) {
-      lineage.state = std::move(state).value();
-      const Batch since = TRY(hub.changes(train, checkpoint->first.snapshot, at));
-      return lineage.learner->fold(lineage.state, since, hash);
-    }
-  }
-  return fold_table(hub, train, at, hash, lineage);
-}
-
-Result<std::optional<std::int64_t>> resolve_alias(Hub& hub,
-                                                  const std::string& model,
-                                                  const std::string& alias) {
-  const std::optional<AliasEvent> event = TRY(hub.alias(model, alias));
-  if (!event) return std::optional<std::int64_t>();
-  if (!event->follow) return event->version;
-  const std::optional<ModelVersionRecord> newest =
-      TRY(hub.newest_version(model, VersionStatus::kReady));
-  if (!newest) return event->version;
-  return std::optional<std::int64_t>(std::max(newest->version, event->version.value_or(0)));
-}
 
 Result<std::unique_ptr<ModelTrack>> ModelTrack::open(
     Io& io, Hub& hub, const ModelConfiguration& model, const DatasetFlow& flow, bool fresh) {
@@ -183,7 +130,10 @@ Result<std::optional<Standing>> ModelTrack::load_standing(std::int64_t version) 
   const auto record = TRY(hub_.version(model_.name, version));
   if (!record || record->weights.empty()) return std::optional<Standing>();
   return std::optional<Standing>(
-      Standing{version, record->definition, TRY(parse_solution(record->weights))});
+      Standing{.version = version,
+               .definition = record->definition,
+               .solution = std::make_shared<const Solution>(TRY(parse_solution(record->weights))),
+               .test = {}});
 }
 
 // As resolve_alias() says, from what the writer knows.
@@ -202,7 +152,7 @@ Result<void> ModelTrack::reload_champion(const ModelVersionRecord* made) {
   }
   if (champion_ && champion_->version == *version) return {};
   if (made != nullptr && made->version == *version && last_solution_) {
-    champion_ = Standing{*version, made->definition, *last_solution_};
+    champion_ = Standing{*version, made->definition, last_solution_, last_test_};
   } else {
     champion_ = TRY(load_standing(*version));
   }
@@ -250,6 +200,7 @@ Result<void> ModelTrack::fold(const Batch& train) {
   const std::int64_t started = io_.monotonic_us();
   TRY(current_->learner->fold(current_->state, train, hash_));
   if (other_) TRY(other_->learner->fold(other_->state, train, hash_));
+  if (may_have_test_rows(train)) forget_test_metrics();
   TRY(sample_->apply(train));
   rows_since_checkpoint_ += train.row_count();
   fold_us_since_checkpoint_ += io_.monotonic_us() - started;
@@ -292,14 +243,24 @@ Lineage* ModelTrack::lineage_of(const Standing& standing) {
 Result<GateMemory::Errors> ModelTrack::champion_errors(const Batch& train, BatchErrors& raw) {
   Lineage* lineage = champion_ ? lineage_of(*champion_) : nullptr;
   if (lineage == nullptr || train.row_count() == 0) return GateMemory::Errors();
-  raw = TRY(lineage->learner->errors(champion_->solution, entering_rows(train)));
+  raw = TRY(lineage->learner->errors(*champion_->solution, entering_rows(train)));
   return errors_of_batch(raw);
 }
 
-std::optional<Metrics> ModelTrack::metrics_of(const std::optional<Standing>& standing) {
+std::optional<Metrics> ModelTrack::metrics_of(std::optional<Standing>& standing) {
   Lineage* lineage = standing ? lineage_of(*standing) : nullptr;
   if (lineage == nullptr) return std::nullopt;
-  return lineage->learner->evaluate(standing->solution, lineage->state, "test");
+  if (!standing->test)
+    standing->test = lineage->learner->evaluate(*standing->solution, lineage->state, "test");
+  return standing->test;
+}
+
+// The test rows are others now.
+void ModelTrack::forget_test_metrics() {
+  last_test_.reset();
+  for (std::optional<Standing>* standing : {&champion_, &reference_}) {
+    if (*standing) (*standing)->test.reset();
+  }
 }
 
 ModelTrack::Before ModelTrack::before_rows(const ModelChange& change) {
@@ -409,6 +370,7 @@ Result<ModelCommit> ModelTrack::adopt(const ModelChange& change,
   if (current_ && champion_ && !same && champion_->definition == current_->definition.sha256)
     other_ = std::move(current_);
   current_ = std::move(fresh);
+  forget_test_metrics();
   TRY(rebuild_sample(&train));
   memory_.calibrated_rows = current_->state.counts.folded;
   // Within one load it is calibrated twice at most, and has one version: of the first one's kind.
@@ -440,13 +402,15 @@ Result<ModelVersionRecord> ModelTrack::solved_version(const ModelChange& change,
   if (version.version > 1) version.parent = version.version - 1;
   Result<Solution> solution = current_->learner->solve(current_->state);
   if (solution.ok()) {
-    last_solution_ = std::move(solution).value();
+    last_solution_ = std::make_shared<const Solution>(std::move(solution).value());
+    last_test_ = current_->learner->evaluate(*last_solution_, current_->state, "test");
     version.weights = serialize_solution(*last_solution_);
     version.weights_sha256 = sha256_hex(version.weights);
   } else {
     // The data commits all the same: it is right, whether or not this learner can make a model of
     // it.
     last_solution_.reset();
+    last_test_.reset();
     version.status = VersionStatus::kUnsolved;
     version.reason = solution.error().message;
   }

@@ -61,7 +61,8 @@ struct ModelChange {
 struct Standing {
   std::int64_t version = 0;
   std::string definition;
-  Solution solution;
+  std::shared_ptr<const Solution> solution;
+  std::optional<Metrics> test;  // on the test rows of now, once they were asked for
 };
 
 // Resource; one thread at a time. After a failed commit it is thrown away and opened again.
@@ -144,7 +145,8 @@ class ModelTrack final {
   ModelCommit memory_alone() const;
   Lineage* lineage_of(const Standing& standing);
   Result<GateMemory::Errors> champion_errors(const Batch& train, BatchErrors& raw);
-  std::optional<Metrics> metrics_of(const std::optional<Standing>& standing);
+  std::optional<Metrics> metrics_of(std::optional<Standing>& standing);
+  void forget_test_metrics();
   Result<ModelVersionRecord> solved_version(const ModelChange& change, std::int64_t started_us);
   Result<void> judge_version(const ModelChange& change, GateEvidence evidence, ModelCommit& commit);
   Result<void> block(const std::string& why, ModelCommit& commit);
@@ -163,7 +165,8 @@ class ModelTrack final {
   std::optional<Lineage> current_;
   std::optional<Lineage> other_;  // the champion's, when it is of another definition
   std::unique_ptr<TestSample> sample_;
-  std::optional<Solution> last_solution_;
+  std::shared_ptr<const Solution> last_solution_;  // null: the newest version was not solved
+  std::optional<Metrics> last_test_;               // its metrics on the test rows of now
   std::optional<Standing> champion_;
   std::optional<AliasEvent> champion_alias_;  // in force
   std::int64_t newest_ready_ = 0;             // version; 0: none

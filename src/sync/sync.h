@@ -69,6 +69,7 @@ struct EngineOptions {
   std::string who = "lockstep";  // for alias events
   std::function<void(const Progress&)> progress;
   std::function<bool()> stop;  // asked between commits
+  bool upkeep = true;          // moves and collects rows beside the commits
   // Instead of the source that the settings name: rows from memory, for tests and benchmarks.
   std::function<Result<std::unique_ptr<Source>>(Io&, const SourceRequest&)> make_source;
 };

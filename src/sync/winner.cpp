@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "table/columns.h"
+#include "table/few_rows.h"
 
 #include <fmt/format.h>
 
@@ -35,7 +36,7 @@ struct Slot {
 Result<Batch> keys_of(const DatasetFlow& flow, const IncomingRows& incoming) {
   const std::vector<int> key = TRY(flow.columns().require_all(flow.key()));
   std::vector<Field> fields = {{"_source", Type::kText}};
-  if (incoming.batches.size() == 1) {
+  if (incoming.batches.size() == 1 && incoming.batches.front().rows.row_count() > kFewRows) {
     const Batch& rows = incoming.batches.front().rows;
     std::vector<std::shared_ptr<arrow::Array>> columns = {
         TRY(repeated(incoming.source, Type::kText, rows.row_count()))};
@@ -123,7 +124,7 @@ class Resolver final {
   // few rows are more work than the rows.
   bool is_all_new() const {
     const auto batch_count = static_cast<std::int64_t>(incoming_.batches.size());
-    const bool thin = batch_count > 1 && keys_.row_count() < kColumnRows * batch_count;
+    const bool thin = keys_.row_count() < kColumnRows * batch_count;
     if (!overrides_.empty() || replaces_origin() || keys_.row_count() == 0 || thin) return false;
     const auto is_delete = [](Operation one) { return one == Operation::kDelete; };
     const auto has_delete = [&](const SourceBatch& batch) {

@@ -1,16 +1,18 @@
 #include "table/batch.h"
 
 #include "table/arrow_status.h"
+#include "table/few_rows.h"
 
 #include <arrow/api.h>
 #include <arrow/array/concatenate.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <utility>
 
 namespace lockstep {
 
@@ -87,9 +89,19 @@ std::shared_ptr<arrow::Schema> arrow_schema(const Schema& schema) {
   return arrow::schema(std::move(fields));
 }
 
-Batch::Batch()
-    : schema_(std::make_shared<const Schema>()),
-      signs_(std::make_shared<const std::vector<std::int8_t>>()) {
+Batch::Batch() : Batch(Schema(), nullptr, {}) {
+  keep({});
+}
+
+Batch::Batch(Schema schema, std::shared_ptr<const FewRows> few, Signs signs)
+    : schema_(std::move(schema)),
+      few_(std::move(few)),
+      row_count_(static_cast<std::int64_t>(signs.size())) {
+  signs_ = std::make_shared<const Signs>(std::move(signs));
+}
+
+void Batch::keep(Arrays columns) {
+  columns_ = std::make_shared<const Arrays>(std::move(columns));
 }
 
 Result<Batch> Batch::make(Schema schema,
@@ -108,100 +120,98 @@ Result<Batch> Batch::make(Schema schema,
   if (std::ranges::any_of(signs, [](std::int8_t sign) { return sign != 1 && sign != -1; })) {
     return invalid("a row's sign is neither +1 nor -1");
   }
-  Batch batch;
-  batch.schema_ = std::make_shared<const Schema>(std::move(schema));
-  batch.columns_ = std::move(columns);
-  batch.signs_ = std::make_shared<const std::vector<std::int8_t>>(std::move(signs));
-  batch.row_count_ = rows;
+  Batch batch(std::move(schema), nullptr, std::move(signs));
+  batch.keep(std::move(columns));
   return batch;
 }
 
 Batch Batch::empty(Schema schema) {
-  // An array without values is the same for every batch: most look-ups and many steps give one.
-  static const std::array<std::shared_ptr<arrow::Array>, 6> kNone = [] {
-    std::array<std::shared_ptr<arrow::Array>, 6> none;
-    for (const Type type :
-         {Type::kBool, Type::kInt, Type::kFloat, Type::kText, Type::kDate, Type::kTimestamp}) {
-      auto made = arrow::MakeEmptyArray(arrow_type(type));
-      LOCKSTEP_ASSERT(made.ok(), "an array without values cannot fail to be made");
-      none.at(static_cast<std::size_t>(type)) = std::move(made).ValueUnsafe();
-    }
-    return none;
-  }();
-  std::vector<std::shared_ptr<arrow::Array>> columns;
-  for (const Field& field : schema.fields())
-    columns.push_back(kNone.at(static_cast<std::size_t>(field.type)));
-  Result<Batch> batch = make(std::move(schema), std::move(columns));
-  LOCKSTEP_ASSERT(batch.ok(), "a batch without rows cannot fail to be built");
-  return std::move(batch).value();
+  auto few = std::make_shared<const FewRows>(schema.size());
+  return {std::move(schema), std::move(few), {}};
+}
+
+CellPlace Batch::at(int column, std::int64_t row) const {
+  LOCKSTEP_ASSERT(column >= 0 && column < schema_.size(), "no such column");
+  LOCKSTEP_ASSERT(row >= 0 && row < row_count_, "no such row");
+  return {column, row};
 }
 
 bool Batch::is_null(int column, std::int64_t row) const {
-  return this->column(column)->IsNull(row);
+  return few_ ? few_->is_null(at(column, row)) : this->column(column)->IsNull(row);
 }
 
 bool Batch::bool_at(int column, std::int64_t row) const {
-  LOCKSTEP_ASSERT(schema_->field(column).type == Type::kBool, "bool_at of another type");
+  LOCKSTEP_ASSERT(schema_.field(column).type == Type::kBool, "bool_at of another type");
+  if (few_) return few_->int_at(at(column, row)) != 0;
   return array_as<arrow::BooleanArray>(*this->column(column)).Value(row);
 }
 
 std::int64_t Batch::int_at(int column, std::int64_t row) const {
-  LOCKSTEP_ASSERT(schema_->field(column).type == Type::kInt, "int_at of another type");
+  LOCKSTEP_ASSERT(schema_.field(column).type == Type::kInt, "int_at of another type");
+  if (few_) return few_->int_at(at(column, row));
   return array_as<arrow::Int64Array>(*this->column(column)).Value(row);
 }
 
 double Batch::float_at(int column, std::int64_t row) const {
-  LOCKSTEP_ASSERT(schema_->field(column).type == Type::kFloat, "float_at of another type");
+  LOCKSTEP_ASSERT(schema_.field(column).type == Type::kFloat, "float_at of another type");
+  if (few_) return few_->float_at(at(column, row));
   return array_as<arrow::DoubleArray>(*this->column(column)).Value(row);
 }
 
 std::string_view Batch::text_at(int column, std::int64_t row) const {
-  LOCKSTEP_ASSERT(schema_->field(column).type == Type::kText, "text_at of another type");
+  LOCKSTEP_ASSERT(schema_.field(column).type == Type::kText, "text_at of another type");
+  if (few_) return few_->text_at(at(column, row));
   return array_as<arrow::StringArray>(*this->column(column)).GetView(row);
 }
 
-Value Batch::value(int column, std::int64_t row) const {
+std::int64_t Batch::whole_at(int column, std::int64_t row) const {
+  if (few_) return few_->int_at(at(column, row));
   const arrow::Array& array = *this->column(column);
-  if (array.IsNull(row)) return {};
-  switch (schema_->field(column).type) {
+  return schema_.field(column).type == Type::kDate
+             ? array_as<arrow::Date32Array>(array).Value(row)
+             : array_as<arrow::TimestampArray>(array).Value(row);
+}
+
+Value Batch::value(int column, std::int64_t row) const {
+  if (is_null(column, row)) return {};
+  switch (schema_.field(column).type) {
     case Type::kBool:
-      return array_as<arrow::BooleanArray>(array).Value(row);
+      return bool_at(column, row);
     case Type::kInt:
-      return array_as<arrow::Int64Array>(array).Value(row);
+      return int_at(column, row);
     case Type::kFloat:
-      return array_as<arrow::DoubleArray>(array).Value(row);
+      return float_at(column, row);
     case Type::kText:
-      return std::string(array_as<arrow::StringArray>(array).GetView(row));
+      return std::string(text_at(column, row));
     case Type::kDate:
-      return Date{array_as<arrow::Date32Array>(array).Value(row)};
+      return Date{static_cast<std::int32_t>(whole_at(column, row))};
     case Type::kTimestamp:
-      return Timestamp{array_as<arrow::TimestampArray>(array).Value(row)};
+      return Timestamp{whole_at(column, row)};
   }
   LOCKSTEP_ASSERT(false, "a column without a type");
 }
 
 std::vector<Value> Batch::row(std::int64_t row) const {
   std::vector<Value> values;
-  values.reserve(columns_.size());
-  for (int i = 0; i < schema_->size(); ++i)
+  values.reserve(static_cast<std::size_t>(schema_.size()));
+  for (int i = 0; i < schema_.size(); ++i)
     values.push_back(value(i, row));
   return values;
 }
 
 double Batch::number_at(int column, std::int64_t row) const {
-  const arrow::Array& array = *this->column(column);
-  if (array.IsNull(row)) return std::numeric_limits<double>::quiet_NaN();
-  switch (schema_->field(column).type) {
+  if (is_null(column, row)) return std::numeric_limits<double>::quiet_NaN();
+  switch (schema_.field(column).type) {
     case Type::kBool:
-      return array_as<arrow::BooleanArray>(array).Value(row) ? 1.0 : 0.0;
+      return bool_at(column, row) ? 1.0 : 0.0;
     case Type::kInt:
-      return static_cast<double>(array_as<arrow::Int64Array>(array).Value(row));
+      return static_cast<double>(int_at(column, row));
     case Type::kFloat:
-      return array_as<arrow::DoubleArray>(array).Value(row);
+      return float_at(column, row);
     case Type::kDate:
-      return array_as<arrow::Date32Array>(array).Value(row);
+      return static_cast<double>(whole_at(column, row));
     case Type::kTimestamp:
-      return static_cast<double>(array_as<arrow::TimestampArray>(array).Value(row)) / kUsPerSecond;
+      return static_cast<double>(whole_at(column, row)) / kUsPerSecond;
     case Type::kText:
       break;
   }
@@ -209,40 +219,56 @@ double Batch::number_at(int column, std::int64_t row) const {
 }
 
 const std::shared_ptr<arrow::Array>& Batch::column(int index) const {
+  const Arrays& arrays = few_ ? few_->arrays(schema_, row_count_) : *columns_;
   LOCKSTEP_ASSERT(index >= 0, "a column index below zero");
-  LOCKSTEP_ASSERT(static_cast<std::size_t>(index) < columns_.size(), "no such column");
-  return columns_[static_cast<std::size_t>(index)];
+  LOCKSTEP_ASSERT(static_cast<std::size_t>(index) < arrays.size(), "no such column");
+  return arrays[static_cast<std::size_t>(index)];
 }
 
 Batch Batch::slice(std::int64_t offset, std::int64_t count) const {
   LOCKSTEP_ASSERT(offset >= 0, "a slice from before the first row");
   LOCKSTEP_ASSERT(count >= 0, "a slice of less than nothing");
   LOCKSTEP_ASSERT(count <= row_count_ - offset, "a slice behind the last row");
-  Batch out = *this;
-  for (auto& one : out.columns_)
-    one = one->Slice(offset, count);
+  if (count <= kFewRows) {
+    std::vector<std::int64_t> rows(static_cast<std::size_t>(count));
+    std::iota(rows.begin(), rows.end(), offset);
+    return select_rows(rows);
+  }
+  Arrays columns;
+  for (const auto& one : *columns_)
+    columns.push_back(one->Slice(offset, count));
   const auto first = signs_->begin() + offset;
-  out.signs_ = std::make_shared<const std::vector<std::int8_t>>(first, first + count);
-  out.row_count_ = count;
+  Batch out(schema_, nullptr, Signs(first, first + count));
+  out.keep(std::move(columns));
   return out;
 }
 
 Batch Batch::select_columns(std::span<const int> columns) const {
   std::vector<Field> fields;
+  for (const int index : columns)
+    fields.push_back(schema_.field(index));
   Batch out = *this;
-  out.columns_.clear();
-  for (const int index : columns) {
-    fields.push_back(schema_->field(index));
-    out.columns_.push_back(column(index));
+  out.schema_ = Schema(std::move(fields));
+  if (few_) {
+    auto few = std::make_shared<FewRows>(out.schema_.size());
+    for (int to = 0; to < out.schema_.size(); ++to) {
+      const Type type = out.schema_.field(to).type;
+      few->copy_column(to, *few_, columns[static_cast<std::size_t>(to)], type, row_count_);
+    }
+    out.few_ = std::move(few);
+    return out;
   }
-  out.schema_ = std::make_shared<const Schema>(Schema(std::move(fields)));
+  Arrays arrays;
+  for (const int index : columns)
+    arrays.push_back(column(index));
+  out.keep(std::move(arrays));
   return out;
 }
 
 Batch Batch::with_signs(std::vector<std::int8_t> signs) const {
   LOCKSTEP_ASSERT(static_cast<std::int64_t>(signs.size()) == row_count_, "a sign for each row");
   Batch out = *this;
-  out.signs_ = std::make_shared<const std::vector<std::int8_t>>(std::move(signs));
+  out.signs_ = std::make_shared<const Signs>(std::move(signs));
   return out;
 }
 
@@ -252,36 +278,70 @@ Batch Batch::with_all_signs(int sign) const {
                                              static_cast<std::int8_t>(sign)));
 }
 
-Result<Batch> Batch::with_column(const Field& field, std::shared_ptr<arrow::Array> values) const {
-  // A batch without columns has as many rows as signs: here its first column decides.
-  const std::int64_t rows =
-      columns_.empty() && row_count_ == 0 && values ? values->length() : row_count_;
-  TRY(check_column(field, values.get(), rows));
-  std::vector<Field> fields = schema_->fields();
-  Batch out = *this;
-  const std::optional<int> place = schema_->index_of(field.name);
-  if (place) {
-    fields[static_cast<std::size_t>(*place)] = field;
-    out.columns_[static_cast<std::size_t>(*place)] = std::move(values);
-  } else {
-    fields.push_back(field);
-    out.columns_.push_back(std::move(values));
+Result<Batch> Batch::with_columns(const Batch& more) const {
+  // A batch without columns has as many rows as signs: here the first columns decide.
+  const bool any = schema_.size() > 0 || row_count_ > 0;
+  const Batch& base = any ? *this : more;
+  if (more.row_count_ != base.row_count_) {
+    return invalid(fmt::format("column '{}' has {} rows, the batch has {}",
+                               more.schema_.field(0).name,
+                               more.row_count_,
+                               base.row_count_));
   }
-  out.schema_ = std::make_shared<const Schema>(Schema(std::move(fields)));
-  out.row_count_ = rows;
-  return rows == row_count_ ? out : out.with_all_signs(1);
+  if (!any) return more.with_all_signs(1);
+  std::vector<Field> fields = schema_.fields();
+  std::vector<std::pair<const Batch*, int>> from;  // of each column
+  for (int column = 0; column < schema_.size(); ++column)
+    from.emplace_back(this, column);
+  for (int column = 0; column < more.schema_.size(); ++column) {
+    const Field& field = more.schema_.field(column);
+    const auto place = std::ranges::find(fields, field.name, &Field::name) - fields.begin();
+    if (static_cast<std::size_t>(place) == fields.size()) {
+      fields.emplace_back();
+      from.emplace_back();
+    }
+    fields[static_cast<std::size_t>(place)] = field;
+    from[static_cast<std::size_t>(place)] = {&more, column};
+  }
+  Batch out = *this;
+  out.schema_ = Schema(std::move(fields));
+  if (few_ && more.few_) {
+    auto few = std::make_shared<FewRows>(out.schema_.size());
+    for (int to = 0; to < out.schema_.size(); ++to) {
+      const auto& [batch, column] = from[static_cast<std::size_t>(to)];
+      few->copy_column(to, *batch->few_, column, out.schema_.field(to).type, row_count_);
+    }
+    out.few_ = std::move(few);
+    return out;
+  }
+  Arrays arrays;
+  for (const auto& [batch, column] : from)
+    arrays.push_back(batch->column(column));
+  out.few_.reset();
+  out.keep(std::move(arrays));
+  return out;
+}
+
+Batch Batch::with_names(Schema schema) const {
+  LOCKSTEP_ASSERT(schema.size() == schema_.size(), "a name for each column");
+  for (int column = 0; column < schema.size(); ++column)
+    LOCKSTEP_ASSERT(schema.field(column).type == schema_.field(column).type, "other types");
+  Batch out = *this;
+  out.schema_ = std::move(schema);
+  return out;
 }
 
 std::size_t Batch::memory_bytes() const {
   std::size_t bytes = signs_->size();
-  for (int i = 0; i < schema_->size(); ++i) {
-    bytes += column_bytes(*column(i), schema_->field(i).type);
+  if (few_) return bytes + few_->memory_bytes();
+  for (int i = 0; i < schema_.size(); ++i) {
+    bytes += column_bytes(*column(i), schema_.field(i).type);
   }
   return bytes;
 }
 
 bool Batch::equals(const Batch& other) const {
-  if (*schema_ != *other.schema_ || row_count_ != other.row_count_) return false;
+  if (schema_ != other.schema_ || row_count_ != other.row_count_) return false;
   if (*signs_ != *other.signs_) return false;
   for (std::int64_t row = 0; row < row_count_; ++row) {
     if (!rows_equal(*this, row, other, row)) return false;
@@ -317,6 +377,16 @@ Result<Batch> concatenate(const Schema& schema, std::span<const Batch> batches) 
     signs.insert(signs.end(), batch.signs().begin(), batch.signs().end());
   }
   if (batches.size() == 1) return batches.front();
+  // Batches of few rows are joined by their cells.
+  const auto batch_count = static_cast<std::int64_t>(batches.size());
+  if (static_cast<std::int64_t>(signs.size()) <= kFewRows * batch_count) {
+    BatchBuilder rows(schema);
+    for (const Batch& batch : batches) {
+      for (std::int64_t row = 0; row < batch.row_count(); ++row)
+        rows.append_row_from(batch, row, batch.sign(row));
+    }
+    return rows.finish();
+  }
   std::vector<std::shared_ptr<arrow::Array>> columns;
   for (int column = 0; column < schema.size(); ++column) {
     arrow::ArrayVector parts;

@@ -15,6 +15,9 @@
 
 namespace lockstep {
 
+class FewRows;
+struct CellPlace;
+
 // Value: immutable and cheap to copy. Rows with a sign each: +1 enters, -1 leaves; an update is one
 // of each. Columns are Arrow arrays of exactly these types: boolean, int64, float64, utf8, date32,
 // timestamp[us, UTC].
@@ -28,7 +31,7 @@ class Batch final {
                             std::vector<std::int8_t> signs = {});
   static Batch empty(Schema schema);
 
-  const Schema& schema() const { return *schema_; }
+  const Schema& schema() const { return schema_; }
 
   std::int64_t row_count() const { return row_count_; }
 
@@ -49,6 +52,8 @@ class Batch final {
   // double; null is NaN.
   double number_at(int column, std::int64_t row) const;
 
+  // For work on whole columns. A batch of few rows (few_rows.h) makes its arrays when they are
+  // asked for.
   const std::shared_ptr<arrow::Array>& column(int index) const;
 
   Batch slice(std::int64_t offset, std::int64_t count) const;
@@ -56,8 +61,10 @@ class Batch final {
   Batch select_columns(std::span<const int> columns) const;
   Batch with_signs(std::vector<std::int8_t> signs) const;
   Batch with_all_signs(int sign) const;
-  // This batch with a column more, or in place of one of the same name.
-  Result<Batch> with_column(const Field& field, std::shared_ptr<arrow::Array> values) const;
+  // This batch with the columns of another more, or in place of those of the same names.
+  Result<Batch> with_columns(const Batch& more) const;
+  // The same columns under other names; of the same types (asserted).
+  Batch with_names(Schema schema) const;
 
   std::size_t memory_bytes() const;
 
@@ -65,9 +72,19 @@ class Batch final {
   bool equals(const Batch& other) const;
 
  private:
-  std::shared_ptr<const Schema> schema_;
-  std::vector<std::shared_ptr<arrow::Array>> columns_;
-  std::shared_ptr<const std::vector<std::int8_t>> signs_;
+  friend class BatchBuilder;
+  using Arrays = std::vector<std::shared_ptr<arrow::Array>>;
+  using Signs = std::vector<std::int8_t>;
+
+  Batch(Schema schema, std::shared_ptr<const FewRows> few, Signs signs);
+  void keep(Arrays columns);
+  CellPlace at(int column, std::int64_t row) const;           // among few rows
+  std::int64_t whole_at(int column, std::int64_t row) const;  // of a date or time
+
+  Schema schema_;
+  std::shared_ptr<const FewRows> few_;     // of few rows; else
+  std::shared_ptr<const Arrays> columns_;  // of many
+  std::shared_ptr<const Signs> signs_;
   std::int64_t row_count_ = 0;
 };
 

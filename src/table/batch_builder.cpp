@@ -1,66 +1,14 @@
 #include "table/arrow_status.h"
 #include "table/batch.h"
+#include "table/few_rows.h"
 
 #include <arrow/api.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace lockstep {
-
-struct BatchBuilder::State {
-  Schema schema;
-  std::vector<std::unique_ptr<arrow::ArrayBuilder>> columns;
-  std::vector<std::int8_t> signs;
-  arrow::Status failure;  // the first; only memory and Arrow's 2 GiB of text a column can fail
-
-  arrow::ArrayBuilder& column(int index) {
-    LOCKSTEP_ASSERT(index >= 0, "a column index below zero");
-    LOCKSTEP_ASSERT(static_cast<std::size_t>(index) < columns.size(), "no such column");
-    return *columns[static_cast<std::size_t>(index)];
-  }
-
-  template <typename BuilderType, typename T>
-  void append(int index, Type type, const T& value) {
-    LOCKSTEP_ASSERT(schema.field(index).type == type, "a value of another type than its column's");
-    keep(static_cast<BuilderType&>(column(index)).Append(value));
-  }
-
-  void keep(const arrow::Status& status) {
-    if (!status.ok() && failure.ok()) failure = status;
-  }
-
-  struct Appending {
-    State& state;
-    int column;
-
-    void operator()(std::monostate) const { state.keep(state.column(column).AppendNull()); }
-
-    void operator()(bool value) const {
-      state.append<arrow::BooleanBuilder>(column, Type::kBool, value);
-    }
-
-    void operator()(std::int64_t value) const {
-      state.append<arrow::Int64Builder>(column, Type::kInt, value);
-    }
-
-    void operator()(double value) const {
-      state.append<arrow::DoubleBuilder>(column, Type::kFloat, value);
-    }
-
-    void operator()(const std::string& value) const {
-      state.append<arrow::StringBuilder>(column, Type::kText, value);
-    }
-
-    void operator()(Date value) const {
-      state.append<arrow::Date32Builder>(column, Type::kDate, value.days);
-    }
-
-    void operator()(Timestamp value) const {
-      state.append<arrow::TimestampBuilder>(column, Type::kTimestamp, value.us);
-    }
-  };
-};
 
 namespace {
 
@@ -85,9 +33,146 @@ std::unique_ptr<arrow::ArrayBuilder> make_column(Type type) {
 
 }  // namespace
 
+// The first kFewRows cells of each column stay in one piece; with one more, all go to Arrow's
+// builders.
+struct BatchBuilder::State {
+  Schema schema;
+  std::shared_ptr<FewRows> few;          // null: they went, or there is none yet
+  std::vector<std::int64_t> few_counts;  // cells of each column in `few`
+  std::vector<std::unique_ptr<arrow::ArrayBuilder>> columns;
+  std::vector<std::int8_t> signs;
+  arrow::Status failure;  // the first; only memory and Arrow's 2 GiB of text a column can fail
+
+  bool is_fresh() const { return !few && columns.empty(); }
+
+  void start() {
+    few = std::make_shared<FewRows>(schema.size());
+    few_counts.assign(static_cast<std::size_t>(schema.size()), 0);
+  }
+
+  void check(int index, Type type) const {
+    LOCKSTEP_ASSERT(schema.field(index).type == type, "a value of another type than its column's");
+  }
+
+  // Where the next cell goes among few; nullopt: to a builder.
+  std::optional<CellPlace> place(int index) {
+    LOCKSTEP_ASSERT(index >= 0 && index < schema.size(), "no such column");
+    if (is_fresh()) start();
+    if (!few) return std::nullopt;
+    std::int64_t& count = few_counts[static_cast<std::size_t>(index)];
+    if (count < kFewRows) return CellPlace{index, count++};
+    grow();
+    return std::nullopt;
+  }
+
+  void grow() {
+    const std::shared_ptr<const FewRows> cells = std::exchange(few, nullptr);
+    for (const Field& field : schema.fields())
+      columns.push_back(make_column(field.type));
+    for (int index = 0; index < schema.size(); ++index) {
+      for (std::int64_t row = 0; row < few_counts[static_cast<std::size_t>(index)]; ++row)
+        move_cell(*cells, {index, row});
+    }
+  }
+
+  void move_cell(const FewRows& cells, CellPlace from) {
+    if (cells.is_null(from)) return append_null(from.column);
+    switch (schema.field(from.column).type) {
+      case Type::kBool:
+        return append_bool(from.column, cells.int_at(from) != 0);
+      case Type::kInt:
+        return append_int(from.column, cells.int_at(from));
+      case Type::kFloat:
+        return append_float(from.column, cells.float_at(from));
+      case Type::kText:
+        return append_text(from.column, cells.text_at(from));
+      case Type::kDate:
+        return append_date(from.column, Date{static_cast<std::int32_t>(cells.int_at(from))});
+      case Type::kTimestamp:
+        return append_time(from.column, Timestamp{cells.int_at(from)});
+    }
+  }
+
+  template <typename BuilderType, typename T>
+  void build(int index, const T& value) {
+    keep(static_cast<BuilderType&>(*columns[static_cast<std::size_t>(index)]).Append(value));
+  }
+
+  void append_null(int index) {
+    if (const auto at = place(index)) return few->set_null(*at);
+    keep(columns[static_cast<std::size_t>(index)]->AppendNull());
+  }
+
+  void append_bool(int index, bool value) {
+    check(index, Type::kBool);
+    if (const auto at = place(index)) return few->set_int(*at, value ? 1 : 0);
+    build<arrow::BooleanBuilder>(index, value);
+  }
+
+  void append_int(int index, std::int64_t value) {
+    check(index, Type::kInt);
+    if (const auto at = place(index)) return few->set_int(*at, value);
+    build<arrow::Int64Builder>(index, value);
+  }
+
+  void append_float(int index, double value) {
+    check(index, Type::kFloat);
+    if (const auto at = place(index)) return few->set_float(*at, value);
+    build<arrow::DoubleBuilder>(index, value);
+  }
+
+  void append_text(int index, std::string_view value) {
+    check(index, Type::kText);
+    if (const auto at = place(index)) {
+      if (few->set_text(*at, value)) return;
+      --few_counts[static_cast<std::size_t>(index)];
+      grow();
+    }
+    build<arrow::StringBuilder>(index, value);
+  }
+
+  void append_date(int index, Date value) {
+    check(index, Type::kDate);
+    if (const auto at = place(index)) return few->set_int(*at, value.days);
+    build<arrow::Date32Builder>(index, value.days);
+  }
+
+  void append_time(int index, Timestamp value) {
+    check(index, Type::kTimestamp);
+    if (const auto at = place(index)) return few->set_int(*at, value.us);
+    build<arrow::TimestampBuilder>(index, value.us);
+  }
+
+  void keep(const arrow::Status& status) {
+    if (!status.ok() && failure.ok()) failure = status;
+  }
+
+  // Every column has as many cells among few.
+  bool is_even(std::int64_t rows) const {
+    return std::ranges::all_of(few_counts, [&](std::int64_t count) { return count == rows; });
+  }
+
+  struct Appending {
+    State& state;
+    int column;
+
+    void operator()(std::monostate) const { state.append_null(column); }
+
+    void operator()(bool value) const { state.append_bool(column, value); }
+
+    void operator()(std::int64_t value) const { state.append_int(column, value); }
+
+    void operator()(double value) const { state.append_float(column, value); }
+
+    void operator()(const std::string& value) const { state.append_text(column, value); }
+
+    void operator()(Date value) const { state.append_date(column, value); }
+
+    void operator()(Timestamp value) const { state.append_time(column, value); }
+  };
+};
+
 BatchBuilder::BatchBuilder(Schema schema) : state_(std::make_unique<State>()) {
-  for (const Field& field : schema.fields())
-    state_->columns.push_back(make_column(field.type));
   state_->schema = std::move(schema);
 }
 
@@ -100,19 +185,19 @@ void BatchBuilder::append(int column, const Value& value) {
 }
 
 void BatchBuilder::append_null(int column) {
-  state_->keep(state_->column(column).AppendNull());
+  state_->append_null(column);
 }
 
 void BatchBuilder::append_text(int column, std::string_view text) {
-  state_->append<arrow::StringBuilder>(column, Type::kText, text);
+  state_->append_text(column, text);
 }
 
 void BatchBuilder::append_int(int column, std::int64_t value) {
-  state_->append<arrow::Int64Builder>(column, Type::kInt, value);
+  state_->append_int(column, value);
 }
 
 void BatchBuilder::append_float(int column, double value) {
-  state_->append<arrow::DoubleBuilder>(column, Type::kFloat, value);
+  state_->append_float(column, value);
 }
 
 void BatchBuilder::append_from(int column, const Batch& batch, int from_column, std::int64_t row) {
@@ -137,7 +222,8 @@ void BatchBuilder::append_sign(int sign) {
 }
 
 void BatchBuilder::append_row(std::span<const Value> values, int sign) {
-  LOCKSTEP_ASSERT(values.size() == state_->columns.size(), "a row has a value for each column");
+  LOCKSTEP_ASSERT(static_cast<int>(values.size()) == state_->schema.size(),
+                  "a row has a value for each column");
   for (std::size_t i = 0; i < values.size(); ++i)
     append(static_cast<int>(i), values[i]);
   append_sign(sign);
@@ -151,8 +237,9 @@ void BatchBuilder::append_row_from(const Batch& batch, std::int64_t row, int sig
 }
 
 std::int64_t BatchBuilder::row_count() const {
-  return state_->columns.empty() ? static_cast<std::int64_t>(state_->signs.size())
-                                 : state_->columns.front()->length();
+  if (state_->schema.size() == 0) return static_cast<std::int64_t>(state_->signs.size());
+  if (state_->is_fresh()) return 0;
+  return state_->few ? state_->few_counts.front() : state_->columns.front()->length();
 }
 
 const Schema& BatchBuilder::schema() const {
@@ -163,16 +250,21 @@ Result<Batch> BatchBuilder::finish() {
   const std::int64_t rows = row_count();
   const arrow::Status failure = std::exchange(state_->failure, arrow::Status::OK());
   std::vector<std::int8_t> signs = std::exchange(state_->signs, {});
-  std::vector<std::shared_ptr<arrow::Array>> columns(state_->columns.size());
+  if (state_->is_fresh()) state_->start();
+  const bool is_few = state_->few && rows <= kFewRows && state_->is_even(rows);
+  if (state_->few && !is_few) state_->grow();
+  const std::shared_ptr<const FewRows> few = std::exchange(state_->few, nullptr);
+  const auto builders = std::exchange(state_->columns, {});
+  std::vector<std::shared_ptr<arrow::Array>> columns(builders.size());
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const std::string what = fmt::format("column '{}'", state_->schema.fields()[i].name);
-    TRY(of_arrow(state_->columns[i]->Finish(&columns[i]), what));
+    TRY(of_arrow(builders[i]->Finish(&columns[i]), what));
   }
   TRY(of_arrow(failure, "building a batch"));
-  if (static_cast<std::int64_t>(signs.size()) > rows) {
+  if (static_cast<std::int64_t>(signs.size()) > rows)
     return invalid(fmt::format("{} signs for {} rows", signs.size(), rows));
-  }
   signs.resize(static_cast<std::size_t>(rows), 1);
+  if (is_few) return Batch(state_->schema, few, std::move(signs));
   return Batch::make(state_->schema, std::move(columns), std::move(signs));
 }
 

@@ -3,6 +3,7 @@
 #include "table/arrow_status.h"
 #include "table/batch.h"
 #include "table/columns.h"
+#include "table/few_rows.h"
 
 #include <arrow/api.h>
 #include <fmt/format.h>
@@ -115,19 +116,27 @@ struct ScalarOf {
 
 Batch Batch::select_rows(std::span<const std::int64_t> rows) const {
   if (is_all_in_order(rows, row_count_)) return *this;
-  Batch out = *this;
-  for (int column = 0; column < schema_->size(); ++column) {
-    auto made = chosen(*this->column(column), schema_->field(column).type, rows);
+  if (static_cast<std::int64_t>(rows.size()) <= kFewRows) {
+    BatchBuilder builder(schema_);
+    for (const std::int64_t row : rows)
+      builder.append_row_from(*this, row, sign(row));
+    Result<Batch> made = builder.finish();
+    LOCKSTEP_ASSERT(made.ok(), "rows were selected beyond what one batch can hold");
+    return std::move(made).value();
+  }
+  Arrays columns;
+  for (int column = 0; column < schema_.size(); ++column) {
+    auto made = chosen(*this->column(column), schema_.field(column).type, rows);
     // Texts beyond Arrow's 2 GiB a column: reachable only by repeating rows of a huge batch.
     LOCKSTEP_ASSERT(made.ok(), "rows were selected beyond what one batch can hold");
-    out.columns_[static_cast<std::size_t>(column)] = std::move(made).ValueUnsafe();
+    columns.push_back(std::move(made).ValueUnsafe());
   }
-  std::vector<std::int8_t> signs;
+  Signs signs;
   signs.reserve(rows.size());
   for (const std::int64_t row : rows)
     signs.push_back(static_cast<std::int8_t>(sign(row)));
-  out.signs_ = std::make_shared<const std::vector<std::int8_t>>(std::move(signs));
-  out.row_count_ = static_cast<std::int64_t>(rows.size());
+  Batch out(schema_, nullptr, std::move(signs));
+  out.keep(std::move(columns));
   return out;
 }
 

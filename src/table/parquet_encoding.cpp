@@ -1,14 +1,15 @@
 #include "table/parquet_encoding.h"
 
 #include "base/hash.h"
-#include "table/columns.h"
 
 #include <arrow/api.h>
 #include <parquet/properties.h>
 
 #include <algorithm>
+#include <bit>
 #include <string>
-#include <unordered_set>
+#include <string_view>
+#include <vector>
 
 namespace lockstep {
 
@@ -23,31 +24,82 @@ struct ColumnLook {
   bool in_order = false;  // rising or falling: bounds of row groups say where a value is
 };
 
-ColumnLook look_at(const Batch& rows, int column) {
-  ColumnLook look;
-  if (rows.row_count() < kSampleRowsMin) return look;
+// Counts distinct values by their hashes, in a table that has room for twice as many.
+class Distinct final {
+ public:
+  explicit Distinct(std::int64_t value_count)
+      : slots_(std::bit_ceil(2 * static_cast<std::size_t>(value_count) + 1)) {}
+
+  void add(std::uint64_t hash) {
+    constexpr std::uint64_t kTaken = 1;  // 0 is a free slot
+    hash |= kTaken;
+    std::size_t slot = (hash >> 1) & (slots_.size() - 1);
+    while (slots_[slot] != 0 && slots_[slot] != hash)
+      slot = (slot + 1) & (slots_.size() - 1);
+    count_ += slots_[slot] == 0 ? 1 : 0;
+    slots_[slot] = hash;
+  }
+
+  std::int64_t count() const { return count_; }
+
+ private:
+  std::vector<std::uint64_t> slots_;
+  std::int64_t count_ = 0;
+};
+
+std::uint64_t mixed(std::uint64_t bits) {  // the finalizer of MurmurHash3, Appleby 2011
+  bits = (bits ^ (bits >> 33)) * 0xff51afd7ed558ccdU;
+  bits = (bits ^ (bits >> 33)) * 0xc4ceb9fe1a85ec53U;
+  return bits ^ (bits >> 33);
+}
+
+std::uint64_t hash_of(std::string_view text) {
+  return hash64(text);
+}
+
+std::uint64_t hash_of(std::int64_t value) {
+  return mixed(static_cast<std::uint64_t>(value));
+}
+
+std::uint64_t hash_of(double value) {
+  return mixed(std::bit_cast<std::uint64_t>(value));
+}
+
+// `get` gives the value of a row that has one.
+template <typename Get>
+ColumnLook look_through(const Batch& rows, int column, Get get) {
   const std::int64_t step = std::max<std::int64_t>(1, rows.row_count() / kSampleRows);
-  std::unordered_set<std::uint64_t> seen;
+  Distinct seen(rows.row_count() / step + 1);
   std::int64_t count = 0;
   bool rising = true;
   bool falling = true;
-  std::string last;
-  std::string key;
+  decltype(get(0)) last{};
   for (std::int64_t row = 0; row < rows.row_count(); row += step) {
     if (rows.is_null(column, row)) continue;
-    key.clear();
-    append_key(rows, std::span(&column, 1), row, key);
-    seen.insert(hash64(key));
+    const auto value = get(row);
+    seen.add(hash_of(value));
     if (count > 0) {
-      rising = rising && last <= key;
-      falling = falling && key <= last;
+      rising = rising && last <= value;
+      falling = falling && value <= last;
     }
-    std::swap(last, key);
+    last = value;
     ++count;
   }
-  look.mostly_distinct = 2 * static_cast<std::int64_t>(seen.size()) > count && count > 0;
-  look.in_order = rising || falling;
-  return look;
+  return {.mostly_distinct = 2 * seen.count() > count && count > 0, .in_order = rising || falling};
+}
+
+ColumnLook look_at(const Batch& rows, int column) {
+  if (rows.row_count() < kSampleRowsMin) return {};
+  switch (rows.schema().field(column).type) {
+    case Type::kText:
+      return look_through(
+          rows, column, [&](std::int64_t row) { return rows.text_at(column, row); });
+    case Type::kInt:
+      return look_through(rows, column, [&](std::int64_t row) { return rows.int_at(column, row); });
+    default:
+      return look_through(
+          rows, column, [&](std::int64_t row) { return rows.number_at(column, row); });
+  }
 }
 
 void encode_distinct(Type type,

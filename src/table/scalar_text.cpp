@@ -1,5 +1,6 @@
 #include "table/scalar_text.h"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -108,8 +109,20 @@ std::optional<Value> value_of_text(std::string_view text, Type type, const Spell
 }
 
 std::string text_of_float(double value) {
-  if (std::isnan(value)) return "nan";
-  return fmt::format("{}", value);
+  std::string text;
+  append_float_text(value, text);
+  return text;
+}
+
+void append_float_text(double value, std::string& out) {
+  if (std::isnan(value)) {
+    out += "nan";
+    return;
+  }
+  constexpr std::size_t kLongest = 32;  // -2.2250738585072014e-308 has 24
+  std::array<char, kLongest> text;
+  char* const end = fmt::format_to(text.data(), FMT_COMPILE("{}"), value);
+  out.append(text.data(), end);
 }
 
 std::string not_a(std::string_view text, Type type) {

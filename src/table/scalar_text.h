@@ -32,6 +32,7 @@ std::optional<Timestamp> timestamp_of_text(std::string_view text, const Spelling
 std::optional<Value> value_of_text(std::string_view text, Type type, const Spelling& spelling);
 
 std::string text_of_float(double value);  // shortest that reads back to the same bits
+void append_float_text(double value, std::string& out);
 std::string text_of_date(Date date);
 std::string text_of_timestamp(Timestamp timestamp);
 

@@ -84,6 +84,19 @@ Result<Value> parse_value(std::string_view text, Type type, int utc_offset_minut
   return *std::move(value);
 }
 
+Schema::Schema() {
+  static const auto kNone = std::make_shared<const std::vector<Field>>();
+  fields_ = kNone;
+}
+
+Schema::Schema(std::vector<Field> fields)
+    : fields_(std::make_shared<const std::vector<Field>>(std::move(fields))) {
+}
+
+bool Schema::operator==(const Schema& other) const {
+  return fields_ == other.fields_ || *fields_ == *other.fields_;
+}
+
 std::optional<int> Schema::index_of(std::string_view name) const {
   for (int i = 0; i < size(); ++i) {
     if (field(i).name == name) return i;
@@ -111,8 +124,8 @@ Result<std::vector<int>> Schema::require_all(const std::vector<std::string>& nam
 
 std::vector<std::string> Schema::names() const {
   std::vector<std::string> out;
-  out.reserve(fields_.size());
-  for (const Field& one : fields_)
+  out.reserve(fields_->size());
+  for (const Field& one : *fields_)
     out.push_back(one.name);
   return out;
 }

@@ -4,6 +4,7 @@
 #include "base/result.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,18 +64,17 @@ struct Field {
   bool operator==(const Field&) const = default;
 };
 
-// Value. Named, typed columns in order. Every column may hold null.
+// Value: immutable and cheap to copy. Named, typed columns in order. Every column may hold null.
 class Schema final {
  public:
-  Schema() = default;
+  Schema();
+  explicit Schema(std::vector<Field> fields);
 
-  explicit Schema(std::vector<Field> fields) : fields_(std::move(fields)) {}
+  const std::vector<Field>& fields() const { return *fields_; }
 
-  const std::vector<Field>& fields() const { return fields_; }
+  int size() const { return static_cast<int>(fields_->size()); }
 
-  int size() const { return static_cast<int>(fields_.size()); }
-
-  const Field& field(int index) const { return fields_.at(static_cast<std::size_t>(index)); }
+  const Field& field(int index) const { return fields_->at(static_cast<std::size_t>(index)); }
 
   std::optional<int> index_of(std::string_view name) const;  // exact match
   // As index_of; the error names the nearest column.
@@ -82,10 +82,10 @@ class Schema final {
   Result<std::vector<int>> require_all(const std::vector<std::string>& names) const;
   std::vector<std::string> names() const;
 
-  bool operator==(const Schema&) const = default;
+  bool operator==(const Schema& other) const;
 
  private:
-  std::vector<Field> fields_;
+  std::shared_ptr<const std::vector<Field>> fields_;
 };
 
 // Names that DuckLake keeps for itself, or that differ from another only in case: refused, with a

@@ -210,12 +210,14 @@ TEST(Pace, FollowsWhatARowCosts) {
   EXPECT_EQ(pace.rows(), start);
   pace.took(start, kGroupUs / 4);
   EXPECT_EQ(pace.rows(), 2 * start);  // twice at most
+  pace.took(10'000, 10 * kGroupUs);
+  EXPECT_EQ(pace.rows(), 1'000);
   pace.took(1'000, 10 * kGroupUs);
-  EXPECT_EQ(pace.rows(), 100);
+  EXPECT_EQ(pace.rows(), kPaceRowsMin);  // fewer are no faster
   pace.took(1, 100 * kGroupUs);
-  EXPECT_EQ(pace.rows(), 1);
-  pace.took(1, kGroupUs / 100);
-  EXPECT_EQ(pace.rows(), 2);
+  EXPECT_EQ(pace.rows(), kPaceRowsMin);
+  pace.took(kPaceRowsMin, kGroupUs / 100);
+  EXPECT_EQ(pace.rows(), 2 * kPaceRowsMin);
 }
 
 TEST(Gather, TakesABatchThatReplacesItsOriginAlone) {

@@ -80,12 +80,15 @@ TEST(Batch, SlicesAndSelectsWithSigns) {
 
 TEST(Batch, TakesAColumnMoreOrInPlaceOfAnother) {
   const Batch batch = signed_rows({{1, pair_of(1, 1.5)}, {1, pair_of(2, 2.5)}});
-  const Batch more = batch.with_column({"again", Type::kFloat}, batch.column(1)).value();
+  const std::vector<int> key = {0};
+  const std::vector<int> value = {1};
+  const Batch again = batch.select_columns(value).with_names(Schema({{"again", Type::kFloat}}));
+  const Batch more = batch.with_columns(again).value();
   EXPECT_EQ(more.schema().names(), (std::vector<std::string>{"key", "value", "again"}));
-  const Batch other = batch.with_column({"value", Type::kInt}, batch.column(0)).value();
+  const Batch keys = batch.select_columns(key).with_names(Schema({{"value", Type::kInt}}));
+  const Batch other = batch.with_columns(keys).value();
   EXPECT_EQ(other.int_at(1, 1), 2);
-  EXPECT_FALSE(batch.with_column({"x", Type::kInt}, batch.column(1)).ok());
-  EXPECT_FALSE(batch.with_column({"x", Type::kInt}, batch.column(0)->Slice(1)).ok());
+  EXPECT_FALSE(batch.with_columns(keys.slice(1, 1)).ok());
 }
 
 TEST(Builder, FillsMissingSignsAndRefusesRaggedColumns) {
