@@ -17,7 +17,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
+#include <map>
 #include <random>
 #include <unistd.h>
 
@@ -35,6 +37,31 @@ double resident_mb() {
   std::int64_t resident = 0;
   file >> pages >> resident;
   return static_cast<double>(resident * sysconf(_SC_PAGESIZE)) / kMegabyte;
+}
+
+double cpu_ms() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) / 1e6;
+}
+
+// Steps of upkeep of one kind: how long commits waited for each, and how much of that was work and
+// no waiting for the disk or for the processor.
+struct Steps {
+  std::vector<double> held_ms;
+  std::vector<double> cpu_ms;
+};
+
+const char* kind_of(const CompactionStep& step) {
+  if (step.state == CompactionState::kUnderway) return "compaction in its thread";
+  return step.files > 0 ? "compaction's end" : "compaction's rest";
+}
+
+const char* kind_of(const CollectionStep& step) {
+  if (step.snapshots > 0) return "snapshots expire";
+  if (step.rows > 0) return "dead rows go";
+  if (step.files > 0) return "files leave the catalog";
+  return step.deleted > 0 ? "files are deleted" : "collection finds nothing";
 }
 
 // A hub and the daemon's part of what is done with it.
@@ -64,8 +91,12 @@ class History final {
       must(hub_->flush());
       must(hub_->tend_log());
       const std::int64_t started = io_.monotonic_us();
-      upkeep();
-      upkeep_ms.push_back(static_cast<double>(io_.monotonic_us() - started) / 1e3);
+      const double cpu = cpu_ms();
+      const char* const kind = upkeep();
+      for (Steps* steps : {&upkeep_["all"], &upkeep_[kind]}) {
+        steps->held_ms.push_back(static_cast<double>(io_.monotonic_us() - started) / 1e3);
+        steps->cpu_ms.push_back(cpu_ms() - cpu);
+      }
     }
   }
 
@@ -74,7 +105,7 @@ class History final {
     }
   }
 
-  std::vector<double> upkeep_ms;  // each step that commits wait for
+  std::map<std::string, Steps>& upkeep_steps() { return upkeep_; }
 
  private:
   void commit(bool update) {
@@ -113,9 +144,10 @@ class History final {
     rows.append_sign(sign);
   }
 
-  void upkeep() {
+  const char* upkeep() {
     const CompactionStep step = must(hub_->compact({.background = true}));
-    if (step.state == CompactionState::kNothing) must(hub_->collect({}));
+    if (step.state != CompactionState::kNothing) return kind_of(step);
+    return kind_of(must(hub_->collect({})));
   }
 
   Io& io_;
@@ -125,15 +157,24 @@ class History final {
   std::int64_t next_id_ = 0;
   std::int64_t id_ = 0;
   std::int64_t version_ = 0;
+  std::map<std::string, Steps> upkeep_;
 };
 
 Json state_of(Hub& hub) {
   const DiskUse use = must(hub.disk_use());
   return {{"resident_mb", resident_mb()},
-          {"catalog_mb", static_cast<double>(use.catalog_bytes) / kMegabyte},
+          {"catalog_mb", static_cast<double>(use.catalog_bytes - use.log_bytes) / kMegabyte},
+          {"log_mb", static_cast<double>(use.log_bytes) / kMegabyte},
           {"data_mb", static_cast<double>(use.data_bytes) / kMegabyte},
           {"data_files", use.data_files},
           {"inlined_rows", use.inlined_rows}};
+}
+
+Json times_of(std::vector<double>& times) {
+  std::sort(times.begin(), times.end());
+  return {{"median", times[times.size() / 2]},
+          {"p99", times[times.size() * 99 / 100]},
+          {"max", times.back()}};
 }
 
 // The rows that a layer has now, in one file as the hub writes them.
@@ -160,13 +201,14 @@ int run(const std::string& folder, std::int64_t count) {
     const double seconds = static_cast<double>(io->monotonic_us() - started) / 1e6;
     Json growth = state_of(history.hub());
     growth["commits_per_s"] = static_cast<double>(count / 10) / seconds;
+    fmt::print(stderr, "{}\n", growth.dump());  // it may be long until the next
     out["growth"].push_back(std::move(growth));
   }
-  std::vector<double>& upkeep = history.upkeep_ms;
-  std::sort(upkeep.begin(), upkeep.end());
-  out["upkeep_median_ms"] = upkeep[upkeep.size() / 2];
-  out["upkeep_p99_ms"] = upkeep[upkeep.size() * 99 / 100];
-  out["upkeep_max_ms"] = upkeep.back();
+  for (auto& [kind, steps] : history.upkeep_steps()) {
+    out["upkeep"][kind] = {{"count", steps.held_ms.size()},
+                           {"held_ms", times_of(steps.held_ms)},
+                           {"cpu_ms", times_of(steps.cpu_ms)}};
+  }
   history.settle();
   out["settled"] = state_of(history.hub());
   double one_file = 0;

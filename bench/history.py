@@ -40,13 +40,14 @@ def ask_duckdb(catalog):
 
 
 def parts_of(catalog):
-    """Megabytes of the catalog's largest tables, with their indexes."""
+    """Megabytes of the catalog's largest tables, with their indexes; and of the pages that wait to be used again."""
     database = sqlite3.connect(catalog)
     rows = database.execute(
         "SELECT coalesce(m.tbl_name, s.name), sum(s.pgsize) FROM dbstat s LEFT JOIN sqlite_master m ON m.name = s.name "
         "GROUP BY 1 ORDER BY 2 DESC LIMIT 6").fetchall()
+    free, page = (database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
     database.close()
-    return {name: size / 1e6 for name, size in rows}
+    return {name: size / 1e6 for name, size in rows} | {"free": free * page / 1e6}
 
 
 def disk_mb(folder):
@@ -72,16 +73,20 @@ def look_at(folder, results):
 
 def table(results):
     lines = [f"{results['commits']} one-row commits, three layers and a model version each",
-             f"{'commits':>9}{'a second':>10}{'resident MB':>13}{'catalog MB':>12}{'rows MB':>9}{'files':>7}{'inlined':>9}"]  # fmt: skip
+             f"{'commits':>9}{'a second':>10}{'resident MB':>13}{'catalog MB':>12}{'log MB':>8}{'rows MB':>9}{'files':>7}"
+             f"{'inlined':>9}"]  # fmt: skip
     for part, growth in enumerate(results["growth"]):
         lines.append(f"{results['commits'] * (part + 1) // 10:>9}{growth['commits_per_s']:>10.0f}"
-                     f"{growth['resident_mb']:>13.0f}{growth['catalog_mb']:>12.1f}{growth['data_mb']:>9.1f}"
+                     f"{growth['resident_mb']:>13.0f}{growth['catalog_mb']:>12.1f}{growth['log_mb']:>8.1f}{growth['data_mb']:>9.1f}"
                      f"{growth['data_files']:>7}{growth['inlined_rows']:>9}")  # fmt: skip
     settled, duckdb = results["settled"], results["duckdb"]
     parts = ", ".join(f"{name} {size:.1f}" for name, size in results["catalog_parts_mb"].items())
+    lines.append(f"{'steps of upkeep, ms':<26}{'number':>8}{'median':>9}{'p99':>9}{'longest':>9}{'CPU: median':>13}{'p99':>9}{'longest':>9}")
+    for kind, steps in results["upkeep"].items():
+        held, cpu = steps["held_ms"], steps["cpu_ms"]
+        lines.append(f"{kind:<26}{steps['count']:>8}{held['median']:>9.2f}{held['p99']:>9.2f}{held['max']:>9.2f}"
+                     f"{cpu['median']:>13.2f}{cpu['p99']:>9.2f}{cpu['max']:>9.2f}")  # fmt: skip
     lines += [
-        f"upkeep between groups: median {results['upkeep_median_ms']:.2f} ms, p99 {results['upkeep_p99_ms']:.2f}, "
-        f"longest {results['upkeep_max_ms']:.2f}",
         f"rows: {settled['data_mb']:.1f} MB in {settled['data_files']} files, beside {results['one_file_mb']:.1f} MB in one "
         f"file a layer: {settled['data_mb'] / results['one_file_mb']:.2f} times",
         f"on the disk: {results['disk_data_mb']:.1f} MB with replaced files that wait, catalog {settled['catalog_mb']:.1f}, key "

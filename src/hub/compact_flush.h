@@ -3,9 +3,11 @@
 #pragma once
 
 #include "catalog/catalog.h"
+#include "hub/delete_file.h"
 #include "hub/moved_rows.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,9 +31,10 @@ struct FlushedRows {
   LakeTable table;
   std::int64_t read_at = 0;  // the newest snapshot when the rows were read
   std::vector<MovedFile> files;
-  std::vector<std::vector<std::int64_t>> places;  // of each file's rows
-  std::vector<std::int64_t> expired;              // places of rows that no snapshot has any more
-  std::int64_t last_place = 0;                    // of the rows looked at; behind it: newer ones
+  std::vector<std::optional<WrittenDeletes>> deletes;  // of each file; none: few, if any
+  std::vector<std::vector<std::int64_t>> places;       // of each file's rows
+  std::vector<std::int64_t> expired;  // places of rows that no snapshot has any more
+  std::int64_t last_place = 0;        // of the rows looked at; behind it: newer ones
 
   bool moves_nothing() const { return files.empty() && expired.empty(); }
 };

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace lockstep {
 
@@ -99,7 +100,7 @@ class FileOfMerge {
   // Removes what it wrote when it fails.
   Result<MergedFiles::File> write(const Rows& rows) {
     Result<void> written = write_rows(rows);
-    if (written.ok()) written = write_deletes(rows);
+    if (written.ok()) written = write_ends(rows);
     if (written.ok()) written = work_.io.sync_directory(folder());
     if (written.ok()) return std::move(out_);
     // Files that no row names cost space and nothing else.
@@ -194,34 +195,9 @@ class FileOfMerge {
     return {};
   }
 
-  // As DuckDB writes them, each with the snapshot at which its row went: one without would be told
-  // again by every later change feed.
-  Result<void> write_deletes(const Rows& rows) {
-    const std::vector<ParquetColumn> columns = {
-        {{"file_path", Type::kText}, kDeletedPathField, {}},
-        {{"pos", Type::kInt}, kDeletePositionField, {}},
-        {{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField, {}}};
-    BatchBuilder deletes(Schema({columns[0].field, columns[1].field, columns[2].field}));
-    std::vector<std::int64_t> ends;
-    for (std::size_t position = 0; position < rows.size(); ++position) {
-      const std::int64_t end = at(lives_.ends, rows[position]);
-      if (end == StoredRows::kAlive) continue;
-      ends.push_back(end);
-      deletes.append_text(0, out_.moved.file.path);
-      deletes.append_int(1, static_cast<std::int64_t>(position));
-      deletes.append_int(2, end);
-      deletes.append_sign(1);
-    }
-    if (ends.empty()) return {};
-    out_.deletes.emplace();
-    out_.deletes->name = fmt::format("lockstep-{}-delete.parquet", random_uuid(work_.io));
-    out_.deletes->path = folder() + out_.deletes->name;
-    const auto [first, last] = std::ranges::minmax(ends);
-    out_.deletes->first = first;
-    out_.deletes->last = last;
-    const auto writer = TRY(open_parquet_writer(work_.io, out_.deletes->path, columns));
-    TRY(writer->write(TRY(deletes.finish())));
-    out_.deletes->info = TRY(writer->finish());
+  Result<void> write_ends(const Rows& rows) {
+    out_.moved.ends = chosen_of(lives_.ends, rows);
+    out_.deletes = TRY(write_deletes(work_.io, out_.moved.file.path, out_.moved.ends));
     return {};
   }
 
@@ -259,12 +235,11 @@ void fill_moved_to(const Lives& lives, const Rows& rows, MergedFiles& merged) {
   }
 }
 
-Result<void> write_files(Catalog& catalog,
+Result<void> write_files(const Rows& kept,
                          DataFiles& files,
                          const MergeWork& work,
                          const Lives& lives,
                          MergedFiles& merged) {
-  const Rows kept = TRY(retained_rows(catalog, lives));
   const std::vector<Rows> groups = grouped(lives, kept);
   const bool fewer = 2 * groups.size() <= work.sources.size();
   const bool smaller = 2 * kept.size() <= lives.ends.size();
@@ -289,48 +264,86 @@ Result<void> write_files(Catalog& catalog,
   return {};
 }
 
+struct NewerDelete {
+  std::int64_t place = 0;     // SQLite's rowid
+  std::int64_t position = 0;  // in the first file
+  std::int64_t snapshot = 0;
+};
+
 // Deletes that came since the sources were read: they are of rows that are in the first file.
-Result<void> move_newer_deletes(Catalog& catalog, const MergedFiles& merged) {
+Result<std::vector<NewerDelete>> newer_deletes(Catalog& catalog, const MergedFiles& merged) {
+  std::vector<NewerDelete> newer;
   const std::string inlined = inlined_deletes_name(merged.table.id);
-  if (!catalog.table_exists(inlined)) return {};
+  if (merged.files.empty() || !catalog.table_exists(inlined)) return newer;
   Statement* rows = TRY(catalog.cached(
-      fmt::format("SELECT _rowid_, file_id, row_id FROM {} WHERE begin_snapshot > ?", inlined)));
-  rows->bind_integer(0, merged.read_at);
-  std::vector<std::pair<std::int64_t, std::int64_t>> moves;  // place, position
-  while (TRY(rows->step())) {
-    const auto source = std::ranges::find(merged.sources, rows->integer(1), &DataFile::id);
-    if (source == merged.sources.end()) continue;
-    const auto index = static_cast<std::size_t>(source - merged.sources.begin());
-    const std::int64_t position = at(merged.moved_to[index], rows->integer(2));
-    LOCKSTEP_ASSERT(position != MergedFiles::kElsewhere, "hub: a row ended that had ended before");
-    moves.emplace_back(rows->integer(0), position);
+      fmt::format("SELECT _rowid_, row_id, begin_snapshot FROM {} WHERE file_id = ? AND "
+                  "begin_snapshot > ?",
+                  inlined)));
+  for (std::size_t source = 0; source < merged.sources.size(); ++source) {
+    rows->bind_integer(0, merged.sources[source].id);
+    rows->bind_integer(1, merged.read_at);
+    while (TRY(rows->step())) {
+      const std::int64_t position = at(merged.moved_to[source], rows->integer(1));
+      LOCKSTEP_ASSERT(position != MergedFiles::kElsewhere,
+                      "hub: a row ended that had ended before");
+      newer.push_back({rows->integer(0), position, rows->integer(2)});
+    }
+    rows->reset();
   }
-  rows->reset();
-  Statement* move = TRY(catalog.cached(
-      fmt::format("UPDATE {} SET file_id = ?, row_id = ? WHERE _rowid_ = ?", inlined)));
-  for (const auto& [place, position] : moves)
-    TRY(move->run({merged.files.front().moved.file.id, position, place}));
+  return newer;
+}
+
+Result<void> move_newer_deletes(Catalog& catalog, const MergedFiles& merged) {
+  const std::vector<NewerDelete> newer = TRY(newer_deletes(catalog, merged));
+  Statement* move = nullptr;
+  for (const NewerDelete& one : newer) {
+    if (move == nullptr) {
+      move =
+          TRY(catalog.cached(fmt::format("UPDATE {} SET file_id = ?, row_id = ? WHERE _rowid_ = ?",
+                                         inlined_deletes_name(merged.table.id))));
+    }
+    TRY(move->run({merged.files.front().moved.file.id, one.position, one.place}));
+  }
   return {};
 }
 
-Result<void> insert_delete_file(Catalog& catalog,
-                                const LakeTable& table,
-                                const MergedFiles::File& file) {
-  if (!file.deletes) return {};
-  const WrittenDeletes& deletes = *file.deletes;
-  Statement* row = TRY(catalog.cached(
-      "INSERT INTO ducklake_delete_file(delete_file_id, table_id, begin_snapshot, data_file_id, "
-      "path, path_is_relative, format, delete_count, file_size_bytes, footer_size, partial_max) "
-      "VALUES (?, ?, ?, ?, ?, 1, 'parquet', ?, ?, ?, ?)"));
-  return row->run({file.moved.file.id + 1,
-                   table.id,
-                   deletes.first,
-                   file.moved.file.id,
-                   deletes.name,
-                   deletes.info.row_count,
-                   static_cast<std::int64_t>(deletes.info.size_bytes),
-                   static_cast<std::int64_t>(deletes.info.footer_bytes),
-                   deletes.last});
+// A transaction has time to move so many deletes one by one. The rest goes into the delete file,
+// which is written anew as long as more than these came meanwhile.
+constexpr std::size_t kNewerDeletesMax = 100;
+constexpr int kCatchUpsMax = 8;
+
+Result<bool> catch_up(Catalog& catalog, const MergeWork& work, MergedFiles& merged) {
+  const auto view = TRY(catalog.begin_read());
+  const std::vector<NewerDelete> newer = TRY(newer_deletes(catalog, merged));
+  if (newer.size() <= kNewerDeletesMax) return false;
+  MergedFiles::File& first = merged.files.front();
+  for (const NewerDelete& one : newer)
+    first.moved.ends[static_cast<std::size_t>(one.position)] = one.snapshot;
+  auto deletes = TRY(write_deletes(work.io, first.moved.file.path, first.moved.ends));
+  std::swap(first.deletes, deletes);
+  // A file that no row names costs space and nothing else.
+  if (deletes) static_cast<void>(work.io.remove(deletes->path));
+  merged.read_at = TRY(newest_snapshot(catalog)).id;
+  TRY(work.io.sync_directory(work.data_path + work.table.folder));
+  return true;
+}
+
+// Only at first the catalog is looked at, since a view of it holds its log from being moved.
+Result<void> write_all(Catalog& catalog, const MergeWork& work, MergedFiles& merged) {
+  auto view = TRY(catalog.begin_read());
+  merged.read_at = TRY(newest_snapshot(catalog)).id;
+  if (!TRY(are_plain(catalog, work.sources))) return {};
+  DataFiles files(catalog, work.io, work.data_path);
+  Lives lives{.starts = {0}, .row_ids = {}, .begins = {}, .ends = {}};
+  for (const DataFile& source : work.sources)
+    TRY(read_life(files, work.table, source, lives));
+  const Rows kept = TRY(retained_rows(catalog, lives));
+  view.reset();
+  TRY(write_files(kept, files, work, lives, merged));
+  for (int round = 0; round < kCatchUpsMax; ++round) {
+    if (!TRY(catch_up(catalog, work, merged))) break;
+  }
+  return {};
 }
 
 }  // namespace
@@ -358,39 +371,11 @@ std::vector<DataFile> files_to_merge(const std::map<std::int64_t, DataFile>& fil
   return {};
 }
 
-Result<std::vector<std::int64_t>> files_of_dead_rows(Catalog& catalog,
-                                                     const LakeTable& table,
-                                                     std::int64_t kept_from) {
-  std::vector<std::int64_t> ids;
-  const std::string inlined = inlined_deletes_name(table.id);
-  if (!catalog.table_exists(inlined)) return ids;
-  Statement* rows = TRY(catalog.cached(fmt::format(
-      "SELECT f.data_file_id FROM ducklake_data_file f WHERE f.table_id = ?1 AND f.end_snapshot IS "
-      "NULL AND 2 * ((SELECT count(*) FROM {} i WHERE i.file_id = f.data_file_id AND "
-      "i.begin_snapshot <= ?2) + (SELECT coalesce(sum(d.delete_count), 0) FROM "
-      "ducklake_delete_file d WHERE d.data_file_id = f.data_file_id AND d.end_snapshot IS NULL AND "
-      "coalesce(d.partial_max, d.begin_snapshot) <= ?2)) >= f.record_count",
-      inlined)));
-  rows->bind_integer(0, table.id);
-  rows->bind_integer(1, kept_from);
-  while (TRY(rows->step()))
-    ids.push_back(rows->integer(0));
-  rows->reset();
-  return ids;
-}
-
 Result<MergedFiles> write_merge(Catalog& catalog, const MergeWork& work) {
-  const auto view = TRY(catalog.begin_read());
   MergedFiles merged;
   merged.table = work.table;
   merged.sources = work.sources;
-  merged.read_at = TRY(newest_snapshot(catalog)).id;
-  if (!TRY(are_plain(catalog, work.sources))) return merged;
-  DataFiles files(catalog, work.io, work.data_path);
-  Lives lives{.starts = {0}, .row_ids = {}, .begins = {}, .ends = {}};
-  for (const DataFile& source : work.sources)
-    TRY(read_life(files, work.table, source, lives));
-  const Result<void> written = write_files(catalog, files, work, lives, merged);
+  const Result<void> written = write_all(catalog, work, merged);
   if (written.ok()) return merged;
   remove_merged(work, merged);
   return written.error();
@@ -412,7 +397,9 @@ Result<bool> apply_merge(Catalog& catalog, MergedFiles& merged, Timestamp now) {
     TRY(retire_file(catalog, {source.id, merged.table.id}, now));
   for (MergedFiles::File& file : merged.files) {
     TRY(insert_moved(catalog, merged.table, file.moved, file.moved.file.id));
-    TRY(insert_delete_file(catalog, merged.table, file));
+    if (file.deletes)
+      TRY(insert_delete_file(
+          catalog, merged.table.id, {file.moved.file.id, file.moved.file.id + 1}, *file.deletes));
     merged.grown_bytes += static_cast<std::int64_t>(file.moved.info.size_bytes);
   }
   Statement* row = TRY(catalog.cached(

@@ -1,10 +1,12 @@
 // Compaction's second half: several data files of a table become one, in DuckLake's own form of a
 // merged file, whose rows name their snapshots. Rows that no snapshot has any more are left out;
 // ends of rows go into a delete file. Reading and writing is slow and needs no transaction; what is
-// left for the transaction is small (see hub_merge.cpp).
+// left for the transaction is small (see hub_merge.cpp): of the deletes that came meanwhile only
+// the last.
 #pragma once
 
 #include "catalog/catalog.h"
+#include "hub/delete_file.h"
 #include "hub/key_index.h"
 #include "hub/moved_rows.h"
 
@@ -30,31 +32,17 @@ std::vector<DataFile> files_to_merge(const std::map<std::int64_t, DataFile>& fil
                                      const std::set<std::int64_t>& passed_over,
                                      std::int64_t count);
 
-// Which files have at least half of their rows for snapshots before `kept_from` alone, of which few
-// are kept: worth to be written anew.
-Result<std::vector<std::int64_t>> files_of_dead_rows(Catalog& catalog,
-                                                     const LakeTable& table,
-                                                     std::int64_t kept_from);
-
 // Value. What is to be merged, and where to.
 struct MergeWork {
   Io& io;
   std::string data_path;
-  LakeTable table;
+  LakeTable table;                 // as it stood when the sources came
+  std::int64_t altered_at = 0;     // since then it has been as it is now
   std::vector<DataFile> sources;   // by id
   std::int64_t first_file_id = 0;  // nobody else takes ids from here to first_file_id + ids()
   KeyIndexFolder& index;
 
   std::int64_t ids() const { return 2 * static_cast<std::int64_t>(sources.size()); }
-};
-
-// Value. A durable delete file of a merged one.
-struct WrittenDeletes {
-  std::string name;
-  std::string path;
-  ParquetFileInfo info;
-  std::int64_t first = 0;  // snapshots at which rows ended
-  std::int64_t last = 0;
 };
 
 // Value. What a merge has made durable. Without files it was not worth it.

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "hub/background.h"
+#include "hub/compact_deletes.h"
 #include "hub/compact_flush.h"
 #include "hub/compact_merge.h"
 #include "hub/garbage.h"
+#include "hub/table_forms.h"
 
 #include <cstdint>
 #include <deque>
@@ -12,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace lockstep {
 
@@ -23,6 +26,9 @@ struct Compaction {
     thread.finish();
     if (flushed && flushed->ok()) remove_flushed(io, flushed->value());
     if (merge && merged && merged->ok()) remove_merged(*merge, merged->value());
+    const bool written = moved_deletes && moved_deletes->ok() && moved_deletes->value().written;
+    // A file that no row names costs space and nothing else.
+    if (written) static_cast<void>(io.remove(moved_deletes->value().written->path));
   }
 
   Compaction(const Compaction&) = delete;
@@ -31,14 +37,26 @@ struct Compaction {
   Io& io;
   TableName table;                             // that is at work, or was
   std::optional<Result<FlushedRows>> flushed;  // the work's result, once it is done
-  std::optional<MergeWork> merge;              // none: the work is a flush
+  std::optional<MergeWork> merge;              // the work is this merge
   std::optional<Result<MergedFiles>> merged;
-  std::map<std::int64_t, std::int64_t>
-      looked_at;  // table id, place up to which rows were looked at
+  std::optional<DeletesWork> deletes;  // or this
+  std::optional<Result<MovedDeletes>> moved_deletes;
+  std::optional<Result<FileSurvey>> surveyed;  // or a look over all files; else it is a flush
+  FileSurvey survey;                           // what is left to do of the newest
+  std::int64_t surveyed_at = 0;                // the newest snapshot then
+  std::map<std::string, std::int64_t>
+      looked_at;  // inlined table, place up to which rows were looked at
   std::map<std::int64_t, std::int64_t>
       dead_before;  // table id, snapshot from which on all are kept: files may have dead rows
-  std::set<std::int64_t> passed_over;  // files that are not worth a merge as they are
-  std::deque<LeavingFile> left;        // files that are gone, but for deletes of their rows
+
+  struct Forms {
+    std::int64_t altered_at = 0;
+    std::vector<TableForm> older;
+  };
+
+  std::map<std::int64_t, Forms> forms;  // by table id
+  std::set<std::int64_t> passed_over;   // files that are not worth a merge as they are
+  std::deque<LeavingFile> left;         // files that are gone, but for deletes of their rows
   Background thread;
 };
 

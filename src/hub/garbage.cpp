@@ -78,10 +78,7 @@ Result<void> retire_delete_file(Catalog& catalog, const EndedFile& file, Timesta
 constexpr std::int64_t kDeletesMax = 1'000;
 
 Result<void> forget_data_file(Catalog& catalog, const EndedFile& file, Timestamp now) {
-  for (const EndedFile& of_file :
-       TRY(files_of(catalog, "delete", "f.data_file_id = ?2", {kDeletesMax, file.id}))) {
-    TRY(retire_delete_file(catalog, of_file, now));
-  }
+  TRY(retire_delete_files(catalog, file.id, now));
   for (const char* table : {"ducklake_file_column_stats",
                             "ducklake_file_variant_stats",
                             "ducklake_file_partition_value",
@@ -166,6 +163,14 @@ Result<void> retire_file(Catalog& catalog, const LeavingFile& file, Timestamp no
   for (const EndedFile& found :
        TRY(files_of(catalog, "data", "f.data_file_id = ?2", {std::int64_t{1}, file.id}))) {
     TRY(forget_data_file(catalog, found, now));
+  }
+  return {};
+}
+
+Result<void> retire_delete_files(Catalog& catalog, std::int64_t data_file_id, Timestamp now) {
+  for (const EndedFile& file :
+       TRY(files_of(catalog, "delete", "f.data_file_id = ?2", {kDeletesMax, data_file_id}))) {
+    TRY(retire_delete_file(catalog, file, now));
   }
   return {};
 }

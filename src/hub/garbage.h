@@ -37,6 +37,8 @@ struct LeavingFile {
 };
 
 Result<void> retire_file(Catalog& catalog, const LeavingFile& file, Timestamp now);
+// Only its delete files.
+Result<void> retire_delete_files(Catalog& catalog, std::int64_t data_file_id, Timestamp now);
 // Those whose deletes stayed, of files that still wait for their deletion.
 Result<std::vector<LeavingFile>> files_with_left_deletes(Catalog& catalog, std::int64_t table_id);
 // How many went.

@@ -1,5 +1,4 @@
 // The part of a commit that changes the columns of tables.
-#include "hub/compaction.h"
 #include "hub/hub_over_ducklake.h"
 #include "hub/table_scan.h"
 
@@ -78,13 +77,6 @@ Result<void> HubOverDuckLake::apply_alterations(const CommitPlan& plan) {
     TRY(records_->put_table_key(alteration.after.id, alteration.after.definition.key));
   }
   return {};
-}
-
-// Inlined rows go to a table of their own from now on, of which compaction has seen none.
-void HubOverDuckLake::forget_looked_at(const CommitPlan& plan) {
-  if (!compaction_) return;
-  for (const AlteredTables::Entry& entry : plan.altered->entries())
-    compaction_->looked_at.erase(entry.alteration.after.id);
 }
 
 }  // namespace lockstep

@@ -219,7 +219,6 @@ void HubOverDuckLake::publish_commit(CommitPlan plan,
                                      const std::vector<std::optional<WrittenFile>>& files,
                                      std::vector<TableStatistics> after) {
   plan.altered->keep();
-  forget_looked_at(plan);
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
     publish(plan.tables[index],
             std::move(after[index]),

@@ -11,6 +11,13 @@ namespace lockstep {
 
 namespace {
 
+// So that the transaction takes a few milliseconds.
+constexpr std::int64_t kCellsAStep = 20'000;
+
+std::int64_t rows_a_step(const LakeTable& table) {
+  return std::max<std::int64_t>(kCellsAStep / std::ssize(table.columns), 100);
+}
+
 Result<std::int64_t> newest_place(Catalog& catalog, const LakeTable& table) {
   const Cell place = TRY(
       catalog.single(fmt::format("SELECT max(_rowid_) FROM {}", quote_identifier(table.inlined))));
@@ -35,18 +42,43 @@ Result<std::vector<InlinedUse>> HubOverDuckLake::inlined_use() {
 }
 
 // The table with the most inlined rows that were not looked at yet.
-Result<TableState*> HubOverDuckLake::table_to_flush(const CompactionLimits& limits) {
-  TableState* chosen = nullptr;
+Result<std::optional<LakeTable>> HubOverDuckLake::table_to_flush(const CompactionLimits& limits) {
+  const TableState* chosen = nullptr;
   std::int64_t most = std::max<std::int64_t>(limits.rows_min, 1) - 1;
   for (const auto& [name, state] : states_) {
     if (state->lake.inlined.empty()) continue;  // another program's table, which has none
     const std::int64_t newest = TRY(newest_place(*catalog_, state->lake));
-    const std::int64_t waiting = newest - compaction_->looked_at[state->lake.id];
+    const std::int64_t waiting = newest - compaction_->looked_at[state->lake.inlined];
     if (waiting <= most) continue;
     most = waiting;
     chosen = state.get();
   }
-  return chosen;
+  if (chosen != nullptr) return std::optional<LakeTable>(chosen->lake);
+  return form_to_flush();
+}
+
+// The forms that a table had before it was altered, as far as rows of theirs are left.
+Result<std::vector<TableForm>*> HubOverDuckLake::forms_of(const TableState& state) {
+  Compaction::Forms& forms = compaction_->forms[state.lake.id];
+  if (forms.altered_at != state.lake.begin) {
+    forms.older = TRY(older_forms(*catalog_, TRY(records_->tables()), state.lake));
+    forms.altered_at = state.lake.begin;
+  }
+  return &forms.older;
+}
+
+// No rows come to an older form, so that even few are worth a file.
+Result<std::optional<LakeTable>> HubOverDuckLake::form_to_flush() {
+  for (const auto& [name, state] : states_) {
+    for (TableForm& form : *TRY(forms_of(*state))) {
+      std::string& inlined = form.table.inlined;
+      if (inlined.empty()) continue;
+      const std::int64_t newest = TRY(newest_place(*catalog_, form.table));
+      if (newest > compaction_->looked_at[inlined]) return std::optional<LakeTable>(form.table);
+      if (newest == 0) inlined.clear();
+    }
+  }
+  return std::optional<LakeTable>();
 }
 
 Result<void> HubOverDuckLake::begin_compaction() {
@@ -69,22 +101,40 @@ void HubOverDuckLake::drop_compaction() {
 Result<std::function<void(Catalog&)>> HubOverDuckLake::next_compaction(
     const CompactionLimits& limits) {
   Compaction& work = *compaction_;
-  if (const TableState* table = TRY(table_to_flush(limits))) {
-    work.table = table->lake.definition.name;
-    const std::int64_t after = work.looked_at[table->lake.id];
-    return std::function<void(Catalog&)>(
-        [&work, this, lake = table->lake, after, limits](Catalog& catalog) {
-          work.flushed = write_flush(
-              catalog,
-              {io_, paths_.data},
-              lake,
-              after,
-              {.row_count_max = limits.rows_max, .older_rows_min = limits.older_rows_min});
-        });
-  }
-  if (!TRY(plan_merge(limits))) return std::function<void(Catalog&)>();
+  const std::optional<LakeTable> table = TRY(table_to_flush(limits));
+  if (!table) return rest_of_compaction(limits);
+  work.table = table->definition.name;
+  const std::int64_t after = work.looked_at[table->inlined];
+  FlushLimits flush{.row_count_max = limits.rows_max, .older_rows_min = limits.older_rows_min};
+  if (limits.background) flush.row_count_max = std::min(limits.rows_max, rows_a_step(*table));
   return std::function<void(Catalog&)>(
-      [&work](Catalog& catalog) { work.merged = write_merge(catalog, *work.merge); });
+      [&work, this, lake = *table, after, flush](Catalog& catalog) {
+        work.flushed = write_flush(catalog, {io_, paths_.data}, lake, after, flush);
+      });
+}
+
+// Of files there are many, and to find where it is worth to do something takes a look over all.
+Result<std::function<void(Catalog&)>> HubOverDuckLake::rest_of_compaction(
+    const CompactionLimits& limits) {
+  Compaction& work = *compaction_;
+  bool planned = TRY(plan_merge(limits)) || TRY(plan_from_survey(limits));
+  if (!planned && wants_survey(limits)) {
+    const SurveyLimits survey = begin_survey();
+    if (limits.background) {
+      return std::function<void(Catalog&)>(
+          [&work, survey](Catalog& catalog) { work.surveyed = survey_files(catalog, survey); });
+    }
+    work.survey = TRY(survey_files(*catalog_, survey));
+    planned = TRY(plan_from_survey(limits));
+  }
+  if (!planned) return std::function<void(Catalog&)>();
+  return std::function<void(Catalog&)>([&work](Catalog& catalog) {
+    if (work.merge) {
+      work.merged = write_merge(catalog, *work.merge);
+    } else {
+      work.moved_deletes = write_moved_deletes(catalog, *work.deletes);
+    }
+  });
 }
 
 Result<CompactionStep> HubOverDuckLake::compact(const CompactionLimits& limits) {
@@ -111,6 +161,11 @@ Result<CompactionStep> HubOverDuckLake::compact(const CompactionLimits& limits) 
   }
   work.thread.finish();
   if (work.merge) return finish_merge();
+  if (work.deletes) return finish_deletes();
+  if (work.surveyed) {
+    work.survey = TRY(*std::exchange(work.surveyed, std::nullopt));
+    return CompactionStep{.state = CompactionState::kDone, .table = {}};
+  }
   LOCKSTEP_ASSERT(work.flushed.has_value(), "hub: compaction ended without a result");
   auto result = std::exchange(work.flushed, std::nullopt);
   return finish_flush(TRY(*std::move(result)));
@@ -164,12 +219,9 @@ Result<CompactionStep> HubOverDuckLake::finish_flush(FlushedRows flushed) {
       return applied.error();
     }
   }
-  // SQLite gives places anew once the rows behind them are gone. A table that was altered meanwhile
-  // takes its inlined rows elsewhere now.
-  if (state->second->lake.inlined == flushed.table.inlined) {
-    compaction_->looked_at[flushed.table.id] =
-        std::min(flushed.last_place, TRY(newest_place(*catalog_, flushed.table)));
-  }
+  // SQLite gives places anew once the rows behind them are gone.
+  compaction_->looked_at[flushed.table.inlined] =
+      std::min(flushed.last_place, TRY(newest_place(*catalog_, flushed.table)));
   for (const MovedFile& moved : flushed.files) {
     publish_moved(*state->second, moved);
     step.rows += moved.file.row_count;

@@ -99,7 +99,7 @@ Result<void> HubOverDuckLake::collect_rows(CollectionStep& step) {
         const std::int64_t gone = TRY(remove_dead_inlined(
             *catalog_, inlined.name, collection_.snapshot, kRowsAStep - step.rows));
         // Their places are given anew, so that compaction looks at all rows again.
-        if (gone > 0) compaction_->looked_at.erase(state->lake.id);
+        if (gone > 0) compaction_->looked_at.erase(inlined.name);
         step.rows += gone;
       }
     }

@@ -25,20 +25,6 @@ Result<std::int64_t> current_files(Catalog& catalog, const LakeTable& table) {
 
 }  // namespace
 
-// One of which many rows are in no snapshot any more; empty: there is none.
-Result<std::vector<DataFile>> HubOverDuckLake::file_to_shrink(const TableState& state) {
-  const auto looked = compaction_->dead_before.find(state.lake.id);
-  if (looked == compaction_->dead_before.end()) return std::vector<DataFile>();
-  for (const std::int64_t id : TRY(files_of_dead_rows(*catalog_, state.lake, looked->second))) {
-    const auto file = state.files.find(id);
-    if (file == state.files.end() || compaction_->passed_over.contains(id)) continue;
-    // A file from before the table was altered has other columns.
-    if (file->second.begin >= state.lake.begin) return std::vector<DataFile>{file->second};
-  }
-  compaction_->dead_before.erase(looked);  // until more snapshots expire
-  return std::vector<DataFile>();
-}
-
 // Says what to merge, and holds what the merge will need. false: nothing is worth it.
 Result<bool> HubOverDuckLake::plan_merge(const CompactionLimits& limits) {
   if (limits.files_min <= 0) return false;
@@ -49,23 +35,45 @@ Result<bool> HubOverDuckLake::plan_merge(const CompactionLimits& limits) {
         continue;
       TRY(indexed_table(name));
     }
-    std::vector<DataFile> sources =
-        files_to_merge(state->files, state->lake, compaction_->passed_over, limits.files_min);
-    if (sources.empty()) sources = TRY(file_to_shrink(*state));
+    if (TRY(plan_merge_of(*state, limits))) return true;
+  }
+  return false;
+}
+
+// Only files of one form of the table have the same columns.
+Result<bool> HubOverDuckLake::plan_merge_of(TableState& state, const CompactionLimits& limits) {
+  const std::set<std::int64_t>& passed_over = compaction_->passed_over;
+  std::vector<DataFile> sources =
+      files_to_merge(state.files, state.lake, passed_over, limits.files_min);
+  if (!sources.empty()) {
+    plan_merge_as(state, state.lake, std::move(sources));
+    return true;
+  }
+  for (const TableForm& form : *TRY(forms_of(state))) {
+    std::map<std::int64_t, DataFile> files = state.files;
+    std::erase_if(files, [&](const auto& file) { return file.second.begin >= form.before; });
+    sources = files_to_merge(files, form.table, passed_over, limits.files_min);
     if (sources.empty()) continue;
-    const std::int64_t first_id = std::max(latest_.next_file_id, next_free_file_id_);
-    compaction_->merge.emplace(MergeWork{.io = io_,
-                                         .data_path = paths_.data,
-                                         .table = state->lake,
-                                         .sources = std::move(sources),
-                                         .first_file_id = first_id,
-                                         .index = *index_folder_});
-    next_free_file_id_ = first_id + compaction_->merge->ids();
-    compaction_->table = name;
-    state->index.begin_move();
+    plan_merge_as(state, form.table, std::move(sources));
     return true;
   }
   return false;
+}
+
+void HubOverDuckLake::plan_merge_as(TableState& state,
+                                    const LakeTable& form,
+                                    std::vector<DataFile> sources) {
+  const std::int64_t first_id = std::max(latest_.next_file_id, next_free_file_id_);
+  compaction_->merge.emplace(MergeWork{.io = io_,
+                                       .data_path = paths_.data,
+                                       .table = form,
+                                       .altered_at = state.lake.begin,
+                                       .sources = std::move(sources),
+                                       .first_file_id = first_id,
+                                       .index = *index_folder_});
+  next_free_file_id_ = first_id + compaction_->merge->ids();
+  compaction_->table = state.lake.definition.name;
+  state.index.begin_move();
 }
 
 Result<CompactionStep> HubOverDuckLake::finish_merge() {
@@ -77,7 +85,7 @@ Result<CompactionStep> HubOverDuckLake::finish_merge() {
   const auto found = states_.find(name);
   TableState* state = found == states_.end() ? nullptr : found->second.get();
   const bool follows = state != nullptr && state->lake.id == work.table.id &&
-                       state->lake.begin == work.table.begin && state->index.can_finish_move();
+                       state->lake.begin == work.altered_at && state->index.can_finish_move();
   Result<bool> applied = false;
   if (result.ok() && !result.value().is_worth) {
     for (const DataFile& source : work.sources)

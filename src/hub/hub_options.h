@@ -17,6 +17,7 @@ struct HubOptions {
   // Then the write-ahead log is moved into the database. What it costs is the pages that changed,
   // each once, and two syncs: the longer the log, the less a commit pays for it.
   std::uint64_t log_bytes_max = std::uint64_t{64} << 20;
+  std::int64_t inlined_deletes_max = 1'000;  // of one file: compaction moves them to a file then
   KeyIndexLimits index = {};
   std::size_t change_window_bytes = std::size_t{64} << 20;  // of changed rows in memory at a time
 };

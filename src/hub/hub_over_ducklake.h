@@ -151,7 +151,10 @@ class HubOverDuckLake final : public HubRecords {
   Result<void> begin_compaction();
   void drop_compaction();
   Result<std::function<void(Catalog&)>> next_compaction(const CompactionLimits& limits);
-  Result<TableState*> table_to_flush(const CompactionLimits& limits);
+  Result<std::function<void(Catalog&)>> rest_of_compaction(const CompactionLimits& limits);
+  Result<std::optional<LakeTable>> table_to_flush(const CompactionLimits& limits);
+  Result<std::optional<LakeTable>> form_to_flush();
+  Result<std::vector<TableForm>*> forms_of(const TableState& state);
   Result<CompactionStep> finish_flush(FlushedRows flushed);
   Result<void> apply_flush(FlushedRows& flushed);
   LakeSnapshot next_maintenance();
@@ -162,11 +165,20 @@ class HubOverDuckLake final : public HubRecords {
   static void publish_moved(TableState& state, const MovedFile& moved);
   // hub_merge.cpp
   Result<bool> plan_merge(const CompactionLimits& limits);
-  Result<std::vector<DataFile>> file_to_shrink(const TableState& state);
+  Result<bool> plan_merge_of(TableState& state, const CompactionLimits& limits);
+  void plan_merge_as(TableState& state, const LakeTable& form, std::vector<DataFile> sources);
   Result<CompactionStep> finish_merge();
   Result<bool> apply_merge(MergedFiles& merged);
   void publish_merge(TableState& state, const MergedFiles& merged);
   Result<bool> remove_left_deletes();
+  // hub_survey.cpp
+  bool wants_survey(const CompactionLimits& limits) const;
+  SurveyLimits begin_survey();
+  Result<bool> plan_from_survey(const CompactionLimits& limits);
+  Result<bool> plan_shrinking(TableState& state, std::int64_t file_id);
+  bool plan_deletes(const TableState& state, std::int64_t file_id, std::int64_t count_max);
+  Result<CompactionStep> finish_deletes();
+  Result<bool> apply_deletes(const DeletesWork& work, const MovedDeletes& moved);
 
   // hub_changes.cpp
   std::unique_ptr<BatchStream> scan_changes_of(const LakeTable& table,
@@ -195,7 +207,6 @@ class HubOverDuckLake final : public HubRecords {
   Result<void> plan_alterations(const CommitRequest& request, CommitPlan& plan);
   Result<void> plan_rewrite(AlteredTables::Entry& entry, CommitPlan& plan);
   Result<void> apply_alterations(const CommitPlan& plan);
-  void forget_looked_at(const CommitPlan& plan);
 
   // hub_lookup.cpp
   Result<Batch> key_columns(const LakeTable& table, const Batch& keys) const;

@@ -203,6 +203,27 @@ Result<InlinedPage> read_inlined(Catalog& catalog,
   return read_rows(*rows, inlined, table, columns);
 }
 
+namespace {
+
+// The cells of the newest of the stored rows.
+Result<void> append_stored(const Statement& row,
+                           const LakeTable& table,
+                           BatchBuilder& out,
+                           StoredRows& stored) {
+  for (std::size_t to = 0; to < table.columns.size(); ++to) {
+    const int column = static_cast<int>(to);
+    Result<void> appended = append_cell(row, column + 4, table.columns[to], out, column);
+    if (appended.ok()) continue;
+    if (stored.ends.back() == StoredRows::kAlive) return appended;
+    out.append_null(column);
+    const std::size_t last = stored.places.size() - 1;
+    if (!stored.is_unreadable(last)) stored.unreadable.push_back(last);
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<StoredRows> read_stored(Catalog& catalog,
                                const LakeTable& table,
                                const std::string& inlined,
@@ -223,10 +244,7 @@ Result<StoredRows> read_stored(Catalog& catalog,
     stored.row_ids.push_back(row->integer(1));
     stored.begins.push_back(row->integer(2));
     stored.ends.push_back(row->is_null(3) ? StoredRows::kAlive : row->integer(3));
-    for (std::size_t to = 0; to < columns.size(); ++to) {
-      TRY(append_cell(
-          *row, static_cast<int>(to) + 4, table.columns[to], builder, static_cast<int>(to)));
-    }
+    TRY(append_stored(*row, table, builder, stored));
   }
   row->reset();
   stored.rows = TRY(builder.finish());

@@ -6,6 +6,7 @@
 #include "hub/lake_tables.h"
 #include "table/batch.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -51,6 +52,13 @@ struct StoredRows {
   std::vector<std::int64_t> row_ids;
   std::vector<std::int64_t> begins;
   std::vector<std::int64_t> ends;
+  // Rows that are dead and have a value that no cell of a batch can hold, rising: null stands
+  // there.
+  std::vector<std::size_t> unreadable;
+
+  bool is_unreadable(std::size_t row) const {
+    return std::binary_search(unreadable.begin(), unreadable.end(), row);
+  }
 };
 
 // The oldest rows behind a place.

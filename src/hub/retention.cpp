@@ -7,7 +7,9 @@ namespace lockstep {
 namespace {
 
 // What holds a snapshot, each as a query for snapshot ids. An alias that follows names the newest
-// ready version; the version in its event stays pinned too, since it may be a floor.
+// ready version; the version in its event stays pinned too, since it may be a floor. Models are
+// found from one name to the next by the index, and their newest versions too: to group would read
+// every version there is.
 constexpr const char* kPins[] = {
     "SELECT max(snapshot_id) FROM ducklake_snapshot",
     "SELECT snapshot_id FROM lockstep_commit WHERE snapshot_id IS NOT NULL AND kind <> "
@@ -15,13 +17,14 @@ constexpr const char* kPins[] = {
     "ORDER BY snapshot_id DESC LIMIT 1",
     "SELECT snapshot_id FROM lockstep_tag",
     "SELECT snapshot_id FROM lockstep_checkpoint",
-    "SELECT v.snapshot_id FROM lockstep_model_version v JOIN (SELECT model, max(version) AS "
-    "version "
-    "FROM lockstep_model_version GROUP BY model) n ON n.model = v.model AND n.version = v.version",
-    "SELECT v.snapshot_id FROM lockstep_model_version v JOIN (SELECT model, max(version) AS "
-    "version "
-    "FROM lockstep_model_version WHERE status = 'ready' GROUP BY model) n ON n.model = v.model AND "
-    "n.version = v.version",
+    "WITH RECURSIVE names(model) AS (SELECT min(model) FROM lockstep_model_version UNION ALL "
+    "SELECT (SELECT min(v.model) FROM lockstep_model_version v WHERE v.model > names.model) FROM "
+    "names WHERE names.model IS NOT NULL), newest(snapshot_id) AS (SELECT (SELECT v.snapshot_id "
+    "FROM "
+    "lockstep_model_version v WHERE v.model = names.model ORDER BY v.version DESC LIMIT 1) FROM "
+    "names UNION ALL SELECT (SELECT v.snapshot_id FROM lockstep_model_version v WHERE v.model = "
+    "names.model AND v.status = 'ready' ORDER BY v.version DESC LIMIT 1) FROM names) "
+    "SELECT snapshot_id FROM newest WHERE snapshot_id IS NOT NULL",
     "SELECT v.snapshot_id FROM lockstep_alias_event e JOIN (SELECT max(event_id) AS event_id FROM "
     "lockstep_alias_event GROUP BY model, alias) n ON n.event_id = e.event_id JOIN "
     "lockstep_model_version v ON v.model = e.model AND v.version = e.version",

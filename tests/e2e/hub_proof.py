@@ -193,7 +193,8 @@ class Run:
 
     def open(self):
         self.driver.ask(
-            "open", folder=self.folder, inline_rows_max=self.history.inline_rows_max, adopt=self.shared)
+            "open", folder=self.folder, inline_rows_max=self.history.inline_rows_max,
+            inlined_deletes_max=3, adopt=self.shared)
 
     def __enter__(self):
         self.driver.ask("create", folder=self.folder)

@@ -16,7 +16,10 @@
 namespace lockstep {
 namespace {
 
-constexpr HubOptions kMixed{.inline_rows_max = 6, .log_bytes_max = 1 << 20};
+constexpr HubOptions kMixed{
+    .inline_rows_max = 6, .log_bytes_max = 1 << 20, .inlined_deletes_max = 3};
+constexpr CompactionLimits kSmallSteps{
+    .rows_min = 1, .rows_max = 5, .older_rows_min = 1, .files_min = 2};
 
 std::multiset<std::string> rows_of(const Batch& batch) {
   std::multiset<std::string> rows;
@@ -93,6 +96,8 @@ TEST(Alter, EverySnapshotDifferenceAndLookupIsThatOfTheModel) {
     AlterHistory history(*hub, seed);
     for (int step = 0; step < 25; ++step) {
       history.commit();
+      // Rows and files of every form that the table had move too (hub-8).
+      if (history.below(3) == 0) must(hub->compact(kSmallSteps));
       if (history.below(6) != 0) continue;
       hub.reset();
       hub = ground.open(kMixed);
@@ -169,6 +174,56 @@ TEST(Alter, RefusesWhatATableCannotTakeInPlace) {
     EXPECT_EQ(hub->latest_snapshot(), before);
     EXPECT_EQ(must(hub->table(name, before))->schema, schema);
   }
+}
+
+// hub-8, hub-10
+TEST(Alter, LeavesRowsFromBeforeItToCompaction) {
+  HubPlayground ground;
+  auto hub = ground.open();
+  const TableName name = small_table().name;
+  const TableDefinition after = {
+      name, Schema({{"id", Type::kInt}, {"label", Type::kText}, {"y", Type::kFloat}}), {"id"}};
+  CommitRequest create;
+  create.create.push_back(small_table());
+  must(hub->commit(create));
+  const auto put = [&](const Batch& rows) {
+    CommitRequest request;
+    request.changes.push_back({name, rows});
+    return *must(hub->commit(request)).snapshot;
+  };
+  // Files of 20 rows each, then inlined ones of which some are dead.
+  for (std::int64_t first = 0; first < 80; first += 20) {
+    put(numbered_rows(first, first + 20));
+    must(hub->compact({.rows_min = 1, .files_min = 0}));
+  }
+  put(numbered_rows(80, 90));
+  const SnapshotId old = put(numbered_rows(85, 87, -1));
+  const Batch old_rows = must(hub->read(name, old));
+  CommitRequest alter;
+  alter.alter.push_back({after, {{"label", "name"}}});
+  const SnapshotId altered = *must(hub->commit(alter)).snapshot;
+  put(batch_of(after.schema, {{std::int64_t{3}, Value{}, Value{}}}, {-1}));
+  const SnapshotId last =
+      put(batch_of(after.schema, {{std::int64_t{200}, std::string("new"), 1.5}}));
+  const Batch changes = must(hub->changes(name, altered, last));
+  while (must(hub->compact({.rows_min = 1, .older_rows_min = 1, .files_min = 4})).state !=
+         CompactionState::kNothing) {
+  }
+  const DiskUse use = must(hub->disk_use());
+  EXPECT_EQ(use.inlined_rows, 0);
+  EXPECT_EQ(use.data_files, 3) << "four of one size became one, and each form flushed one";
+  EXPECT_EQ(rows_of(must(hub->read(name, old))), rows_of(old_rows));
+  EXPECT_EQ(must(hub->read(name, altered)).row_count(), 88);
+  EXPECT_EQ(must(hub->read(name, last)).row_count(), 88);
+  EXPECT_TRUE(must(hub->changes(name, altered, last)).equals(changes));
+  BatchBuilder keys(Schema({{"id", Type::kInt}}));
+  for (std::int64_t id = 0; id < 300; ++id)
+    keys.append_row(std::vector<Value>{id}, 1);
+  const Batch asked = must(keys.finish());
+  EXPECT_EQ(must(hub->lookup(name, asked)).rows.row_count(), 88);
+  hub.reset();
+  hub = ground.open();
+  EXPECT_EQ(must(hub->lookup(name, asked)).rows.row_count(), 88);
 }
 
 TEST(Alter, ToTheSameColumnsIsNoSnapshot) {

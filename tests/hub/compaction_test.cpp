@@ -140,6 +140,68 @@ TEST(Compaction, WhatNobodyFinishesLeavesNoFile) {
   }
 }
 
+// As a transaction has time for: earlier ends go into a delete file, and later ones beside it.
+TEST(Compaction, PutsManyDeadRowsIntoADeleteFile) {  // hub-8
+  HubPlayground ground;
+  auto hub = hub_with_rows(ground, 300);
+  const SnapshotId first = hub->latest_snapshot();
+  const SnapshotId second = put(*hub, numbered_rows(20, 180, -1));
+  ASSERT_EQ(must(hub->compact(kBeside)).state, CompactionState::kUnderway);
+  const SnapshotId third = put(*hub, numbered_rows(190, 195, -1));
+  EXPECT_EQ(finish(*hub).rows, 300);
+  EXPECT_EQ(inlined_rows(*hub), 0);
+  int delete_files = 0;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(ground.folder() + "/data")) {
+    delete_files += entry.path().string().ends_with("-delete.parquet") ? 1 : 0;
+  }
+  EXPECT_EQ(delete_files, 1);
+  EXPECT_EQ(must(hub->row_count(small_table().name, first)), 300);
+  EXPECT_EQ(must(hub->row_count(small_table().name, second)), 140);
+  EXPECT_EQ(must(hub->row_count(small_table().name, third)), 135);
+  EXPECT_EQ(must(hub->read(small_table().name, second)).row_count(), 140);
+  EXPECT_EQ(must(hub->changes(small_table().name, first, second)).row_count(), 160);
+  EXPECT_EQ(must(hub->changes(small_table().name, second, third)).row_count(), 5);
+  hub.reset();
+  hub = ground.open();
+  const auto found = must(hub->lookup(small_table().name, numbered_rows(0, 300)));
+  EXPECT_EQ(found.rows.row_count(), 135);
+}
+
+// Another program can put a date there that no column of the hub holds.
+TEST(Compaction, LeavesADeadRowThatCannotBeReadWhereItIs) {
+  HubPlayground ground;
+  auto hub = ground.open();
+  const auto row = [](std::int64_t id) {
+    return std::vector<Value>{id, Value{}, Value{}, Value{}, Date{20'000}, Value{}};
+  };
+  CommitRequest request;
+  request.create.push_back(all_types());
+  request.changes.push_back({all_types().name, batch_of(all_types().schema, {row(1), row(2)})});
+  must(hub->commit(request));
+  CommitRequest gone;
+  gone.changes.push_back({all_types().name, batch_of(all_types().schema, {row(1)}, {-1})});
+  must(hub->commit(gone));
+  hub.reset();
+  {
+    const auto catalog =
+        must(open_sqlite(ground.io(), ground.folder() + "/catalog.sqlite", CatalogMode::kWrite));
+    const Cell name = must(catalog->single("SELECT table_name FROM ducklake_inlined_data_tables"));
+    const auto transaction = must(catalog->begin());
+    must(catalog->execute("UPDATE " + quote_identifier(std::get<std::string>(name)) +
+                          " SET day = 'infinity' WHERE end_snapshot IS NOT NULL"));
+    must(transaction->commit());
+  }
+  hub = ground.open();
+  EXPECT_EQ(must(hub->compact(kAtOnce)).rows, 1);
+  EXPECT_EQ(must(hub->compact(kAtOnce)).state, CompactionState::kNothing);
+  EXPECT_EQ(inlined_rows(*hub), 1);
+  EXPECT_EQ(must(hub->read(all_types().name, hub->latest_snapshot())).row_count(), 1);
+  while (must(hub->collect({.policy = {.snapshots_max = 1, .then_us = 0}, .grace_us = 0})).more) {
+  }
+  EXPECT_EQ(inlined_rows(*hub), 0) << "no snapshot has it any more";
+}
+
 // Fails at each file operation in turn: before and after, every snapshot is as it was.
 TEST(Compaction, ThatFailsAtAnyOperationMovesAllOrNothing) {  // hub-1, hub-8
   HubPlayground ground;

@@ -74,7 +74,7 @@ class CrashExplorer final {
   // key index is written every few rows too: its files, which are not synced, come out of a power
   // loss in so many ways that nearly every state has to be judged.
   static HubOptions options_of(std::uint64_t seed) {
-    HubOptions options{.inline_rows_max = 6, .log_bytes_max = 200 << 10};
+    HubOptions options{.inline_rows_max = 6, .log_bytes_max = 200 << 10, .inlined_deletes_max = 2};
     if (seed % 8 == 0) options.index.recent_max = 20;
     return options;
   }

@@ -79,6 +79,31 @@ TEST(HubUpkeepFaults, InCompactionMoveRowsOrLeaveThem) {
   EXPECT_GT(counts.told, 20);
 }
 
+TEST(HubUpkeepFaults, InMovingDeletesToAFileMoveThemOrLeaveThem) {
+  HubOptions options = kSmall;
+  options.inlined_deletes_max = 2;
+  const auto base = simulated_machine(1);
+  {
+    auto hub = must(open_on(*base, options));
+    CommitRequest load;
+    load.create = {small_table()};
+    load.changes.push_back({small_table().name, numbered_rows(0, 20)});
+    must(hub->commit(load));
+    put(*hub, numbered_rows(0, 3, -1));
+    ASSERT_EQ(must(hub->compact({.rows_min = 1})).files, 1);
+    put(*hub, numbered_rows(3, 8, -1));
+  }
+  const FaultCounts counts = fail_each_operation({"deletes",
+                                                  *base,
+                                                  [](Hub& hub) -> Result<void> {
+                                                    TRY(hub.compact({.rows_min = 1}));
+                                                    return {};
+                                                  },
+                                                  options});
+  EXPECT_GT(counts.operations, 15);
+  EXPECT_GT(counts.told, 10);
+}
+
 TEST(HubUpkeepFaults, InRetentionRemoveNothingThatIsKept) {
   const auto base = machine_with_history();
   HubImage before;

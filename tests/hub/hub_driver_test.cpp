@@ -123,6 +123,7 @@ class HubDriver {
     hub_.reset();
     HubOptions options;
     options.inline_rows_max = command.value("inline_rows_max", options.inline_rows_max);
+    options.inlined_deletes_max = command.value("inlined_deletes_max", options.inlined_deletes_max);
     const HubMode mode = command.value("read_only", false) ? HubMode::kRead : HubMode::kWrite;
     hub_ = TRY(open_hub(*io_, place_of(command), mode, options));
     return Json{{"snapshot", number(hub_->latest_snapshot())}};

@@ -17,8 +17,10 @@
 namespace lockstep {
 namespace {
 
-constexpr HubOptions kMixed{
-    .inline_rows_max = 6, .log_bytes_max = 1 << 20, .change_window_bytes = 4096};
+constexpr HubOptions kMixed{.inline_rows_max = 6,
+                            .log_bytes_max = 1 << 20,
+                            .inlined_deletes_max = 3,
+                            .change_window_bytes = 4096};
 
 std::string row_bytes(const Batch& batch, std::int64_t row) {
   std::string bytes;

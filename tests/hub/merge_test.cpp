@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <future>
+#include <thread>
 
 namespace lockstep {
 namespace {
@@ -80,6 +82,17 @@ CompactionStep finish(Hub& hub) {
   while (step.state == CompactionState::kUnderway)
     step = must(hub.compact(kBeside));
   return step;
+}
+
+// Deletes of files' rows that stand in the catalog.
+std::int64_t inlined_deletes(const HubPlayground& ground, Io& io) {
+  const auto catalog =
+      must(open_sqlite(io, ground.folder() + "/catalog.sqlite", CatalogMode::kRead));
+  const Cell table =
+      must(catalog->single("SELECT table_id FROM ducklake_table WHERE end_snapshot IS NULL"));
+  const Cell count = must(catalog->single("SELECT count(*) FROM " +
+                                          inlined_deletes_name(std::get<std::int64_t>(table))));
+  return std::get<std::int64_t>(count);
 }
 
 void compact_all(Hub& hub, const CompactionLimits& limits = kAtOnce) {
@@ -173,6 +186,67 @@ TEST(Merge, FollowsWhatChangesWhileItIsUnderway) {  // hub-8
   hub = ground.open(kFiles);
   EXPECT_EQ(found(*hub, 0, 200), 60);
   EXPECT_EQ(everything(*hub, number(during)), before);
+}
+
+// More than a transaction has time to move: they go into the merged file's delete file too.
+TEST(Merge, CatchesUpWithDeletesThatComeWhileItIsUnderway) {  // hub-8
+  HubPlayground ground;
+  auto hub = hub_with_table(ground);
+  for (std::int64_t first = 0; first < 600; first += 200)
+    put(*hub, numbered_rows(first, first + 200));
+  // The thread waits before its first file until the deletes are there.
+  std::promise<void> deleted;
+  const std::shared_future<void> wait = deleted.get_future().share();
+  const auto here = std::this_thread::get_id();
+  ground.io().observe([&](IoOperation, std::string_view path) -> Result<void> {
+    if (std::this_thread::get_id() != here && path.ends_with(".parquet")) wait.wait();
+    return {};
+  });
+  ASSERT_EQ(must(hub->compact(kBeside)).state, CompactionState::kUnderway);
+  put(*hub, numbered_rows(10, 250, -1));
+  put(*hub, update(300, 310, 0.5, 2));
+  put(*hub, numbered_rows(590, 595, -1));
+  deleted.set_value();
+  const auto before = everything(*hub, number(hub->latest_snapshot()));
+  EXPECT_EQ(finish(*hub).rows, 600);
+  ground.io().observe({});
+  EXPECT_EQ(everything(*hub, number(hub->latest_snapshot()) - 1), before);
+  while (must(hub->compact({.rows_min = 1'000'000, .files_min = 0})).state !=
+         CompactionState::kNothing) {
+  }
+  EXPECT_LE(inlined_deletes(ground, ground.io()), 100);
+  EXPECT_EQ(found(*hub, 0, 600), 355);
+}
+
+// Those of a file that no merge takes would gather in the catalog.
+TEST(Merge, MovesManyDeletesOfAFileToADeleteFile) {  // hub-8
+  HubPlayground ground;
+  const HubOptions options{.inline_rows_max = 0, .inlined_deletes_max = 6};
+  CompactionLimits limits = kAtOnce;
+  limits.rows_max = 4;
+  auto hub = hub_with_table(ground);
+  put(*hub, numbered_rows(0, 40));
+  hub.reset();
+  hub = ground.open(options);
+  put(*hub, numbered_rows(0, 5, -1));
+  compact_all(*hub, limits);
+  EXPECT_EQ(inlined_deletes(ground, ground.io()), 5) << "few may stay";
+  for (std::int64_t row = 5; row < 30; row += 5) {
+    put(*hub, numbered_rows(row, row + 3, -1));
+    put(*hub, update(row + 3, row + 5, 0.5, 2));
+    const SnapshotId last = hub->latest_snapshot();
+    const auto before = everything(*hub, number(last));
+    compact_all(*hub, limits);
+    EXPECT_LT(inlined_deletes(ground, ground.io()), 6);
+    EXPECT_EQ(everything(*hub, number(last)), before);
+    EXPECT_EQ(found(*hub, 0, 40), 35 - 3 * row / 5);
+  }
+  hub.reset();
+  EXPECT_EQ(
+      must(ground.open(options)->lookup(small_table().name, numbered_rows(0, 40))).rows.row_count(),
+      20);
+  for (const Finding& finding : must(inspect_hub(ground.io(), ground.place())))
+    EXPECT_EQ(finding.level, FindingLevel::kOk) << finding.message;
 }
 
 // The files of the index as a crash right behind the merge leaves them: from before it.
