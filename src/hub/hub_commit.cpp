@@ -49,7 +49,6 @@ Result<void> HubOverDuckLake::plan_definitions(const CommitRequest& request, Com
     attach_index(*state);
     state->indexed = true;
     state->statistics.columns.resize(state->lake.columns.size());
-    ++plan.next.next_catalog_id;
     plan.note.changes_made += fmt::format("{}created_table:{}",
                                           plan.note.changes_made.empty() ? "" : ",",
                                           quoted_table(definition.name));
@@ -77,11 +76,11 @@ Result<void> HubOverDuckLake::plan_rows(const CommitRequest& request, CommitPlan
     TablePlan table =
         TRY(plan_table(*state, change.rows, {.inline_rows_max = options_.inline_rows_max}));
     // Every insert takes a file id, inlined or not: DuckDB's statistics cache goes by next_file_id.
-    if (table.file_id) {
-      table.file_id = plan.next.next_file_id;
-      table.file_name = fmt::format("lockstep-{}.parquet", random_uuid(io_));
+    for (PlannedFile& file : table.files) {
+      file.id = plan.next.next_file_id++;
+      file.name = fmt::format("lockstep-{}.parquet", random_uuid(io_));
     }
-    if (!table.entering.empty()) ++plan.next.next_file_id;
+    if (table.files.empty() && !table.entering.empty()) ++plan.next.next_file_id;
     append_changes_made(table, plan.note.changes_made);
     // The rows of raw that a foreign commit changed are counted there.
     if (change.table.layer == Layer::kRaw && request.kind != CommitKind::kForeign) {
@@ -122,12 +121,11 @@ Result<CommitPlan> HubOverDuckLake::plan(const CommitRequest& request) {
   return plan;
 }
 
-Result<std::vector<std::optional<WrittenFile>>> HubOverDuckLake::write_files(
-    const CommitPlan& plan) {
-  std::vector<std::optional<WrittenFile>> files(plan.tables.size());
+Result<std::vector<WrittenFiles>> HubOverDuckLake::write_files(const CommitPlan& plan) {
+  std::vector<WrittenFiles> files(plan.tables.size());
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
-    if (!plan.tables[index].file_id) continue;
-    auto written = write_data_file(io_, paths_.data, plan.tables[index], plan.next.id);
+    if (plan.tables[index].files.empty()) continue;
+    auto written = write_data_files(io_, paths_.data, plan.tables[index], plan.next.id);
     if (!written.ok()) {
       remove_files(files);
       return std::move(written).error();
@@ -137,11 +135,12 @@ Result<std::vector<std::optional<WrittenFile>>> HubOverDuckLake::write_files(
   return files;
 }
 
-void HubOverDuckLake::remove_files(const std::vector<std::optional<WrittenFile>>& files) {
-  for (const auto& file : files) {
+void HubOverDuckLake::remove_files(const std::vector<WrittenFiles>& files) {
+  for (const WrittenFiles& of_table : files) {
     // The failure that led here is the one to tell; a file that stays behind costs space and is
     // named by no row.
-    if (file) static_cast<void>(io_.remove(file->file.path));
+    for (const WrittenFile& file : of_table)
+      static_cast<void>(io_.remove(file.file.path));
   }
 }
 
@@ -161,13 +160,12 @@ Result<void> HubOverDuckLake::apply_definitions(const CommitPlan& plan) {
 
 Result<void> HubOverDuckLake::apply(const CommitRequest& request,
                                     const CommitPlan& plan,
-                                    const std::vector<std::optional<WrittenFile>>& files,
+                                    const std::vector<WrittenFiles>& files,
                                     const std::vector<TableStatistics>& after) {
   TRY(apply_definitions(plan));
   TRY(apply_alterations(plan));
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
-    const WrittenFile* file = files[index] ? &*files[index] : nullptr;
-    TRY(apply_table(*catalog_, plan.tables[index], file, after[index], plan.next.id));
+    TRY(apply_table(*catalog_, plan.tables[index], files[index], after[index], plan.next.id));
   }
   if (load_) {
     for (const LoadedTable& loaded : load_->tables())
@@ -178,14 +176,12 @@ Result<void> HubOverDuckLake::apply(const CommitRequest& request,
 }
 
 void HubOverDuckLake::publish_commit(CommitPlan plan,
-                                     const std::vector<std::optional<WrittenFile>>& files,
+                                     const std::vector<WrittenFiles>& files,
                                      std::vector<TableStatistics> after) {
   plan.altered->keep();
   forget_looked_at(plan);
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
-    publish(plan.tables[index],
-            std::move(after[index]),
-            files[index] ? std::optional<DataFile>(files[index]->file) : std::nullopt);
+    publish(plan.tables[index], std::move(after[index]), data_files_of(files[index]));
   }
   for (const LakeTable& dropped : plan.drops)
     drop_state(dropped.definition.name);
@@ -211,10 +207,11 @@ Result<Committed> HubOverDuckLake::commit(const CommitRequest& request) {
   const auto files = std::move(written).value();
   std::vector<TableStatistics> after;
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
-    after.push_back(statistics_after(plan.tables[index], files[index] ? &*files[index] : nullptr));
+    after.push_back(statistics_after(plan.tables[index], files[index]));
   }
-  for (const auto& file : files) {
-    if (file) unnamed_files_.push_back(file->file.path);
+  for (const WrittenFiles& of_table : files) {
+    for (const WrittenFile& file : of_table)
+      unnamed_files_.push_back(file.file.path);
   }
   Result<void> applied = open_transaction();
   if (applied.ok()) applied = apply(request, plan, files, after);

@@ -33,7 +33,8 @@ Result<std::vector<DataFile>> HubOverDuckLake::file_to_shrink(const TableState& 
     const auto file = state.files.find(id);
     if (file == state.files.end() || compaction_->passed_over.contains(id)) continue;
     // A file from before the table was altered has other columns.
-    if (file->second.begin >= state.lake.begin) return std::vector<DataFile>{file->second};
+    if (file->second.begin < state.lake.begin || !is_laid_out(file->second, state.lake)) continue;
+    return std::vector<DataFile>{file->second};
   }
   compaction_->dead_before.erase(looked);  // until more snapshots expire
   return std::vector<DataFile>();
