@@ -1,5 +1,7 @@
 #include "hub/alter.h"
 
+#include "hub/lake_layout.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -103,6 +105,28 @@ void plan_columns(const LakeTable& before, const Schema& schema, int free_id, Al
   }
 }
 
+// Ids of columns by which a table is sorted. The catalog names them, so that a new name counts.
+std::vector<std::pair<int, std::string>> sort_of(const LakeTable& table) {
+  std::vector<std::pair<int, std::string>> columns;
+  for (const int index : table.sort) {
+    const ParquetColumn& column = table.columns[static_cast<std::size_t>(index)];
+    columns.emplace_back(column.field_id, column.field.name);
+  }
+  return columns;
+}
+
+Result<void> plan_new_layout(LakeSnapshot& next, Alteration& out) {
+  std::int64_t next_id = next.next_catalog_id;
+  TRY(plan_layout(out.after, next_id));
+  // The bucket of a whole number is not that of the same number as float.
+  const bool other_values = out.widens && !out.after.partition.empty();
+  const bool partitions = other_values || !out.after.partition.same_as(out.before.partition);
+  out.lays_out = partitions || sort_of(out.after) != sort_of(out.before);
+  if (!partitions) out.after.partition.id = out.before.partition.id;
+  if (out.lays_out) next.next_catalog_id = next_id;
+  return {};
+}
+
 // A column that became float has no bounds from then on. DuckDB 1.5.5 takes the table's bounds for
 // older snapshots too, where the column is whole: -inf, or 1e300, ends such a query by an error.
 ColumnBounds widened(const ColumnBounds& bounds) {
@@ -153,7 +177,7 @@ Result<void> apply_columns(Catalog& catalog, const Alteration& alteration, std::
 
 Result<Alteration> plan_alteration(const LakeTable& before,
                                    const TableAlteration& wanted,
-                                   const LakeSnapshot& next,
+                                   LakeSnapshot& next,
                                    int free_id) {
   const TableDefinition& definition = wanted.after;
   TRY_IN(check_column_names(definition.schema), table_text(definition.name) + ": ");
@@ -177,12 +201,14 @@ Result<Alteration> plan_alteration(const LakeTable& before,
   TRY(check_key(out));
   out.renames_key = definition.key != before.definition.key;
   plan_columns(before, definition.schema, free_id, out);
+  TRY(plan_new_layout(next, out));
   return out;
 }
 
 Result<void> check_alteration(const TableDefinition& before, const TableAlteration& alteration) {
-  const LakeTable table = TRY(plan_lake_table(before, {}));
-  TRY(plan_alteration(table, alteration, {}, table.columns.back().field_id + 1));
+  LakeSnapshot next;
+  const LakeTable table = TRY(plan_lake_table(before, next));
+  TRY(plan_alteration(table, alteration, next, table.columns.back().field_id + 1));
   return {};
 }
 
@@ -216,6 +242,10 @@ Result<void> apply_alteration(Catalog& catalog,
                               const TableStatistics& statistics,
                               const LakeSnapshot& next) {
   TRY(apply_columns(catalog, alteration, next.id));
+  if (alteration.lays_out) {
+    TRY(end_layout(catalog, alteration.after.id, next.id));
+    TRY(insert_layout(catalog, alteration.after, next.id));
+  }
   TRY(create_inlined_table(catalog, alteration.after, next));
   return store_altered_statistics(catalog, alteration.after, alteration.source, statistics);
 }

@@ -24,17 +24,23 @@ struct Alteration {
   std::vector<int> ended;  // column ids whose rows end: changed or dropped
   bool widens = false;     // some column becomes float
   bool renames_key = false;
+  bool lays_out = false;  // another partition or sort order
 
-  bool changes_columns() const {
-    return !ended.empty() || after.columns.size() != before.columns.size();
+  bool changes_table() const {
+    return !ended.empty() || after.columns.size() != before.columns.size() || lays_out;
   }
+
+  // Whether the rows that are there are written anew. DuckDB 1.5.5 looks for a value only in files
+  // that name its bucket, and so passes over files from before there were any.
+  bool rewrites() const { return widens || (lays_out && after.partition.has_buckets()); }
 };
 
 // Pure. kUnsupported: what a table cannot take in place, with the way out.
-// `free_id`: above every column id that the table ever had.
+// `free_id`: above every column id that the table ever had. next.next_catalog_id is moved behind
+// what a new layout takes.
 Result<Alteration> plan_alteration(const LakeTable& before,
                                    const TableAlteration& wanted,
-                                   const LakeSnapshot& next,
+                                   LakeSnapshot& next,
                                    int free_id);
 
 // The id for the next new column of a table: ids of dropped ones are not used again.

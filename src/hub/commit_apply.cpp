@@ -1,5 +1,6 @@
 #include "hub/commit_apply.h"
 
+#include "hub/lake_layout.h"
 #include "hub/moved_rows.h"
 
 #include <fmt/format.h>
@@ -9,16 +10,19 @@ namespace lockstep {
 
 namespace {
 
-Result<ParquetFileInfo> write_rows(Io& io, const std::string& path, const TablePlan& plan) {
+Result<ParquetFileInfo> write_rows(Io& io,
+                                   const std::string& path,
+                                   const TablePlan& plan,
+                                   const PlannedFile& file) {
   std::vector<std::int64_t> chosen;
   std::vector<std::int64_t> row_ids;
-  for (const auto& [row, row_id] : plan.entering) {
+  for (const auto& [row, row_id] : std::span(plan.entering).subspan(file.first, file.count)) {
     chosen.push_back(row);
     row_ids.push_back(row_id);
   }
   Batch rows = plan.rows->select_rows(chosen);
   std::vector<ParquetColumn> columns = plan.table->lake.columns;
-  if (plan.explicit_row_ids) {
+  if (file.explicit_row_ids) {
     rows = TRY(with_numbers(rows, kRowIdColumn, row_ids));
     columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField, {}});
   }
@@ -80,30 +84,40 @@ Result<void> insert_data_file(Catalog& catalog,
   Statement* row = TRY(catalog.cached(
       "INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path, "
       "path_is_relative, file_format, "
-      "record_count, file_size_bytes, row_id_start) VALUES (?, ?, ?, ?, 1, 'parquet', ?, ?, ?)"));
+      "record_count, file_size_bytes, row_id_start, partition_id) VALUES (?, ?, ?, ?, 1, "
+      "'parquet', ?, ?, ?, ?)"));
   TRY(row->run({written.file.id,
                 table.id,
                 written.file.begin,
                 written.name,
                 written.file.row_count,
                 static_cast<std::int64_t>(written.info.size_bytes),
-                written.file.row_id_start}));
+                written.file.row_id_start,
+                written.file.partition_id ? Cell{*written.file.partition_id} : Cell{}}));
+  TRY(insert_partition_value(catalog, table.id, written.file));
   return insert_file_statistics(catalog, table, written.file.id, written.info);
 }
+
+namespace {
 
 Result<WrittenFile> write_data_file(Io& io,
                                     const std::string& data_path,
                                     const TablePlan& plan,
-                                    std::int64_t snapshot) {
-  LOCKSTEP_ASSERT(plan.file_id.has_value(), "hub: inlined rows are to be written to a file");
+                                    const PlannedFile& file) {
   const LakeTable& table = plan.table->lake;
   WrittenFile written;
-  written.name = plan.file_name;
-  const std::string folder = data_path + table.folder;
-  if (!plan.table->has_folder) TRY(io.make_directories(folder));
-  plan.table->has_folder = true;
-  written.file.path = folder + written.name;
-  auto info = write_rows(io, written.file.path, plan);
+  const std::string below = partition_folder(table.partition, file.partition);
+  written.name = below + file.name;
+  const std::string folder = data_path + table.folder + below;
+  if (plan.table->folders.insert(folder).second) {
+    const Result<void> made = io.make_directories(folder);
+    if (!made.ok()) {
+      plan.table->folders.erase(folder);
+      return made.error();
+    }
+  }
+  written.file.path = folder + file.name;
+  auto info = write_rows(io, written.file.path, plan, file);
   if (!info.ok()) {
     // A file that no row names costs space and nothing else, so the first error is the one to tell.
     static_cast<void>(io.remove(written.file.path));
@@ -111,26 +125,56 @@ Result<WrittenFile> write_data_file(Io& io,
         fmt::format("{}: ", table_text(table.definition.name)));
   }
   written.info = std::move(info).value();
-  LOCKSTEP_ASSERT(written.info.row_count == static_cast<std::int64_t>(plan.entering.size()),
+  LOCKSTEP_ASSERT(written.info.row_count == static_cast<std::int64_t>(file.count),
                   "hub: a data file has other rows than its commit");
-  written.file.id = *plan.file_id;
-  written.file.begin = snapshot;
+  written.file.id = file.id;
   written.file.row_count = written.info.row_count;
-  written.file.row_id_start = plan.first_row_id;
+  written.file.row_id_start = file.row_id_start;
+  if (!table.partition.empty()) written.file.partition_id = table.partition.id;
+  written.file.partition = file.partition;
   return written;
 }
 
-TableStatistics statistics_after(const TablePlan& plan, const WrittenFile* file) {
+}  // namespace
+
+Result<WrittenFiles> write_data_files(Io& io,
+                                      const std::string& data_path,
+                                      const TablePlan& plan,
+                                      std::int64_t snapshot) {
+  LOCKSTEP_ASSERT(!plan.files.empty(), "hub: inlined rows are to be written to a file");
+  WrittenFiles files;
+  for (const PlannedFile& planned : plan.files) {
+    auto written = write_data_file(io, data_path, plan, planned);
+    if (!written.ok()) {
+      // The first error is the one to tell; a file that no row names costs space and nothing else.
+      for (const WrittenFile& file : files)
+        static_cast<void>(io.remove(file.file.path));
+      return std::move(written).error();
+    }
+    files.push_back(std::move(written).value());
+    files.back().file.begin = snapshot;
+  }
+  return files;
+}
+
+std::vector<DataFile> data_files_of(const WrittenFiles& written) {
+  std::vector<DataFile> files;
+  for (const WrittenFile& file : written)
+    files.push_back(file.file);
+  return files;
+}
+
+TableStatistics statistics_after(const TablePlan& plan, const WrittenFiles& files) {
   TableStatistics after = plan.table->statistics;
   after.stored = after.stored || !plan.entering.empty();
   after.record_count += static_cast<std::int64_t>(plan.entering.size());
   after.next_row_id = plan.next_row_id;
-  if (file != nullptr) after.file_bytes += static_cast<std::int64_t>(file->info.size_bytes);
+  for (const WrittenFile& file : files)
+    after.file_bytes += static_cast<std::int64_t>(file.info.size_bytes);
   for (std::size_t column = 0; column < after.columns.size(); ++column) {
-    if (file != nullptr) {
-      after.columns[column].widen(bounds_of(file->info.columns[column]));
-      continue;
-    }
+    for (const WrittenFile& file : files)
+      after.columns[column].widen(bounds_of(file.info.columns[column]));
+    if (!files.empty()) continue;
     for (const auto& [row, row_id] : plan.entering)
       widen(after.columns[column], *plan.rows, static_cast<int>(column), row);
   }
@@ -139,14 +183,16 @@ TableStatistics statistics_after(const TablePlan& plan, const WrittenFile* file)
 
 Result<void> apply_table(Catalog& catalog,
                          const TablePlan& plan,
-                         const WrittenFile* file,
+                         const WrittenFiles& files,
                          std::int64_t snapshot) {
   const LakeTable& table = plan.table->lake;
   InlinedWriter& inlined = plan.table->inlined;
   TRY(inlined.end(catalog, table, plan.ended_inlined, snapshot));
   TRY(insert_deletes(catalog, plan, snapshot));
   TRY(end_files(catalog, plan, snapshot));
-  if (file != nullptr) return insert_data_file(catalog, table, *file);
+  for (const WrittenFile& file : files)
+    TRY(insert_data_file(catalog, table, file));
+  if (!files.empty()) return {};
   if (plan.entering.empty()) return {};
   return inlined.insert(catalog, table, *plan.rows, plan.entering, snapshot);
 }

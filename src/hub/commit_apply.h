@@ -17,7 +17,7 @@ namespace lockstep {
 // Value. A durable file that no catalog row names yet.
 struct WrittenFile {
   DataFile file;
-  std::string name;  // within the table's folder
+  std::string name;  // within the table's folder, its partition's folder first
   ParquetFileInfo info;
 };
 
@@ -34,22 +34,25 @@ struct CommitPlan {
   std::vector<TablePlan> tables;     // refer to `changes`
 };
 
-// Writes the table's new file and syncs it. A failed one is removed again.
-Result<WrittenFile> write_data_file(Io& io,
-                                    const std::string& data_path,
-                                    const TablePlan& plan,
-                                    std::int64_t snapshot);
+using WrittenFiles = std::vector<WrittenFile>;
+
+// Writes the table's new files and syncs them. When one fails all are removed again.
+Result<WrittenFiles> write_data_files(Io& io,
+                                      const std::string& data_path,
+                                      const TablePlan& plan,
+                                      std::int64_t snapshot);
+std::vector<DataFile> data_files_of(const WrittenFiles& written);
 
 // Its row of the catalog, with the file's statistics.
 Result<void> insert_data_file(Catalog& catalog, const LakeTable& table, const WrittenFile& written);
 
 // The table's statistics after the commit.
-TableStatistics statistics_after(const TablePlan& plan, const WrittenFile* file);
+TableStatistics statistics_after(const TablePlan& plan, const WrittenFiles& files);
 
 // The rows of one table: deletes, then what enters.
 Result<void> apply_table(Catalog& catalog,
                          const TablePlan& plan,
-                         const WrittenFile* file,
+                         const WrittenFiles& files,
                          std::int64_t snapshot);
 
 // Everything of a request that is no row of data: versions, aliases, definitions and the commit

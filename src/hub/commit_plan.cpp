@@ -140,13 +140,7 @@ Result<TablePlan> plan_table(TableState& table, const Batch& rows, const PlanLim
   TRY(plan_rows(plan, keys));
   plan_ended_files(plan);
   if (static_cast<std::int64_t>(plan.entering.size()) > limits.inline_rows_max) {
-    plan.file_id = 0;  // numbered by the commit
-    plan.explicit_row_ids = plan.inserted != static_cast<std::int64_t>(plan.entering.size());
-    // DuckDB counts the whole file on, so that row_id_start + position is nobody's id even without
-    // the column.
-    if (plan.explicit_row_ids) {
-      plan.next_row_id = plan.first_row_id + static_cast<std::int64_t>(plan.entering.size());
-    }
+    TRY(plan_files(plan));
   }
   return plan;
 }
@@ -156,13 +150,13 @@ void append_changes_made(const TablePlan& plan, std::string& changes_made) {
     changes_made +=
         fmt::format("{}{}:{}", changes_made.empty() ? "" : ",", verb, plan.table->lake.id);
   };
-  if (plan.file_id) add("inserted_into_table");
+  if (!plan.files.empty()) add("inserted_into_table");
   if (!plan.ended_files.empty()) add("deleted_from_table");
-  if (!plan.file_id && !plan.entering.empty()) add("inlined_insert");
+  if (plan.files.empty() && !plan.entering.empty()) add("inlined_insert");
   if (!plan.deleted.empty() || !plan.ended_inlined.empty()) add("inlined_delete");
 }
 
-void publish(const TablePlan& plan, TableStatistics after, std::optional<DataFile> file) {
+void publish(const TablePlan& plan, TableStatistics after, std::span<const DataFile> files) {
   TableState& table = *plan.table;
   table.statistics = std::move(after);
   table.has_inlined_deletes = table.has_inlined_deletes || !plan.deleted.empty();
@@ -170,15 +164,21 @@ void publish(const TablePlan& plan, TableStatistics after, std::optional<DataFil
     table.index.erase(key);
   for (const std::int64_t file_id : plan.ended_files)
     table.files.erase(file_id);
-  if (file) table.files[file->id] = *file;
+  for (const DataFile& file : files)
+    table.files[file.id] = file;
   table.row_count += plan.inserted - plan.removed;
-  if (plan.file_id) {
+  if (!plan.files.empty()) {
     std::vector<std::int64_t> row_ids;
     row_ids.reserve(plan.entering.size());
     for (const auto& [row, row_id] : plan.entering)
       row_ids.push_back(row_id);
-    table.index.add_file(
-        {.file_id = *plan.file_id, .keys = plan.entering_keys, .row_ids = row_ids});
+    const std::span<const std::string> keys = plan.entering_keys;
+    for (const PlannedFile& file : plan.files) {
+      table.index.add_file({.file_id = file.id,
+                            .keys = keys.subspan(file.first, file.count),
+                            .row_ids = std::span<const std::int64_t>(row_ids).subspan(
+                                file.first, file.count)});
+    }
     return;
   }
   for (std::size_t index = 0; index < plan.entering.size(); ++index) {

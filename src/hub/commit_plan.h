@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,7 +27,7 @@ struct TableState {
 
   bool indexed = false;
   bool has_inlined_deletes = false;
-  bool has_folder = false;  // for its files, durably
+  std::set<std::string> folders;  // those of its files that are there durably
   TableStatistics statistics;
   // What the catalog has of them, while an open group has not told it of the newer ones.
   std::optional<TableStatistics> told;
@@ -38,20 +39,30 @@ struct TableState {
 
 using TableStates = std::map<TableName, std::unique_ptr<TableState>>;
 
+// Value. A file to be: rows that enter one after another, all of one partition.
+struct PlannedFile {
+  std::size_t first = 0;  // of the plan's entering rows
+  std::size_t count = 0;
+  PartitionValue partition = {};
+  bool explicit_row_ids = false;  // in the file, since they do not run on
+  std::int64_t row_id_start = 0;
+  std::int64_t id = 0;    // given by the commit
+  std::string name = {};  // its own, within its partition's folder; given by the commit
+};
+
 // One table's part of a commit.
 struct TablePlan {
   TableState* table = nullptr;
   const Batch* rows = nullptr;
-  std::vector<std::pair<std::int64_t, std::int64_t>> entering;  // row of the batch, row id
+  // Row of the batch, row id; those of one file stand together.
+  std::vector<std::pair<std::int64_t, std::int64_t>> entering;
   std::vector<std::string> entering_keys;
   std::vector<std::string> leaving_keys;    // of rows that leave and do not come back
   std::vector<std::int64_t> ended_inlined;  // row ids
   std::vector<std::pair<std::int64_t, std::int64_t>> deleted;  // file, position
   std::vector<std::int64_t> ended_files;                       // all their rows leave at once
-  std::optional<std::int64_t> file_id;  // the rows go to this new file; none: they are inlined
-  std::string file_name;                // its own, within the table's folder
-  bool explicit_row_ids = false;        // in the file, since they do not run on
-  std::int64_t first_row_id = 0;        // the next row id before this commit
+  std::vector<PlannedFile> files;  // the rows go to these new files; none: they are inlined
+  std::int64_t first_row_id = 0;   // the next row id before this commit
   std::int64_t next_row_id = 0;         // and after
   std::int64_t inserted = 0;
   std::int64_t updated = 0;
@@ -67,10 +78,14 @@ struct PlanLimits {
 // `table` is indexed.
 Result<TablePlan> plan_table(TableState& table, const Batch& rows, const PlanLimits& limits);
 
+// Spreads the entering rows over files, by the table's partition, and in each by its sort order.
+// kUnsupported: too many files. The files get ids and names from the commit.
+Result<void> plan_files(TablePlan& plan);
+
 // "inlined_insert:2,inlined_delete:2" of one table, appended.
 void append_changes_made(const TablePlan& plan, std::string& changes_made);
 
 // Moves what a commit did into the writer's memory. Only after the commit.
-void publish(const TablePlan& plan, TableStatistics after, std::optional<DataFile> file);
+void publish(const TablePlan& plan, TableStatistics after, std::span<const DataFile> files);
 
 }  // namespace lockstep

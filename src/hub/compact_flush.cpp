@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 namespace lockstep {
 
@@ -30,6 +31,25 @@ Result<std::vector<std::int64_t>> retained_rows(Catalog& catalog,
   return retained;
 }
 
+// A file each, with the rows in their order there.
+std::vector<PartitionRows> files_of(const LakeTable& table,
+                                    const Batch& rows,
+                                    const std::vector<std::int64_t>& chosen) {
+  std::vector<PartitionRows> files;
+  if (table.partition.empty()) {
+    files.emplace_back().places.resize(chosen.size());
+    std::iota(files.front().places.begin(), files.front().places.end(), 0);
+  } else {
+    files = split_rows(table.partition, rows, chosen);
+  }
+  for (PartitionRows& file : files) {
+    if (!table.sort.empty()) sort_places(rows, table.sort, chosen, file.places);
+    for (std::int64_t& place : file.places)
+      place = chosen[static_cast<std::size_t>(place)];
+  }
+  return files;
+}
+
 Result<void> write_files(const FlushFolder& folder,
                          const StoredRows& stored,
                          const std::vector<std::int64_t>& retained,
@@ -40,19 +60,23 @@ Result<void> write_files(const FlushFolder& folder,
   const auto groups = generations(moved.row_ids, moved.begins);
   for (std::size_t group = 0; group < groups.size(); ++group) {
     if (group > 0 && static_cast<std::int64_t>(groups[group].size()) < limits.older_rows_min) break;
-    flushed.files.push_back(TRY(write_moved(
-        folder.io, folder.data_path, flushed.table, select_moved(moved, groups[group]))));
-    flushed.deletes.emplace_back();
-    const MovedFile& written = flushed.files.back();
-    const std::int64_t alive = std::ranges::count(written.ends, StoredRows::kAlive);
-    if (written.file.row_count - alive > kInlinedEndsMax) {
-      flushed.deletes.back() = TRY(write_deletes(folder.io, written.file.path, written.ends));
-      TRY(folder.io.sync_directory(parent_path(written.file.path)));
-    }
-    std::vector<std::int64_t>& places = flushed.places.emplace_back();
-    for (const std::int64_t row : groups[group]) {
-      const std::int64_t stored_row = retained[static_cast<std::size_t>(row)];
-      places.push_back(stored.places[static_cast<std::size_t>(stored_row)]);
+    for (const PartitionRows& part : files_of(flushed.table, moved.rows, groups[group])) {
+      MovedRows rows = select_moved(moved, part.places);
+      rows.partition = part.value;
+      flushed.files.push_back(TRY(write_moved(folder.io, folder.data_path, flushed.table, rows)));
+      flushed.deletes.emplace_back();
+      const MovedFile& written = flushed.files.back();
+      const std::int64_t alive = std::ranges::count(written.ends, StoredRows::kAlive);
+      if (written.file.row_count - alive > kInlinedEndsMax) {
+        const std::string beside = folder.data_path + flushed.table.folder;
+        flushed.deletes.back() =
+            TRY(write_deletes(folder.io, beside, written.file.path, written.ends));
+      }
+      std::vector<std::int64_t>& places = flushed.places.emplace_back();
+      for (const std::int64_t row : part.places) {
+        const std::int64_t stored_row = retained[static_cast<std::size_t>(row)];
+        places.push_back(stored.places[static_cast<std::size_t>(stored_row)]);
+      }
     }
   }
   return {};

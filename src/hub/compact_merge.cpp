@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace lockstep {
@@ -54,7 +55,7 @@ Result<bool> are_plain(Catalog& catalog, const std::vector<DataFile>& sources) {
   for (const DataFile& file : sources) {
     const Cell other = TRY(catalog.single(
         "SELECT 1 FROM ducklake_data_file f WHERE data_file_id = ?1 AND (end_snapshot IS NOT NULL "
-        "OR partition_id IS NOT NULL OR encryption_key IS NOT NULL OR EXISTS (SELECT 1 FROM "
+        "OR encryption_key IS NOT NULL OR EXISTS (SELECT 1 FROM "
         "ducklake_delete_file d WHERE d.data_file_id = ?1 AND d.end_snapshot IS NOT NULL))",
         {file.id}));
     if (!std::holds_alternative<std::monostate>(other)) return false;
@@ -92,6 +93,43 @@ std::vector<Rows> grouped(const Lives& lives, const Rows& kept) {
   return groups;
 }
 
+constexpr std::size_t kSortedRowsAtOnce = 100'000;
+
+// The rows of all sources, as Lives counts them.
+Result<Batch> read_sources(DataFiles& files,
+                           const MergeWork& work,
+                           std::span<const ParquetColumn> columns) {
+  std::vector<Field> fields;
+  for (const ParquetColumn& column : columns)
+    fields.push_back(column.field);
+  std::vector<Batch> read;
+  for (const DataFile& source : work.sources) {
+    ParquetReader* reader = TRY(files.reader(source));
+    for (int group = 0; group < reader->row_group_count(); ++group)
+      read.push_back(TRY(reader->read_row_group(group, columns)));
+  }
+  return concatenate(Schema(std::move(fields)), read);
+}
+
+// Puts the rows of each new file into the table's order.
+Result<void> sort_groups(DataFiles& files, const MergeWork& work, std::vector<Rows>& groups) {
+  if (work.table.sort.empty()) return {};
+  std::vector<ParquetColumn> columns;
+  std::vector<int> all;
+  for (const int index : work.table.sort) {
+    all.push_back(static_cast<int>(columns.size()));
+    columns.push_back(work.table.columns[static_cast<std::size_t>(index)]);
+  }
+  const Batch values = TRY(read_sources(files, work, columns));
+  for (Rows& rows : groups) {
+    std::vector<std::int64_t> places(rows.size());
+    std::iota(places.begin(), places.end(), 0);
+    sort_places(values, all, rows, places);
+    rows = chosen_of(rows, places);
+  }
+  return {};
+}
+
 class FileOfMerge {
  public:
   FileOfMerge(DataFiles& files, const MergeWork& work, const Lives& lives)
@@ -114,7 +152,12 @@ class FileOfMerge {
   std::int64_t file_id = 0;
 
  private:
-  std::string folder() const { return work_.data_path + work_.table.folder; }
+  const PartitionValue& partition() const { return work_.sources.front().partition; }
+
+  // Within the table's folder.
+  std::string below() const { return partition_folder(work_.table.partition, partition()); }
+
+  std::string folder() const { return work_.data_path + work_.table.folder + below(); }
 
   Result<void> open(const Rows& rows) {
     MovedFile& moved = out_.moved;
@@ -126,8 +169,12 @@ class FileOfMerge {
     moved.file.row_count = static_cast<std::int64_t>(rows.size());
     moved.file.row_id_start = row_ids.front();
     moved.names_row_ids = !runs_on(row_ids);
-    moved.name = fmt::format("lockstep-{}.parquet", random_uuid(work_.io));
-    moved.file.path = folder() + moved.name;
+    const std::string name = fmt::format("lockstep-{}.parquet", random_uuid(work_.io));
+    moved.name = below() + name;
+    TRY(work_.io.make_directories(folder()));
+    moved.file.path = folder() + name;
+    moved.file.partition_id = work_.sources.front().partition_id;
+    moved.file.partition = partition();
     std::vector<ParquetColumn> columns = work_.table.columns;
     if (moved.names_row_ids) columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField, {}});
     if (moved.file.partial_max)
@@ -140,15 +187,34 @@ class FileOfMerge {
 
   Result<void> write_rows(const Rows& rows) {
     TRY(open(rows));
+    if (work_.table.sort.empty()) {
+      TRY(write_in_turn(rows));
+    } else {
+      TRY(write_sorted(rows));
+    }
+    out_.moved.info = TRY(writer_->finish());
+    LOCKSTEP_ASSERT(out_.moved.info.row_count == out_.moved.file.row_count,
+                    "hub: a merged file has other rows than were moved");
+    return {};
+  }
+
+  Result<void> write_in_turn(const Rows& rows) {
     auto next = rows.begin();
     for (std::size_t source = 0; source < work_.sources.size(); ++source) {
       const auto end = std::lower_bound(next, rows.end(), lives_.starts[source + 1]);
       TRY(write_source(source, {next, end}));
       next = end;
     }
-    out_.moved.info = TRY(writer_->finish());
-    LOCKSTEP_ASSERT(out_.moved.info.row_count == out_.moved.file.row_count,
-                    "hub: a merged file has other rows than were moved");
+    return {};
+  }
+
+  Result<void> write_sorted(const Rows& rows) {
+    const Batch values = TRY(read_sources(files_, work_, work_.table.columns));
+    for (std::size_t first = 0; first < rows.size(); first += kSortedRowsAtOnce) {
+      const std::size_t count = std::min(kSortedRowsAtOnce, rows.size() - first);
+      const std::span<const std::int64_t> part = std::span(rows).subspan(first, count);
+      TRY(write_part(values.select_rows(part), {part.begin(), part.end()}));
+    }
     return {};
   }
 
@@ -197,7 +263,8 @@ class FileOfMerge {
 
   Result<void> write_ends(const Rows& rows) {
     out_.moved.ends = chosen_of(lives_.ends, rows);
-    out_.deletes = TRY(write_deletes(work_.io, out_.moved.file.path, out_.moved.ends));
+    const std::string folder = work_.data_path + work_.table.folder;
+    out_.deletes = TRY(write_deletes(work_.io, folder, out_.moved.file.path, out_.moved.ends));
     return {};
   }
 
@@ -224,14 +291,15 @@ Result<KeyRunInfo> write_run(const MergeWork& work, std::vector<KeyEntry>& entri
 }
 
 void fill_moved_to(const Lives& lives, const Rows& rows, MergedFiles& merged) {
-  auto next = rows.begin();
-  std::int64_t position = 0;
-  for (std::size_t source = 0; source < merged.sources.size(); ++source) {
-    auto& moved_to = merged.moved_to.emplace_back(
-        static_cast<std::size_t>(merged.sources[source].row_count), MergedFiles::kElsewhere);
-    const std::int64_t first = lives.starts[source];
-    for (; next != rows.end() && *next < lives.starts[source + 1]; ++next)
-      moved_to[static_cast<std::size_t>(*next - first)] = position++;
+  for (const DataFile& source : merged.sources) {
+    merged.moved_to.emplace_back(static_cast<std::size_t>(source.row_count),
+                                 MergedFiles::kElsewhere);
+  }
+  for (std::size_t position = 0; position < rows.size(); ++position) {
+    const auto behind = std::ranges::upper_bound(lives.starts, rows[position]);
+    const auto source = static_cast<std::size_t>(behind - lives.starts.begin()) - 1;
+    merged.moved_to[source][static_cast<std::size_t>(rows[position] - lives.starts[source])] =
+        static_cast<std::int64_t>(position);
   }
 }
 
@@ -240,11 +308,12 @@ Result<void> write_files(const Rows& kept,
                          const MergeWork& work,
                          const Lives& lives,
                          MergedFiles& merged) {
-  const std::vector<Rows> groups = grouped(lives, kept);
+  std::vector<Rows> groups = grouped(lives, kept);
   const bool fewer = 2 * groups.size() <= work.sources.size();
   const bool smaller = 2 * kept.size() <= lives.ends.size();
   merged.is_worth = fewer || (smaller && groups.size() <= work.sources.size());
   if (!merged.is_worth) return {};
+  TRY(sort_groups(files, work, groups));
   std::vector<KeyEntry> entries;
   for (const Rows& rows : groups) {
     FileOfMerge file(files, work, lives);
@@ -319,7 +388,8 @@ Result<bool> catch_up(Catalog& catalog, const MergeWork& work, MergedFiles& merg
   MergedFiles::File& first = merged.files.front();
   for (const NewerDelete& one : newer)
     first.moved.ends[static_cast<std::size_t>(one.position)] = one.snapshot;
-  auto deletes = TRY(write_deletes(work.io, first.moved.file.path, first.moved.ends));
+  auto deletes = TRY(write_deletes(
+      work.io, work.data_path + work.table.folder, first.moved.file.path, first.moved.ends));
   std::swap(first.deletes, deletes);
   // A file that no row names costs space and nothing else.
   if (deletes) static_cast<void>(work.io.remove(deletes->path));
@@ -347,29 +417,6 @@ Result<void> write_all(Catalog& catalog, const MergeWork& work, MergedFiles& mer
 }
 
 }  // namespace
-
-std::vector<DataFile> files_to_merge(const std::map<std::int64_t, DataFile>& files,
-                                     const LakeTable& table,
-                                     const std::set<std::int64_t>& passed_over,
-                                     std::int64_t count) {
-  const auto columns = static_cast<std::int64_t>(table.columns.size());
-  std::map<int, std::vector<DataFile>> classes;
-  for (const auto& [id, file] : files) {
-    // A file from before the table was altered has other columns.
-    if (file.begin < table.begin || passed_over.contains(id)) continue;
-    if (file.row_count >= std::min(kMergedRowsMax, kMergedCellsMax / columns)) continue;
-    int digits = 0;
-    for (std::int64_t rows = file.row_count; rows > 0; rows /= 10)
-      ++digits;
-    classes[digits].push_back(file);
-  }
-  for (auto& [digits, of_class] : classes) {
-    if (static_cast<std::int64_t>(of_class.size()) < count) continue;
-    of_class.resize(static_cast<std::size_t>(count));
-    return of_class;
-  }
-  return {};
-}
 
 Result<MergedFiles> write_merge(Catalog& catalog, const MergeWork& work) {
   MergedFiles merged;

@@ -1,5 +1,7 @@
 #include "hub/data_files.h"
 
+#include "hub/lake_layout.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,7 +17,7 @@ constexpr std::size_t kReadersMax = 256;
 constexpr const char* kFileColumns =
     "data_file_id, begin_snapshot, end_snapshot, path, path_is_relative, record_count, "
     "row_id_start, partial_max, "
-    "mapping_id";
+    "mapping_id, partition_id";
 
 std::optional<std::int64_t> integer_or_null(const Statement& row, int column) {
   if (row.is_null(column)) return std::nullopt;
@@ -91,9 +93,11 @@ Result<std::vector<DataFile>> DataFiles::at_either(const LakeTable& table,
                      .path = relative ? path_of(table.folder + path) : path,
                      .row_count = rows->integer(5),
                      .row_id_start = integer_or_null(*rows, 6).value_or(0),
-                     .partial_max = integer_or_null(*rows, 7)});
+                     .partial_max = integer_or_null(*rows, 7),
+                     .partition_id = integer_or_null(*rows, 9)});
   }
   rows->reset();
+  TRY(read_partition_values(catalog_, table.id, files));
   if (!mapped) return files;
   return make_error(Code::kUnsupported,
                     fmt::format("{} has a foreign Parquet file, matched by column names",

@@ -27,6 +27,8 @@ struct DataFile {
   std::int64_t row_count = 0;
   std::int64_t row_id_start = 0;
   std::optional<std::int64_t> partial_max;  // rows of several snapshots: each row names its own
+  std::optional<std::int64_t> partition_id = std::nullopt;  // none: rows of any value
+  PartitionValue partition = {};
 
   bool valid_at(std::int64_t at) const { return begin <= at && (!end || *end > at); }
 };

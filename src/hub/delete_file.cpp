@@ -44,6 +44,7 @@ Result<ParquetFileInfo> write_rows(Io& io,
 }  // namespace
 
 Result<std::optional<WrittenDeletes>> write_deletes(Io& io,
+                                                    const std::string& folder,
                                                     const std::string& data_file,
                                                     std::span<const std::int64_t> ends) {
   std::optional<WrittenDeletes> written;
@@ -58,7 +59,7 @@ Result<std::optional<WrittenDeletes>> write_deletes(Io& io,
   }
   if (!written) return written;
   written->name = fmt::format("lockstep-{}-delete.parquet", random_uuid(io));
-  written->path = parent_path(data_file) + "/" + written->name;
+  written->path = folder + written->name;
   auto info = write_rows(io, written->path, data_file, ends);
   if (!info.ok()) {
     // A file that no row names costs space and nothing else, so the first error is the one to tell.

@@ -22,9 +22,11 @@ struct WrittenDeletes {
   std::int64_t last = 0;
 };
 
-// Beside the data file. `ends` has the snapshot at which each row went (StoredRows::kAlive: it is
-// there). Synced, but for the folder. None: all rows are there. Of a failed file nothing stays.
+// In the table's folder. `ends` has the snapshot at which each row of the data file went
+// (StoredRows::kAlive: it is there). Durable. None: all rows are there. Of a failed file nothing
+// stays.
 Result<std::optional<WrittenDeletes>> write_deletes(Io& io,
+                                                    const std::string& folder,
                                                     const std::string& data_file,
                                                     std::span<const std::int64_t> ends);
 

@@ -9,6 +9,18 @@
 
 namespace lockstep {
 
+namespace {
+
+// Whether the rows that are there are written anew. DuckDB 1.5.5 looks for a value only in files
+// that name its bucket, and so passes over files from before there were any.
+bool rewrites(const Alteration& alteration) {
+  const Partitioning& partition = alteration.after.partition;
+  const bool is_other = partition.id != alteration.before.partition.id;
+  return alteration.widens || (is_other && partition.has_buckets());
+}
+
+}  // namespace
+
 Result<void> HubOverDuckLake::plan_alterations(const CommitRequest& request, CommitPlan& plan) {
   for (const TableAlteration& wanted : request.alter) {
     const TableName& name = wanted.after.name;
@@ -25,14 +37,14 @@ Result<void> HubOverDuckLake::plan_alterations(const CommitRequest& request, Com
     TableState* state = TRY(indexed_table(name));
     const int free_id = TRY(free_column_id(*catalog_, state->lake.id));
     Alteration alteration = TRY(plan_alteration(state->lake, wanted, plan.next, free_id));
-    if (!alteration.changes_columns()) continue;
+    if (!alteration.changes_table()) continue;
     plan.note.changes_made += fmt::format(
         "{}altered_table:{}", plan.note.changes_made.empty() ? "" : ",", state->lake.id);
     plan.altered->add(*state, std::move(alteration));
   }
   plan.changes = request.changes;
   for (AlteredTables::Entry& entry : plan.altered->entries()) {
-    if (entry.alteration.widens) TRY(plan_rewrite(entry, plan));
+    if (rewrites(entry.alteration)) TRY(plan_rewrite(entry, plan));
   }
   return {};
 }

@@ -57,7 +57,6 @@ Result<void> HubOverDuckLake::plan_definitions(const CommitRequest& request, Com
     attach_index(*state);
     state->indexed = true;
     state->statistics.columns.resize(state->lake.columns.size());
-    ++plan.next.next_catalog_id;
     plan.note.changes_made += fmt::format("{}created_table:{}",
                                           plan.note.changes_made.empty() ? "" : ",",
                                           quoted_table(definition.name));
@@ -85,11 +84,11 @@ Result<void> HubOverDuckLake::plan_rows(const CommitRequest& request, CommitPlan
     TablePlan table =
         TRY(plan_table(*state, change.rows, {.inline_rows_max = options_.inline_rows_max}));
     // Every insert takes a file id, inlined or not: DuckDB's statistics cache goes by next_file_id.
-    if (table.file_id) {
-      table.file_id = plan.next.next_file_id;
-      table.file_name = fmt::format("lockstep-{}.parquet", random_uuid(io_));
+    for (PlannedFile& file : table.files) {
+      file.id = plan.next.next_file_id++;
+      file.name = fmt::format("lockstep-{}.parquet", random_uuid(io_));
     }
-    if (!table.entering.empty()) ++plan.next.next_file_id;
+    if (table.files.empty() && !table.entering.empty()) ++plan.next.next_file_id;
     append_changes_made(table, plan.note.changes_made);
     // The rows of raw that a foreign commit changed are counted there.
     if (change.table.layer == Layer::kRaw && request.kind != CommitKind::kForeign) {
@@ -130,21 +129,20 @@ Result<CommitPlan> HubOverDuckLake::plan(const CommitRequest& request) {
   return plan;
 }
 
-Result<std::vector<std::optional<WrittenFile>>> HubOverDuckLake::write_files(
-    const CommitPlan& plan) {
-  std::vector<std::optional<Result<WrittenFile>>> written(plan.tables.size());
+Result<std::vector<WrittenFiles>> HubOverDuckLake::write_files(const CommitPlan& plan) {
+  std::vector<std::optional<Result<WrittenFiles>>> written(plan.tables.size());
   std::vector<std::unique_ptr<Thread>> threads;
   std::size_t left = 0;
   std::int64_t row_count = 0;
   for (const TablePlan& table : plan.tables) {
-    left += table.file_id ? 1 : 0;
-    row_count += table.file_id ? static_cast<std::int64_t>(table.entering.size()) : 0;
+    left += table.files.empty() ? 0 : 1;
+    row_count += table.files.empty() ? 0 : static_cast<std::int64_t>(table.entering.size());
   }
   const bool side_by_side = row_count >= kThreadRowsMin && hardware_threads() > 1;
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
-    if (!plan.tables[index].file_id) continue;
+    if (plan.tables[index].files.empty()) continue;
     const auto write = [&, index] {
-      written[index] = write_data_file(io_, paths_.data, plan.tables[index], plan.next.id);
+      written[index] = write_data_files(io_, paths_.data, plan.tables[index], plan.next.id);
     };
     if (side_by_side && --left > 0) {
       threads.push_back(std::make_unique<Thread>(write));
@@ -153,7 +151,7 @@ Result<std::vector<std::optional<WrittenFile>>> HubOverDuckLake::write_files(
     }
   }
   threads.clear();  // when they have ended
-  std::vector<std::optional<WrittenFile>> files(plan.tables.size());
+  std::vector<WrittenFiles> files(plan.tables.size());
   std::optional<Error> failure;
   for (std::size_t index = 0; index < files.size(); ++index) {
     if (!written[index]) continue;
@@ -168,11 +166,12 @@ Result<std::vector<std::optional<WrittenFile>>> HubOverDuckLake::write_files(
   return std::move(*failure);
 }
 
-void HubOverDuckLake::remove_files(const std::vector<std::optional<WrittenFile>>& files) {
-  for (const auto& file : files) {
+void HubOverDuckLake::remove_files(const std::vector<WrittenFiles>& files) {
+  for (const WrittenFiles& of_table : files) {
     // The failure that led here is the one to tell; a file that stays behind costs space and is
     // named by no row.
-    if (file) static_cast<void>(io_.remove(file->file.path));
+    for (const WrittenFile& file : of_table)
+      static_cast<void>(io_.remove(file.file.path));
   }
 }
 
@@ -192,14 +191,13 @@ Result<void> HubOverDuckLake::apply_definitions(const CommitPlan& plan) {
 
 Result<void> HubOverDuckLake::apply(const CommitRequest& request,
                                     const CommitPlan& plan,
-                                    const std::vector<std::optional<WrittenFile>>& files,
+                                    const std::vector<WrittenFiles>& files,
                                     const std::vector<TableStatistics>& after) {
   if (!plan.drops.empty() || !plan.altered->entries().empty()) TRY(tell_statistics());
   TRY(apply_definitions(plan));
   TRY(apply_alterations(plan));
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
-    const WrittenFile* file = files[index] ? &*files[index] : nullptr;
-    TRY(apply_table(*catalog_, plan.tables[index], file, plan.next.id));
+    TRY(apply_table(*catalog_, plan.tables[index], files[index], plan.next.id));
     TRY(note_statistics(plan, plan.tables[index], after[index]));
   }
   if (load_) {
@@ -216,13 +214,11 @@ Result<void> HubOverDuckLake::apply(const CommitRequest& request,
 }
 
 void HubOverDuckLake::publish_commit(CommitPlan plan,
-                                     const std::vector<std::optional<WrittenFile>>& files,
+                                     const std::vector<WrittenFiles>& files,
                                      std::vector<TableStatistics> after) {
   plan.altered->keep();
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
-    publish(plan.tables[index],
-            std::move(after[index]),
-            files[index] ? std::optional<DataFile>(files[index]->file) : std::nullopt);
+    publish(plan.tables[index], std::move(after[index]), data_files_of(files[index]));
   }
   for (const LakeTable& dropped : plan.drops)
     drop_state(dropped.definition.name);
@@ -248,10 +244,11 @@ Result<Committed> HubOverDuckLake::commit(const CommitRequest& request) {
   const auto files = std::move(written).value();
   std::vector<TableStatistics> after;
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
-    after.push_back(statistics_after(plan.tables[index], files[index] ? &*files[index] : nullptr));
+    after.push_back(statistics_after(plan.tables[index], files[index]));
   }
-  for (const auto& file : files) {
-    if (file) unnamed_files_.push_back(file->file.path);
+  for (const WrittenFiles& of_table : files) {
+    for (const WrittenFile& file : of_table)
+      unnamed_files_.push_back(file.file.path);
   }
   Result<void> applied = open_transaction();
   if (applied.ok()) applied = apply(request, plan, files, after);

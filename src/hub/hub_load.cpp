@@ -52,9 +52,10 @@ bool HubOverDuckLake::has_all_pieces(const LoadJournalContent& load) {
       const auto table = std::ranges::find_if(
           states_, [&](const auto& state) { return state.second->lake.id == part.table_id; });
       if (table == states_.end()) return false;
-      if (!part.file) continue;
-      const auto found = io_.info(paths_.data + table->second->lake.folder + part.file->name);
-      if (!found.ok() || found.value().size_bytes != part.file->info.size_bytes) return false;
+      for (const WrittenFile& file : part.files) {
+        const auto found = io_.info(paths_.data + table->second->lake.folder + file.name);
+        if (!found.ok() || found.value().size_bytes != file.info.size_bytes) return false;
+      }
     }
   }
   return true;

@@ -106,15 +106,15 @@ class HubOverDuckLake final : public HubRecords {
   Result<CommitPlan> plan(const CommitRequest& request);
   Result<void> plan_definitions(const CommitRequest& request, CommitPlan& plan);
   Result<void> plan_rows(const CommitRequest& request, CommitPlan& plan);
-  Result<std::vector<std::optional<WrittenFile>>> write_files(const CommitPlan& plan);
-  void remove_files(const std::vector<std::optional<WrittenFile>>& files);
+  Result<std::vector<WrittenFiles>> write_files(const CommitPlan& plan);
+  void remove_files(const std::vector<WrittenFiles>& files);
   Result<void> apply(const CommitRequest& request,
                      const CommitPlan& plan,
-                     const std::vector<std::optional<WrittenFile>>& files,
+                     const std::vector<WrittenFiles>& files,
                      const std::vector<TableStatistics>& after);
   Result<void> apply_definitions(const CommitPlan& plan);
   void publish_commit(CommitPlan plan,
-                      const std::vector<std::optional<WrittenFile>>& files,
+                      const std::vector<WrittenFiles>& files,
                       std::vector<TableStatistics> after);
 
   // hub_group.cpp

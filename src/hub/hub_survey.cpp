@@ -62,11 +62,13 @@ Result<bool> HubOverDuckLake::plan_shrinking(TableState& state, std::int64_t fil
   if (file == state.files.end() || compaction_->passed_over.contains(file_id)) return false;
   const std::int64_t begin = file->second.begin;
   if (begin >= state.lake.begin) {
+    if (!is_laid_out(file->second, state.lake)) return false;
     plan_merge_as(state, state.lake, {file->second});
     return true;
   }
   for (const TableForm& form : *TRY(forms_of(state))) {
     if (begin < form.table.begin || begin >= form.before) continue;
+    if (!is_laid_out(file->second, form.table)) return false;
     plan_merge_as(state, form.table, {file->second});
     return true;
   }

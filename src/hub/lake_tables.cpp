@@ -1,5 +1,6 @@
 #include "hub/lake_tables.h"
 
+#include "hub/lake_layout.h"
 #include "hub/lake_schema.h"
 
 #include <fmt/format.h>
@@ -167,6 +168,7 @@ Result<LakeTable> load_table(Catalog& catalog,
     table.definition.key.push_back(table.definition.schema.field(index).name);
   const auto inlined = TRY(inlined_tables(catalog, row.id));
   if (!inlined.empty()) table.inlined = inlined.back().name;
+  TRY(load_layout(catalog, at, table));
   return table;
 }
 
@@ -238,9 +240,9 @@ Result<void> create_inlined_table(Catalog& catalog,
   return version->run({next.id, next.schema_version, table.id});
 }
 
-Result<LakeTable> plan_lake_table(const TableDefinition& definition, const LakeSnapshot& next) {
+Result<LakeTable> plan_lake_table(const TableDefinition& definition, LakeSnapshot& next) {
   LakeTable table;
-  table.id = next.next_catalog_id;
+  table.id = next.next_catalog_id++;
   table.begin = next.id;
   table.definition = definition;
   table.folder = fmt::format("{}/{}/", layer_name(definition.name.layer), definition.name.dataset);
@@ -250,6 +252,7 @@ Result<LakeTable> plan_lake_table(const TableDefinition& definition, const LakeS
   }
   table.key = TRY_IN(definition.schema.require_all(definition.key),
                      fmt::format("the key of {}: ", table_text(definition.name)));
+  TRY(plan_layout(table, next.next_catalog_id));
   return table;
 }
 
@@ -381,6 +384,7 @@ Result<void> insert_lake_table(Catalog& catalog,
                 name.dataset + "/",
                 std::string(layer_name(name.layer))}));
   TRY(insert_columns(catalog, table, next.id));
+  TRY(insert_layout(catalog, table, next.id));
   // At once, since a client that stays attached remembers that there is none: after compaction it
   // would show deleted rows at the snapshots that it has read before.
   TRY(create_inlined_deletes(catalog, table.id));
@@ -394,7 +398,7 @@ Result<void> drop_lake_table(Catalog& catalog, const LakeTable& table, std::int6
         "UPDATE {} SET end_snapshot = ? WHERE table_id = ? AND end_snapshot IS NULL", ended)));
     TRY(update->run({snapshot, table.id}));
   }
-  return {};
+  return end_layout(catalog, table.id, snapshot);
 }
 
 Result<std::vector<InlinedTable>> inlined_tables(Catalog& catalog, std::int64_t table_id) {

@@ -8,6 +8,7 @@
 
 #include "catalog/catalog.h"
 #include "hub/hub.h"
+#include "hub/partition.h"
 #include "hub/record_store.h"
 #include "table/parquet.h"
 
@@ -48,6 +49,9 @@ struct LakeTable {
   std::vector<int> key;                // indexes into columns
   std::string folder;                  // "raw/vitals/", below the data path
   std::string inlined;                 // the table that takes inlined rows
+  Partitioning partition = {};
+  std::vector<int> sort = {};  // indexes into columns
+  std::int64_t sort_id = 0;
 };
 
 // Value. The inlined rows of one schema version, with its columns: id, and name there.
@@ -89,8 +93,8 @@ Result<std::vector<LakeTable>> load_tables(Catalog& catalog,
                                            std::int64_t at);
 
 // Pure. The table as it will stand: its id is next.next_catalog_id, its inlined table bears
-// next.schema_version.
-Result<LakeTable> plan_lake_table(const TableDefinition& definition, const LakeSnapshot& next);
+// next.schema_version. next.next_catalog_id is moved behind what the table takes.
+Result<LakeTable> plan_lake_table(const TableDefinition& definition, LakeSnapshot& next);
 Result<void> insert_lake_table(Catalog& catalog,
                                Io& io,
                                const LakeTable& table,

@@ -33,12 +33,12 @@ struct Load::Writing {
     TablePlan plan;
     Batch rows;
     std::size_t part = 0;  // of the stage
-    std::optional<Result<WrittenFile>> written;
+    std::optional<Result<WrittenFiles>> written;
   };
 
   void run(Io& io, const std::string& data_path, std::int64_t snapshot) {
     for (Job& job : jobs)
-      job.written = write_data_file(io, data_path, job.plan, snapshot);
+      job.written = write_data_files(io, data_path, job.plan, snapshot);
   }
 
   std::vector<Job> jobs;
@@ -126,12 +126,11 @@ Result<void> Load::note_leaving(TableState& table, const TablePlan& plan, LoadPa
 }
 
 // In the writer's memory the rows are there at once; the catalog knows nothing of them.
-void Load::enter(TableState& table, const TablePlan& plan, const DataFile* file) {
+void Load::enter(TableState& table, const TablePlan& plan, std::span<const DataFile> files) {
   const bool has_inlined_deletes = table.has_inlined_deletes;
   TableStatistics after = table.statistics;
   after.next_row_id = plan.next_row_id;
-  lockstep::publish(
-      plan, std::move(after), file != nullptr ? std::optional<DataFile>(*file) : std::nullopt);
+  lockstep::publish(plan, std::move(after), files);
   table.has_inlined_deletes = has_inlined_deletes;
   table.index.merge_runs();
 }
@@ -142,20 +141,22 @@ Result<TablePlan> Load::plan(TableState& table, const Batch& rows, LoadPart& par
   TRY(note_leaving(table, plan, part));
   part.table_id = table.lake.id;
   part.next_row_id = plan.next_row_id;
-  if (!plan.file_id) {
-    enter(table, plan, nullptr);
-    return plan;
+  std::vector<DataFile> files;
+  for (PlannedFile& planned : plan.files) {
+    planned.id = next_file_id_++;
+    planned.name = next_piece_name();
+    DataFile& file = files.emplace_back();
+    file.id = planned.id;
+    file.begin = ground_.base.id + 1;
+    file.path = ground_.files.data_path() + table.lake.folder +
+                partition_folder(table.lake.partition, planned.partition) + planned.name;
+    file.row_count = static_cast<std::int64_t>(planned.count);
+    file.row_id_start = planned.row_id_start;
+    if (!table.lake.partition.empty()) file.partition_id = table.lake.partition.id;
+    file.partition = planned.partition;
+    pieces_[file.id].file = file;
   }
-  plan.file_id = next_file_id_++;
-  plan.file_name = next_piece_name();
-  DataFile file;
-  file.id = *plan.file_id;
-  file.begin = ground_.base.id + 1;
-  file.path = ground_.files.data_path() + table.lake.folder + plan.file_name;
-  file.row_count = static_cast<std::int64_t>(plan.entering.size());
-  file.row_id_start = plan.first_row_id;
-  enter(table, plan, &file);
-  pieces_[file.id].file = file;
+  enter(table, plan, files);
   return plan;
 }
 
@@ -170,7 +171,7 @@ Result<void> Load::stage(const std::vector<std::pair<TableState*, Batch>>& chang
     LoadPart part;
     TablePlan plan = TRY(this->plan(*table, rows, part));
     row_count += rows.row_count();
-    if (plan.file_id) writing->jobs.push_back({std::move(plan), rows, stage.parts.size(), {}});
+    if (!plan.files.empty()) writing->jobs.push_back({std::move(plan), rows, stage.parts.size(), {}});
     stage.parts.push_back(std::move(part));
   }
   stages_.push_back(std::move(stage));
@@ -194,9 +195,10 @@ Result<void> Load::settle() {
   done->thread.reset();
   LoadStage& stage = stages_.back();
   for (Writing::Job& job : done->jobs) {
-    WrittenFile written = TRY(std::move(*job.written));
-    pieces_[written.file.id] = written;
-    stage.parts[job.part].file = std::move(written);
+    WrittenFiles written = TRY(std::move(*job.written));
+    for (const WrittenFile& file : written)
+      pieces_[file.file.id] = file;
+    stage.parts[job.part].files = std::move(written);
   }
   // The last has no note: its commit follows, and the journal does not have it.
   return stage.note.empty() ? Result<void>() : journal_->append(stage);
@@ -215,8 +217,14 @@ Result<void> Load::replay(TableState& table, LoadPart& part) {
     table.index.erase(encode_key(leaving, lake.key, row));
   table.row_count -= leaving.row_count();
   table.statistics.next_row_id = part.next_row_id;
-  if (!part.file) return {};
-  WrittenFile& file = *part.file;
+  for (WrittenFile& file : part.files)
+    TRY(replay_file(table, file));
+  return {};
+}
+
+Result<void> Load::replay_file(TableState& table, WrittenFile& file) {
+  const LakeTable& lake = table.lake;
+  if (!lake.partition.empty()) file.file.partition_id = lake.partition.id;
   file.file.begin = ground_.base.id + 1;
   file.file.path = ground_.files.data_path() + lake.folder + file.name;
   next_file_id_ = std::max(next_file_id_, file.file.id + 1);

@@ -29,7 +29,7 @@ struct LoadGround {
 // What a load does to one table of the catalog.
 struct LoadedTable {
   TablePlan plan;                  // what leaves
-  std::vector<WrittenFile> files;  // what enters, by file id
+  WrittenFiles files;      // what enters, by file id
   TableStatistics after;
 };
 
@@ -90,8 +90,9 @@ class Load final {
   Before& before(TableState& table);
   Result<TablePlan> plan(TableState& table, const Batch& rows, LoadPart& part);
   Result<void> note_leaving(TableState& table, const TablePlan& plan, LoadPart& part);
-  void enter(TableState& table, const TablePlan& plan, const DataFile* file);
+  void enter(TableState& table, const TablePlan& plan, std::span<const DataFile> files);
   Result<void> replay(TableState& table, LoadPart& part);
+  Result<void> replay_file(TableState& table, WrittenFile& file);
   Result<Batch> leaving_rows(const LakeTable& table, const LoadPart& part);
   Result<Batch> piece_rows(const DataFile& file, std::span<const ParquetColumn> columns);
   Result<void> rewrite(Before& before, std::int64_t file_id, std::vector<std::int64_t> dead);

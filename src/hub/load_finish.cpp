@@ -65,7 +65,8 @@ Result<Batch> Load::staged(const LakeTable& table, std::size_t stage) {
   for (const LoadPart& part : stages_.at(stage).parts) {
     if (part.table_id != table.id) continue;
     changes.push_back(TRY(leaving_rows(table, part)));
-    if (part.file) changes.push_back(TRY(piece_rows(part.file->file, table.columns)));
+    for (const WrittenFile& file : part.files)
+      changes.push_back(TRY(piece_rows(file.file, table.columns)));
   }
   return concatenate(table.definition.schema, changes);
 }
@@ -90,22 +91,26 @@ Result<void> Load::rewrite(Before& before, std::int64_t file_id, std::vector<std
   TablePlan plan;
   plan.table = &table;
   plan.rows = &kept;
-  plan.file_id = next_file_id_++;
-  plan.file_name = next_piece_name();
-  plan.explicit_row_ids = true;
-  plan.first_row_id = old.file.row_id_start;
+  const std::int64_t new_id = next_file_id_++;
+  plan.files.push_back({.count = rows.size(),
+                        .partition = old.file.partition,
+                        .explicit_row_ids = true,
+                        .row_id_start = old.file.row_id_start,
+                        .id = new_id,
+                        .name = next_piece_name()});
   for (std::size_t index = 0; index < rows.size(); ++index) {
     const std::int64_t row = rows[index];
     const std::int64_t row_id =
         all.is_null(id_column, row) ? old.file.row_id_start + row : all.int_at(id_column, row);
     const auto position = static_cast<std::int64_t>(index);
     plan.entering.emplace_back(position, row_id);
-    table.index.set(encode_key(kept, lake.key, position), {row_id, *plan.file_id, position});
+    table.index.set(encode_key(kept, lake.key, position), {row_id, new_id, position});
   }
-  WrittenFile written =
-      TRY(write_data_file(ground_.io, ground_.files.data_path(), plan, ground_.base.id + 1));
-  table.files[*plan.file_id] = written.file;
-  pieces_[*plan.file_id] = std::move(written);
+  WrittenFiles written =
+      TRY(write_data_files(ground_.io, ground_.files.data_path(), plan, ground_.base.id + 1));
+  LOCKSTEP_ASSERT(written.size() == 1, "hub: one file was written anew as several");
+  table.files[new_id] = written.front().file;
+  pieces_[new_id] = std::move(written.front());
   return {};
 }
 
@@ -120,7 +125,8 @@ void Load::tally_part(const LoadPart& part, Tally& tally, TablePlan& plan) const
   plan.inserted += part.inserted;
   plan.updated += part.updated;
   plan.removed += part.removed;
-  if (part.file) tally.own.insert(part.file->file.id);
+  for (const WrittenFile& file : part.files)
+    tally.own.insert(file.file.id);
   for (const RowPlace& place : part.leaving) {
     if (pieces_.contains(place.file_id)) {
       tally.dead[place.file_id].push_back(place.position);
@@ -172,7 +178,7 @@ Result<void> Load::finish_table(Before& before) {
       out.after.columns[column].widen(bounds_of(file.info.columns[column]));
   }
   // The plan says that rows went to files; which ones stand in `files`.
-  if (!out.files.empty()) out.plan.file_id = out.files.front().file.id;
+  out.plan.files.resize(out.files.size());
   out.after.next_row_id = table.statistics.next_row_id;
   // Until it is committed the table is, for the catalog, as it was.
   table.statistics = before.statistics;
@@ -208,7 +214,7 @@ Result<void> Load::end() {
 
 Result<void> apply_loaded(Catalog& catalog, const LoadedTable& loaded, std::int64_t snapshot) {
   const TableState& table = *loaded.plan.table;
-  TRY(apply_table(catalog, loaded.plan, nullptr, snapshot));
+  TRY(apply_table(catalog, loaded.plan, {}, snapshot));
   for (const WrittenFile& file : loaded.files)
     TRY(insert_data_file(catalog, table.lake, file));
   if (loaded.files.empty()) return {};
@@ -238,19 +244,22 @@ Result<void> remove_pieces(Io& io,
   std::set<std::string> kept;
   for (const LoadStage& stage : content.stages) {
     for (const LoadPart& part : stage.parts) {
-      if (keeps_whole && part.file) kept.insert(part.file->name);
+      for (const WrittenFile& file : part.files) {
+        if (keeps_whole) kept.insert(file_name(file.name));
+      }
     }
   }
   const std::string prefix = load_prefix(content.id);
-  for (const FileInfo& layer : TRY(io.list(data_path))) {
-    if (!layer.is_directory) continue;
-    for (const FileInfo& folder : TRY(io.list(layer.path))) {
-      if (!folder.is_directory) continue;
-      for (const FileInfo& file : TRY(io.list(folder.path))) {
-        const std::string name = file_name(file.path);
-        if (!name.starts_with(prefix) || kept.contains(name)) continue;
-        if (!TRY(is_named(catalog, name))) TRY(io.remove(file.path));
-      }
+  // A layer, a table, and the folders of its partition.
+  std::vector<std::string> folders = {data_path};
+  while (!folders.empty()) {
+    const std::string folder = std::move(folders.back());
+    folders.pop_back();
+    for (const FileInfo& file : TRY(io.list(folder))) {
+      const std::string name = file_name(file.path);
+      if (file.is_directory) folders.push_back(file.path);
+      if (file.is_directory || !name.starts_with(prefix) || kept.contains(name)) continue;
+      if (!TRY(is_named(catalog, name))) TRY(io.remove(file.path));
     }
   }
   return {};

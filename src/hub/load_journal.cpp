@@ -51,13 +51,17 @@ Json json_of_file(const WrittenFile& file) {
                        hex_of_value(column.max),
                        column.size_bytes});
   }
+  Json partition = Json::array();
+  for (const auto& value : file.file.partition)
+    partition.push_back(value ? Json(*value) : Json());
   return {{"id", file.file.id},
           {"name", file.name},
           {"rows", file.file.row_count},
           {"row_id_start", file.file.row_id_start},
           {"size", file.info.size_bytes},
           {"footer", file.info.footer_bytes},
-          {"columns", std::move(columns)}};
+          {"columns", std::move(columns)},
+          {"partition", std::move(partition)}};
 }
 
 Result<WrittenFile> file_of_json(const Json& json) {
@@ -76,6 +80,10 @@ Result<WrittenFile> file_of_json(const Json& json) {
                                  .max = TRY(value_of_hex(column.at(3).get<std::string>())),
                                  .size_bytes = column.at(4).get<std::int64_t>()});
   }
+  for (const Json& value : json.at("partition")) {
+    file.file.partition.push_back(
+        value.is_null() ? std::optional<std::string>() : value.get<std::string>());
+  }
   return file;
 }
 
@@ -89,7 +97,9 @@ Json json_of_stage(const LoadStage& stage) {
                 {"leaving", std::move(leaving)},
                 {"next_row_id", part.next_row_id},
                 {"counts", {part.inserted, part.updated, part.removed}}};
-    if (part.file) one["file"] = json_of_file(*part.file);
+    one["files"] = Json::array();
+    for (const WrittenFile& file : part.files)
+      one["files"].push_back(json_of_file(file));
     parts.push_back(std::move(one));
   }
   return {{"note", stage.note}, {"parts", std::move(parts)}};
@@ -110,7 +120,8 @@ Result<LoadStage> stage_of_json(const Json& json) {
     part.inserted = one.at("counts").at(0).get<std::int64_t>();
     part.updated = one.at("counts").at(1).get<std::int64_t>();
     part.removed = one.at("counts").at(2).get<std::int64_t>();
-    if (one.contains("file")) part.file = TRY(file_of_json(one.at("file")));
+    for (const Json& file : one.at("files"))
+      part.files.push_back(TRY(file_of_json(file)));
     stage.parts.push_back(std::move(part));
   }
   return stage;

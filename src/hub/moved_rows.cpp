@@ -1,5 +1,6 @@
 #include "hub/moved_rows.h"
 
+#include "hub/lake_layout.h"
 #include "hub/table_statistics.h"
 
 #include <fmt/format.h>
@@ -25,7 +26,9 @@ Result<ParquetFileInfo> write_rows(Io& io,
     rows = TRY(with_numbers(rows, kSnapshotIdColumn, moved.begins));
     columns.push_back({{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField, {}});
   }
-  auto writer = TRY(open_parquet_writer(io, written.file.path, columns));
+  ParquetWriteOptions options;
+  options.sought = table.key;
+  auto writer = TRY(open_parquet_writer(io, written.file.path, columns, options));
   TRY(writer->write(rows));
   return writer->finish();
 }
@@ -95,9 +98,13 @@ Result<MovedFile> write_moved(Io& io,
   written.file.row_count = moved.rows.row_count();
   written.file.row_id_start = moved.row_ids.front();
   written.names_row_ids = !runs_on(moved.row_ids);
-  written.name = fmt::format("lockstep-{}.parquet", random_uuid(io));
-  const std::string folder = data_path + table.folder;
-  written.file.path = folder + written.name;
+  const std::string below = partition_folder(table.partition, moved.partition);
+  const std::string name = fmt::format("lockstep-{}.parquet", random_uuid(io));
+  written.name = below + name;
+  const std::string folder = data_path + table.folder + below;
+  written.file.path = folder + name;
+  if (!table.partition.empty()) written.file.partition_id = table.partition.id;
+  written.file.partition = moved.partition;
   TRY(io.make_directories(folder));
   auto info = write_rows(io, table, moved, written);
   if (!info.ok()) {
@@ -127,8 +134,8 @@ Result<void> insert_moved(Catalog& catalog,
   const Cell newest = moved.file.partial_max ? Cell{*moved.file.partial_max} : Cell{};
   Statement* row = TRY(catalog.cached(
       "INSERT INTO ducklake_data_file(data_file_id, table_id, begin_snapshot, path, "
-      "path_is_relative, file_format, record_count, file_size_bytes, row_id_start, partial_max) "
-      "VALUES (?, ?, ?, ?, 1, 'parquet', ?, ?, ?, ?)"));
+      "path_is_relative, file_format, record_count, file_size_bytes, row_id_start, partial_max, "
+      "partition_id) VALUES (?, ?, ?, ?, 1, 'parquet', ?, ?, ?, ?, ?)"));
   TRY(row->run({moved.file.id,
                 table.id,
                 moved.file.begin,
@@ -136,7 +143,9 @@ Result<void> insert_moved(Catalog& catalog,
                 moved.file.row_count,
                 static_cast<std::int64_t>(moved.info.size_bytes),
                 start,
-                newest}));
+                newest,
+                moved.file.partition_id ? Cell{*moved.file.partition_id} : Cell{}}));
+  TRY(insert_partition_value(catalog, table.id, moved.file));
   return insert_file_statistics(catalog, table, moved.file.id, moved.info);
 }
 

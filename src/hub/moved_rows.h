@@ -20,12 +20,13 @@ struct MovedRows {
   std::vector<std::int64_t> row_ids;
   std::vector<std::int64_t> begins;
   std::vector<std::int64_t> ends;  // StoredRows::kAlive: none
+  PartitionValue partition = {};
 };
 
 // Value. A durable file that no catalog row names yet; its id is given in the transaction.
 struct MovedFile {
   DataFile file;
-  std::string name;  // within the table's folder
+  std::string name;  // within the table's folder, its partition's folder first
   ParquetFileInfo info;
   bool names_row_ids = false;     // since they do not run on
   std::vector<std::string> keys;  // encoded, a row each

@@ -43,6 +43,25 @@ Result<std::set<std::string>> named_files(Catalog& catalog, const std::string& f
   return named;
 }
 
+// Those of partitions lie in folders below.
+Result<std::vector<FileInfo>> files_in(Io& io, const std::string& folder) {
+  std::vector<FileInfo> files;
+  std::vector<std::string> folders = {folder};
+  while (!folders.empty()) {
+    const auto listed = io.list(folders.back());
+    folders.pop_back();
+    if (!listed.ok() && listed.error().code == Code::kNotFound) continue;
+    for (const FileInfo& info : TRY(listed)) {
+      if (info.is_directory) {
+        folders.push_back(info.path);
+      } else {
+        files.push_back(info);
+      }
+    }
+  }
+  return files;
+}
+
 struct LakeFile {
   std::string path;
   std::int64_t begin = 0;
@@ -66,18 +85,18 @@ Result<std::vector<std::string>> find_orphans(Catalog& catalog,
                                               Io& io,
                                               const OrphanSearch& search) {
   std::vector<std::string> orphans;
-  const auto files = io.list(search.data_path + search.folder);
-  if (!files.ok() && files.error().code == Code::kNotFound) return orphans;
+  const auto files = TRY(files_in(io, search.data_path + search.folder));
   const std::int64_t before = io.now_us() - std::max(search.grace_us, kAgeMinUs);
   const std::string load = TRY(left_load_prefix(io, search.data_path));
   std::set<std::string> named;
-  for (const FileInfo& file : TRY(files)) {
+  for (const FileInfo& file : files) {
     const std::string name = file_name(file.path);
-    if (file.is_directory || file.modified_us > before || !is_ours(search.folder, name)) continue;
+    if (file.modified_us > before || !is_ours(search.folder, name)) continue;
     if (is_of_load(load, name)) continue;  // somebody goes on with it
     if (named.empty()) named = TRY(named_files(catalog, search.folder));
-    const std::string path = search.data_path + search.folder + name;
-    if (!named.contains(search.folder + name) && !named.contains(path)) orphans.push_back(path);
+    LOCKSTEP_ASSERT(file.path.starts_with(search.data_path), "hub: a listed file lies elsewhere");
+    const std::string below = file.path.substr(search.data_path.size());
+    if (!named.contains(below) && !named.contains(file.path)) orphans.push_back(file.path);
   }
   return orphans;
 }

@@ -22,6 +22,7 @@ struct ScanOptions {
 struct ScanCounters {
   std::int64_t files_read = 0;
   std::int64_t files_skipped = 0;
+  std::int64_t files_skipped_by_partition = 0;  // of those: by the partition's value alone
   std::int64_t row_groups_read = 0;
   std::int64_t row_groups_skipped = 0;  // of files that were read
 };

@@ -96,6 +96,22 @@ Result<ScanFilter> ScanFilter::bind(const LakeTable& table, const std::vector<Pr
   return filter;
 }
 
+bool ScanFilter::partition_may_match(const LakeTable& table, const DataFile& file) const {
+  const std::vector<PartitionField>& fields = table.partition.fields;
+  if (file.partition_id != table.partition.id || file.partition.size() != fields.size())
+    return true;
+  for (const Condition& one : conditions_) {
+    if (one.comparison != Comparison::kEqual) continue;
+    for (std::size_t index = 0; index < fields.size(); ++index) {
+      const PartitionField& field = fields[index];
+      const bool tells = field.field_id == one.column.field_id &&
+                         is_zone_free(field.key, one.column.field.type);
+      if (tells && partition_value(field.key, one.value) != file.partition[index]) return false;
+    }
+  }
+  return true;
+}
+
 Result<bool> ScanFilter::file_may_match(Catalog& catalog, const DataFile& file) const {
   for (const Condition& one : conditions_) {
     Statement* row = TRY(catalog.cached(

@@ -25,6 +25,8 @@ class ScanFilter final {
   // Indexes into the table's columns, each once.
   const std::vector<int>& columns() const { return columns_; }
 
+  // By the value of the table's partition that the file's rows have.
+  bool partition_may_match(const LakeTable& table, const DataFile& file) const;
   // By the file's statistics in the catalog.
   Result<bool> file_may_match(Catalog& catalog, const DataFile& file) const;
   // By the bounds and Bloom filters in the file.

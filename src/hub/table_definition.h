@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "table/types.h"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -26,10 +27,22 @@ struct TableName {
 
 std::string table_text(const TableName& table);  // "clean.vitals"
 
+// Value. One key of a table's partition: the column's value, one of so many buckets of it, or a part
+// of its date.
+struct PartitionKey {
+  enum class Transform { kIdentity, kBucket, kYear, kMonth, kDay, kHour };
+  std::string column;
+  Transform transform = Transform::kIdentity;
+  std::int64_t buckets = 0;  // of kBucket
+  bool operator==(const PartitionKey&) const = default;
+};
+
 struct TableDefinition {
   TableName name;
   Schema schema;
   std::vector<std::string> key;  // names of the key columns, in order; never empty
+  std::vector<PartitionKey> partition = {};  // each data file has the rows of one value; empty: any
+  std::vector<std::string> sort = {};        // columns by which the rows of a new file stand
   bool operator==(const TableDefinition&) const = default;
 };
 

@@ -73,6 +73,10 @@ class TableScan final : public Scan {
 
   // false: no row of the file is wanted.
   Result<bool> open_file(const DataFile& file) {
+    if (!filter_.partition_may_match(table_, file)) {
+      ++counters_.files_skipped_by_partition;
+      return false;
+    }
     if (!TRY(filter_.file_may_match(catalog_, file))) return false;
     missing_ = TRY(files_.missing(table_, file, at_, &deletes_));
     return static_cast<std::int64_t>(missing_.size()) < file.row_count;

@@ -1,5 +1,6 @@
 #include "sync/configuration.h"
 
+#include "hub/partition.h"
 #include "learn/learn.h"
 #include "source/source.h"
 #include "sync/configuration_tables.h"
@@ -181,6 +182,16 @@ Schema with_made_key(const Schema& columns) {
   return Schema(std::move(fields));
 }
 
+// YAML splits a list at every comma, those of bucket(16, patient) too.
+Result<std::vector<PartitionKey>> parse_partition_of(const Settings& settings) {
+  const Node* node = settings.given("partition");
+  if (node == nullptr) return std::vector<PartitionKey>();
+  const std::vector<std::string> texts = settings.texts("partition");
+  auto keys = parse_partition(fmt::format("{}", fmt::join(texts, ", ")));
+  if (keys.ok()) return keys;
+  return invalid_at(node->mark, "partition: " + keys.error().message, keys.error().hint);
+}
+
 Result<DatasetConfiguration> parse_dataset(const std::string& name, const Node& node) {
   const Settings settings =
       TRY(Settings::parse(node, kDatasetSettings, fmt::format("dataset '{}'", name)));
@@ -190,6 +201,8 @@ Result<DatasetConfiguration> parse_dataset(const std::string& name, const Node& 
   if (settings.has("key")) dataset.key = settings.texts("key");
   dataset.columns = TRY(parse_columns(settings.given("columns"), dataset));
   if (settings.has("latest")) dataset.latest = settings.text("latest");
+  dataset.partition = TRY(parse_partition_of(settings));
+  if (settings.has("sort")) dataset.sort = settings.texts("sort");
   if (const Node* clean = settings.given("clean")) dataset.clean = *clean;
   if (const Node* train = settings.given("train")) dataset.train = *train;
   dataset.mark = node.mark;

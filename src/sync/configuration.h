@@ -46,6 +46,8 @@ struct DatasetConfiguration {
   Schema columns;                 // declared; empty: inferred once, then pinned in the hub
   std::map<std::string, std::string> renamed;  // of columns: new name -> the name before
   std::string latest;  // column that picks the winner among sources; empty: the newest commit
+  std::vector<PartitionKey> partition;
+  std::vector<std::string> sort;
   Node clean;
   Node train;
   Mark mark;

@@ -108,6 +108,14 @@ inline constexpr std::array kDatasetSettings = {
     Setting{.name = "latest",
             .text = "Where several sources have a key, the row with the greatest value of this "
                     "column counts; without it, the one that was committed last."},
+    Setting{.name = "partition",
+            .type = Setting::Type::kTexts,
+            .text = "How the rows of raw, clean and train are spread over files, so that queries "
+                    "pass over those that hold nothing for them: a column, bucket(n, column), or "
+                    "year, month, day or hour of a date or timestamp."},
+    Setting{.name = "sort",
+            .type = Setting::Type::kTexts,
+            .text = "Columns by which the rows of a new file stand."},
     Setting{.name = "clean",
             .type = Setting::Type::kNode,
             .text = "Steps from raw to clean, in order."},

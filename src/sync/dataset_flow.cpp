@@ -1,5 +1,7 @@
 #include "sync/dataset_flow.h"
 
+#include "sync/dataset_layout.h"
+
 #include "sync/foreign_rows.h"
 #include "sync/rejected_rows.h"
 #include "sync/winner.h"
@@ -129,6 +131,8 @@ Result<std::unique_ptr<DatasetFlow>> DatasetFlow::make(const DatasetConfiguratio
   flow->clean_key_ = TRY(pipeline.clean_schema().require_all(pipeline.clean_key()));
   flow->train_key_ = TRY(pipeline.train_schema().require_all(pipeline.train_key()));
   flow->own_columns_ = own_columns(flow->raw_schema_);
+  const std::vector<TableDefinition> tables = flow->tables();
+  TRY(check_layout(dataset, std::span(tables).first(3)));
   return flow;
 }
 
@@ -168,12 +172,15 @@ Result<std::unique_ptr<DatasetFlow>> DatasetFlow::from_steps(const std::string& 
 }
 
 std::vector<TableDefinition> DatasetFlow::tables() const {
-  return {
+  std::vector<TableDefinition> tables = {
       {table(Layer::kRaw), raw_schema_, raw_key(key_)},
       {table(Layer::kClean), pipeline_->clean_schema(), pipeline_->clean_key()},
       {table(Layer::kTrain), pipeline_->train_schema(), pipeline_->train_key()},
-      {table(Layer::kRejected), rejected_schema(), rejected_key()},
   };
+  for (TableDefinition& table : tables)
+    lay_out(dataset_, table);
+  tables.push_back({table(Layer::kRejected), rejected_schema(), rejected_key()});
+  return tables;
 }
 
 namespace {

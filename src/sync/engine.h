@@ -74,6 +74,9 @@ class HubEngine final : public Engine {
   Result<void> apply_plan(const Plan& plan);
   Result<void> rebuild_dataset(const std::string& dataset, CommitRequest& request);
   Result<void> alter_dataset(const std::string& dataset, const Plan& plan, CommitRequest& request);
+  Result<void> lay_out_dataset(const std::string& dataset,
+                               const Plan& plan,
+                               CommitRequest& request);
   Result<bool> follow_layer(const TableDefinition& after,
                             const ColumnsChange& columns,
                             const Batch& rows,

@@ -1,5 +1,6 @@
 // Carrying out what a changed configuration asks for, in one commit.
 #include "sync/dataset_columns.h"
+#include "sync/dataset_layout.h"
 #include "sync/engine.h"
 #include "sync/plan.h"
 #include "sync/rejected_rows.h"
@@ -36,6 +37,9 @@ Result<void> HubEngine::apply_plan(const Plan& plan) {
     const bool alters = plan.has(PlanItem::Action::kAlterDataset, item.name);
     if (item.action == PlanItem::Action::kAlterDataset)
       TRY(alter_dataset(item.name, plan, request));
+    // New columns bring their layout along.
+    if (item.action == PlanItem::Action::kLayOutDataset && !alters)
+      TRY(lay_out_dataset(item.name, plan, request));
     if (item.action == PlanItem::Action::kRebuildDataset && !alters)
       TRY(rebuild_dataset(item.name, request));
     if (item.action == PlanItem::Action::kDropDataset) {
@@ -97,6 +101,19 @@ Result<void> HubEngine::rebuild_dataset(const std::string& dataset, CommitReques
   request.changes.push_back({flow.table(Layer::kRejected), rejected});
   for (const ModelConfiguration& model : configuration_.models) {
     if (model.dataset == dataset) TRY(retrain(model, layers.train, request));
+  }
+  return {};
+}
+
+// Layers that are made anew are laid out anew.
+Result<void> HubEngine::lay_out_dataset(const std::string& dataset,
+                                        const Plan& plan,
+                                        CommitRequest& request) {
+  const bool rebuilds = plan.has(PlanItem::Action::kRebuildDataset, dataset);
+  LayoutChange change = TRY(layout_change(*hub_, flows_.at(dataset)->tables()));
+  for (TableAlteration& alteration : change.alter) {
+    if (rebuilds && alteration.after.name.layer != Layer::kRaw) continue;
+    request.alter.push_back(std::move(alteration));
   }
   return {};
 }

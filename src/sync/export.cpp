@@ -79,6 +79,7 @@ Result<Json> export_dataset(Io& io,
   const ScanCounters counters = scan->counters();
   out["files_read"] = counters.files_read;
   out["files_skipped"] = counters.files_skipped;
+  out["files_skipped_by_partition"] = counters.files_skipped_by_partition;
   out["row_groups_read"] = counters.row_groups_read;
   out["row_groups_skipped"] = counters.row_groups_skipped;
   return out;

@@ -1,6 +1,7 @@
 #include "sync/plan.h"
 
 #include "sync/dataset_columns.h"
+#include "sync/dataset_layout.h"
 #include "sync/model_track.h"
 
 #include <fmt/format.h>
@@ -60,6 +61,12 @@ Result<void> plan_dataset(Hub& hub,
   if (!columns.empty()) {
     plan.items.push_back(
         {kAlterDataset, dataset.name, columns.text(dataset.name), columns.needs_apply()});
+  }
+  const auto flow = TRY(DatasetFlow::make(dataset, columns.after));
+  const LayoutChange layout = TRY(layout_change(hub, flow->tables()));
+  if (!layout.alter.empty()) {
+    plan.items.push_back(
+        {kLayOutDataset, dataset.name, layout.text(dataset.name), layout.rewrites});
   }
   bool rebuild = false;
   for (const char* part : {"clean", "train", "latest"}) {
@@ -145,7 +152,7 @@ bool Plan::has(PlanItem::Action action, const std::string& name) const {
 
 bool Plan::has_alterations() const {
   return std::any_of(items.begin(), items.end(), [](const PlanItem& item) {
-    return item.action == kAlterDataset;
+    return item.action == kAlterDataset || item.action == kLayOutDataset;
   });
 }
 

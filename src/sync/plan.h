@@ -15,7 +15,8 @@ namespace lockstep {
 struct PlanItem {
   enum class Action {
     kAddDataset,
-    kAlterDataset,  // its columns, in place
+    kAlterDataset,   // its columns, in place
+    kLayOutDataset,  // its files
     kRebuildDataset,
     kDropDataset,
     kAddModel,

@@ -204,7 +204,7 @@ struct ExportOptions {
 };
 
 // Rows in key order. {dataset, layer, snapshot, rows, output, files_read, files_skipped,
-// row_groups_read, row_groups_skipped}
+// files_skipped_by_partition, row_groups_read, row_groups_skipped}
 Result<Json> export_dataset(Io& io,
                             Hub& hub,
                             const std::string& dataset,

@@ -71,10 +71,27 @@ def date_text(days):
     return f"{year:04d}-{month + 3 if month < 10 else month - 9:02d}-{day_of_year - (153 * month + 2) // 5 + 1:02d}"
 
 
+def transforms_of(kind):
+    """How a column of this type may be partitioned."""
+    # DuckDB itself makes no folder of a long text.
+    by_value = {"float": [], "text": [], "date": ["identity", "year", "month", "day"], "timestamp": ["identity", "year", "month", "day", "hour"]}
+    return ["bucket(2)", "bucket(5)"] + by_value.get(kind, ["identity"])
+
+
+def some_layout(random, columns):
+    """Most tables have no partition, since each value costs a file."""
+    dice, sort = random.random(), random.random()
+    chosen = random.sample(columns, min(len(columns), 0 if dice < 0.6 else 1 if dice < 0.9 else 2))
+    partition = [(random.choice(transforms_of(kind)), name) for name, kind in chosen]
+    return partition, [name for name, _ in random.sample(columns, 0 if sort < 0.7 else 1 if sort < 0.9 else 2)]
+
+
 class Table:
     """One table from its making to its drop, or to its next columns."""
 
-    def __init__(self, name, columns, key):
+    def __init__(self, name, columns, key, partition=(), sort=()):
+        self.partition = list(partition)  # [(transform, column)]
+        self.sort = list(sort)
         self.name = name  # (layer, dataset)
         self.columns = columns  # [(name, type)]
         self.key = key  # names
@@ -91,7 +108,8 @@ class Table:
         return tuple(exact(value) for (name, _), value in zip(self.columns, row) if name in self.key)
 
     def definition(self):
-        return {"layer": self.name[0], "dataset": self.name[1], "columns": self.columns, "key": self.key}
+        return {"layer": self.name[0], "dataset": self.name[1], "columns": self.columns, "key": self.key,
+                "partition": self.partition, "sort": self.sort}
 
 
 class Columns:
@@ -138,7 +156,12 @@ class Columns:
     def altered(self):
         """The table with these columns, and the rows that it has."""
         names = {self.table.columns[place][0]: name for name, _, place in self.now if place is not None}
-        table = Table(self.table.name, [(name, kind) for name, kind, _ in self.now], [names[name] for name in self.table.key])
+        columns = [(name, kind) for name, kind, _ in self.now]
+        table = Table(self.table.name, columns, [names[name] for name in self.table.key])
+        kinds = dict(columns)
+        kept = [(transform, names[name]) for transform, name in self.table.partition if name in names]
+        table.partition = [key for key in kept if key[0] in transforms_of(kinds[key[1]])]
+        table.sort = [names[name] for name in self.table.sort if name in names]
         table.goes_on_from = (self.table, self.row)
         for row in map(self.row, self.table.rows.values()):
             table.rows[table.key_of(row)] = row
@@ -288,18 +311,28 @@ class History:
     def alteration(self, old):
         """Columns that come, go, move, become float or get other names; every snapshot keeps those that it had."""
         columns = Columns(self.random, old)
-        for _ in range(self.random.choice([1, 1, 2, 3])):
+        lays_out = self.random.random() < 0.3
+        for _ in range(self.random.choice([0, 1] if lays_out else [1, 1, 2, 3])):
             columns.edit()
         new = columns.altered()
-        if new.columns == old.columns:
+        if lays_out:
+            new.partition, new.sort = some_layout(self.random, new.columns)
+        if new.columns == old.columns and (new.partition, new.sort) == (old.partition, old.sort):
             return self.one_commit()
         change = self.some_rows(new) if self.random.random() < 0.4 else Change(new)
         # To become float is an update of each row to its own content.
-        same = [row for key, row in new.rows.items() if columns.widens() and key not in change.pairs]
+        rewrites = columns.widens() or self.has_new_buckets(columns, new)
+        same = [row for key, row in new.rows.items() if rewrites and key not in change.pairs]
         request = self.plan([], [new], [change] if change.pairs else [], same)
         request["alter"] = [{**new.definition(), "renamed": columns.renamed()}]
         request["create"] = []
         return request
+
+    def has_new_buckets(self, columns, new):
+        """A partition with buckets has all rows: DuckDB passes over files without."""
+        before, names = columns.table, columns.renamed()
+        same = [(transform, names.get(name, name)) for transform, name in new.partition] == before.partition
+        return not same and any(transform.startswith("bucket") for transform, _ in new.partition)
 
     def plan(self, drops, creates, changes, rewritten=()):
         events = []
@@ -385,7 +418,7 @@ class History:
         columns += [(n, self.random.choice(list(POOLS))) for n in names[len(key_types):]]
         key = [n for n, _ in columns[: len(key_types)]]
         self.random.shuffle(columns)
-        return Table(name, columns, key)
+        return Table(name, columns, key, *some_layout(self.random, columns))
 
     def new_row(self, table):
         return tuple(self.new_value(kind, name in table.key) for name, kind in table.columns)

@@ -2,6 +2,7 @@
 // on the standard output, behind "> ". tests/e2e/hub_driver.py is the other side: it makes random
 // histories, knows what each snapshot must hold, and lets DuckDB judge.
 #include "hub/hub_support.h"
+#include "hub/partition.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -56,6 +57,13 @@ Result<TableDefinition> definition_of(const Json& json) {
   }
   definition.schema = Schema(std::move(fields));
   definition.key = json.at("key").get<std::vector<std::string>>();
+  definition.sort = json.value("sort", std::vector<std::string>());
+  // Names of columns may hold what a list of them cannot.
+  for (const Json& key : json.value("partition", Json::array())) {
+    const auto transform = key.at(0).get<std::string>();
+    definition.partition.push_back(
+        TRY(partition_key(transform, key.at(1).get<std::string>())));
+  }
   return definition;
 }
 
