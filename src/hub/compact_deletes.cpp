@@ -86,13 +86,9 @@ Result<MovedDeletes> write_moved_deletes(Catalog& catalog, const DeletesWork& wo
   TRY(files.read_ends(work.table, work.file, ends));
   TRY(choose_oldest(catalog, work, ends, moved));
   if (moved.places.empty()) return moved;
-  moved.written = TRY(write_deletes(
-      work.io, work.data_path + work.table.folder, work.file.path, ends));
-  const Result<void> synced = work.io.sync_directory(parent_path(work.file.path));
-  if (synced.ok()) return moved;
-  // A file that no row names costs space and nothing else.
-  static_cast<void>(work.io.remove(moved.written->path));
-  return synced.error();
+  moved.written =
+      TRY(write_deletes(work.io, work.data_path + work.table.folder, work.file.path, ends));
+  return moved;
 }
 
 Result<bool> apply_moved_deletes(Catalog& catalog,
