@@ -12,8 +12,7 @@ from conftest import BOUND_S, CONFIGURATION, Place, inserts, visits
 KEEP_FEW = CONFIGURATION.replace(
     "data: hub/data}", "data: hub/data, snapshot_per: transaction, gc_grace: 0s, keep: {for: 365d, snapshots: 4, then: none}}")
 LAYERS = ["raw", "clean", "train"]
-# Every so many changes to the disk there is a kill.
-STRIDE = 3
+KILLS = 12  # of each command, spread over its changes to the disk
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +70,7 @@ def test_a_kill_at_each_change_to_the_disk_changes_no_snapshot(aged, fast_folder
     answers = duck.ask(aged.catalog, questions(snapshots))
     total = changes_to_the_disk(copy_of(aged, f"{fast_folder}/{command}-counted"), command)
     assert total > 30, "the changes are not seen"
-    for number in range(1, total + 1, STRIDE):
+    for count, number in enumerate(range(1, total + 1, total // KILLS)):
         what = f"{command}, killed at change {number} of {total}"
         place = copy_of(aged, f"{fast_folder}/{command}-{number}")
         process = subprocess.run(
@@ -82,7 +81,7 @@ def test_a_kill_at_each_change_to_the_disk_changes_no_snapshot(aged, fast_folder
         now = commits_of(place)
         assert {commit: now.get(commit) for commit in commits} == commits, what
         assert rows_of(place, snapshots) == rows, what
-        if number % (8 * STRIDE) == 1:
+        if count % 4 == 1:
             assert duck.ask(place.catalog, questions(snapshots)) == answers, what
         # It goes on where it was, and the rows change like any other.
         place.json(command)
@@ -90,5 +89,7 @@ def test_a_kill_at_each_change_to_the_disk_changes_no_snapshot(aged, fast_folder
         place.json("sync")
         assert rows_of(place, snapshots) == rows, what
         assert all(line["exact"] for line in place.json("verify")), what
-        assert place.run("doctor").code == 0, what
+        # Files that a killed program left are found, and nothing else is wrong.
+        found = place.run("doctor", codes=(0, 4)).out.splitlines()
+        assert {line.split("\t")[1] for line in found if not line.startswith("ok")} <= {"orphans"}, what
         shutil.rmtree(place.folder)
