@@ -14,6 +14,7 @@ SCANS = 7
 DUCKDB = """
 import duckdb, importlib, json, sys, time
 con = duckdb.connect(config={"extension_directory": sys.argv[2], "autoinstall_known_extensions": False})
+con.execute("SET enable_progress_bar = false")
 for name in ("ducklake", "sqlite_scanner"):
     folder = importlib.import_module("duckdb_extension_" + name).__path__[0]
     con.execute(f"INSTALL '{folder}/extensions/v1.5.5/{name}.duckdb_extension'")

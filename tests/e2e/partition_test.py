@@ -10,6 +10,10 @@ from conftest import CONFIGURATION, Place, inserts, visits
 LAYOUT = "    partition: [ward, bucket(3, id), month(seen)]\n    sort: [seen]\n    clean:"
 
 
+def in_spring(row):
+    return dict(row, ward=row["ward"] or "north..east", seen=f"2026-{row['id'] % 3 + 3:02d}-{row['seen'][-2:]}")
+
+
 def with_layout(layout):
     return CONFIGURATION.replace("    clean:", layout, 1)
 
@@ -17,7 +21,7 @@ def with_layout(layout):
 @pytest.fixture
 def place(tmp_path):
     made = Place(tmp_path, with_layout(LAYOUT))
-    made.rows = [dict(row, ward=row["ward"] or "north") for row in visits(700)]
+    made.rows = [in_spring(row) for row in visits(700)]
     made.drop(inserts(made.rows))
     made.json("sync")
     return made
@@ -49,7 +53,7 @@ def expect_rows(place, duck, rows):
 def test_each_value_has_its_files_in_every_layer_and_duckdb_reads_them(place, duck):
     found = folders(place, "raw")
     assert "ward=%C3%9Cbersee/bucket=1/month=3" in found
-    assert len(found) == 4 * 3 * 12
+    assert len(found) == 4 * 3 * 3
     assert folders(place, "clean") <= found and folders(place, "train") <= found
     assert folders(place, "rejected") <= {"."}
     expect_rows(place, duck, place.rows)
@@ -63,7 +67,7 @@ def test_each_value_has_its_files_in_every_layer_and_duckdb_reads_them(place, du
 
 
 def test_later_changes_and_compaction_stay_within_their_values(place, duck):
-    for turn in range(12):
+    for turn in range(4):
         for row in place.rows[turn::50]:
             row["ward"] = "east"
         place.drop([("U", row) for row in place.rows[turn::50]])
@@ -71,10 +75,13 @@ def test_later_changes_and_compaction_stay_within_their_values(place, duck):
     place.run("compact")
     expect_rows(place, duck, place.rows)
     assert folders(place, "raw") <= {
-        f"ward={ward}/bucket={bucket}/month={month}" for ward in ("north", "east", "west", "%C3%9Cbersee")
-        for bucket in range(3) for month in range(1, 13)}
+        f"ward={ward}/bucket={bucket}/month={month}" for ward in ("north..east", "east", "west", "%C3%9Cbersee")
+        for bucket in range(3) for month in range(3, 6)}
     assert all(line["exact"] for line in place.json("verify"))
     assert [line for line in place.json("doctor") if line["level"] == "fail"] == []
+    place.run("backup", place.path("kept"))
+    place.run("restore", place.path("kept"), "--force")
+    expect_rows(place, duck, place.rows)
 
 
 def test_another_partition_takes_effect_for_new_files(place, duck):
@@ -84,11 +91,11 @@ def test_another_partition_takes_effect_for_new_files(place, duck):
     before = folders(place, "raw")
     place.json("sync")
     assert folders(place, "raw") == before
-    more = visits(700, seed=2, start=701)
+    more = [in_spring(row) for row in visits(700, seed=2, start=701)]
     place.drop(inserts(more))
     place.json("sync")
     assert folders(place, "raw") == before | {"year=2026"}
-    expect_rows(place, duck, place.rows + [dict(row) for row in more])
+    expect_rows(place, duck, place.rows + more)
 
 
 def test_buckets_come_to_rows_that_are_there_by_writing_them_anew(tmp_path, duck):
@@ -101,8 +108,8 @@ def test_buckets_come_to_rows_that_are_there_by_writing_them_anew(tmp_path, duck
     assert refused.code != 0 and "written anew" in refused.err + refused.out
     place.json("sync", "--apply")
     asked = duck.ask(place.catalog, [
-        "SELECT count(*) FROM lake.raw.visits", *(f"SELECT count(*) FROM lake.raw.visits WHERE id = {n}" for n in range(1, 60))])
-    assert asked == [[("700",)]] + [[("1",)]] * 59
+        "SELECT count(*) FROM lake.raw.visits", *(f"SELECT count(*) FROM lake.raw.visits WHERE id = {n}" for n in range(1, 20))])
+    assert asked == [[("700",)]] + [[("1",)]] * 19
     place.configure(CONFIGURATION)
     place.json("sync")
     assert all(line["exact"] for line in place.json("verify"))
