@@ -1,6 +1,7 @@
 #include "hub/partition.h"
 
 #include "base/hash.h"
+#include "table/calendar.h"
 #include "table/columns.h"
 
 #include <fmt/format.h>
@@ -148,36 +149,11 @@ struct MurmurOfValue {
   std::uint32_t operator()(Timestamp value) const { return (*this)(value.us); }
 };
 
-std::int64_t floor_divide(std::int64_t number, std::int64_t by) {
-  return number / by - (number % by < 0 ? 1 : 0);
-}
-
-struct CivilDay {
-  std::int64_t year = 0;
-  std::int64_t month = 0;
-  std::int64_t day = 0;
-};
-
-// The proleptic Gregorian calendar, by eras of 400 years that begin in March.
-CivilDay civil_day(std::int64_t days) {
-  days += 719'468;
-  const std::int64_t era = floor_divide(days, 146'097);
-  const std::int64_t of_era = days - era * 146'097;
-  const std::int64_t year = (of_era - of_era / 1'460 + of_era / 36'524 - of_era / 146'096) / 365;
-  const std::int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
-  const std::int64_t month = (5 * of_year + 2) / 153;
-  CivilDay civil;
-  civil.day = of_year - (153 * month + 2) / 5 + 1;
-  civil.month = month < 10 ? month + 3 : month - 9;
-  civil.year = year + era * 400 + (civil.month <= 2 ? 1 : 0);
-  return civil;
-}
-
 std::int64_t date_part(PartitionKey::Transform transform, const Value& value) {
   const auto* date = std::get_if<Date>(&value);
   const std::int64_t us = date != nullptr ? 0 : std::get<Timestamp>(value).us;
   if (transform == kHour) return floor_divide(us, kHourUs) - 24 * floor_divide(us, kDayUs);
-  const CivilDay civil = civil_day(date != nullptr ? date->days : floor_divide(us, kDayUs));
+  const Civil civil = civil_of_days(date != nullptr ? date->days : floor_divide(us, kDayUs));
   if (transform == kYear) return civil.year;
   return transform == kMonth ? civil.month : civil.day;
 }

@@ -1,5 +1,6 @@
 #include "prepare/row_step.h"
 #include "prepare/step_makers.h"
+#include "table/calendar.h"
 
 #include <fmt/format.h>
 
@@ -30,40 +31,10 @@ constexpr std::array kDatePartsSettings = {
 constexpr std::int64_t kUsPerHour = 3'600'000'000;
 constexpr std::int64_t kHoursPerDay = 24;
 
-std::int64_t floor_divide(std::int64_t value, std::int64_t by) {
-  return value / by - (value % by < 0 ? 1 : 0);
-}
-
-struct Calendar {
-  std::int64_t year = 0;
-  std::int64_t month = 0;
-  std::int64_t day = 0;
-};
-
-// The Gregorian calendar from days since 1970, without a table: years that begin in March have
-// their leap day last. H. Hinnant, "chrono-compatible low-level date algorithms", civil_from_days.
-Calendar calendar_of(std::int64_t days) {
-  constexpr std::int64_t kDaysPerEra = 146'097;  // 400 years
-  constexpr std::int64_t kEpochShift = 719'468;  // from 0000-03-01 to 1970-01-01
-  const std::int64_t shifted = days + kEpochShift;
-  const std::int64_t era = floor_divide(shifted, kDaysPerEra);
-  const std::int64_t day_of_era = shifted - era * kDaysPerEra;
-  const std::int64_t year_of_era =
-      (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const std::int64_t day_of_year =
-      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const std::int64_t march_month = (5 * day_of_year + 2) / 153;
-  Calendar out;
-  out.day = day_of_year - (153 * march_month + 2) / 5 + 1;
-  out.month = march_month < 10 ? march_month + 3 : march_month - 9;
-  out.year = year_of_era + era * 400 + (out.month <= 2 ? 1 : 0);
-  return out;
-}
-
 std::int64_t day_of_year(std::int64_t days) {
   constexpr std::array<std::int64_t, 12> kBefore = {
       0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-  const Calendar date = calendar_of(days);
+  const Civil date = civil_of_days(days);
   const bool is_leap = (date.year % 4 == 0 && date.year % 100 != 0) || date.year % 400 == 0;
   const std::int64_t leap_day = is_leap && date.month > 2 ? 1 : 0;
   return kBefore[static_cast<std::size_t>(date.month - 1)] + date.day + leap_day;
@@ -84,9 +55,10 @@ std::int64_t days_of(std::int64_t hours) {
 }
 
 constexpr std::array kParts = {
-    Part{"year", [](std::int64_t hours) { return calendar_of(days_of(hours)).year; }},
-    Part{"month", [](std::int64_t hours) { return calendar_of(days_of(hours)).month; }},
-    Part{"day", [](std::int64_t hours) { return calendar_of(days_of(hours)).day; }},
+    Part{"year", [](std::int64_t hours) { return civil_of_days(days_of(hours)).year; }},
+    Part{"month",
+         [](std::int64_t hours) { return std::int64_t{civil_of_days(days_of(hours)).month}; }},
+    Part{"day", [](std::int64_t hours) { return std::int64_t{civil_of_days(days_of(hours)).day}; }},
     Part{"weekday", [](std::int64_t hours) { return weekday(days_of(hours)); }},
     Part{"hour", [](std::int64_t hours) { return hours - days_of(hours) * kHoursPerDay; }},
     Part{"day_of_year", [](std::int64_t hours) { return day_of_year(days_of(hours)); }},

@@ -1,5 +1,5 @@
-// Dates and timestamps as text. The civil calendar by H. Hinnant, "chrono-compatible low-level date
-// algorithms".
+// Dates and timestamps as text.
+#include "table/calendar.h"
 #include "table/scalar_text.h"
 
 #include <fmt/format.h>
@@ -12,37 +12,6 @@ namespace {
 
 constexpr std::int64_t kUsPerSecond = 1'000'000;
 constexpr std::int64_t kUsPerDay = 86'400 * kUsPerSecond;
-
-struct Civil {
-  std::int64_t year = 0;  // astronomical: 0 is 1 BC
-  int month = 0;
-  int day = 0;
-};
-
-std::int64_t days_of_civil(const Civil& civil) {
-  const std::int64_t year = civil.month <= 2 ? civil.year - 1 : civil.year;
-  const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
-  const std::int64_t year_of_era = year - era * 400;
-  const int month_from_march = civil.month + (civil.month > 2 ? -3 : 9);
-  const std::int64_t day_of_year = (153 * month_from_march + 2) / 5 + civil.day - 1;
-  const std::int64_t day_of_era =
-      year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-  return era * 146'097 + day_of_era - 719'468;
-}
-
-Civil civil_of_days(std::int64_t days) {
-  const std::int64_t shifted = days + 719'468;
-  const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146'096) / 146'097;
-  const std::int64_t day_of_era = shifted - era * 146'097;
-  const std::int64_t year_of_era =
-      (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-  const std::int64_t day_of_year =
-      day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const auto month_from_march = static_cast<int>((5 * day_of_year + 2) / 153);
-  const int day = static_cast<int>(day_of_year) - (153 * month_from_march + 2) / 5 + 1;
-  const int month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
-  return {year_of_era + era * 400 + (month <= 2 ? 1 : 0), month, day};
-}
 
 int days_in_month(std::int64_t year, int month) {
   if (month == 2) return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 29 : 28;
