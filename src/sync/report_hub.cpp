@@ -62,11 +62,21 @@ struct ModelStanding {
   std::string why;
 };
 
-// `with_data`: the newest first.
-Result<ModelStanding> standing_of(Hub& hub,
-                                  const ModelConfiguration& model,
-                                  const std::vector<CommitRecord>& with_data) {
-  const SnapshotId data_snapshot = with_data.empty() ? SnapshotId{0} : *with_data.front().snapshot;
+// Commits with data, the newest first: that one, if there is any, all behind a snapshot, and
+// perhaps some before. History may be long, and is read as far as that takes.
+Result<std::vector<CommitRecord>> data_commits(Hub& hub, SnapshotId behind) {
+  for (std::int64_t asked = 16;; asked *= 4) {
+    std::vector<CommitRecord> out = TRY(hub.commits(asked));
+    const bool all = static_cast<std::int64_t>(out.size()) < asked;
+    const bool reached = std::any_of(out.begin(), out.end(), [&](const CommitRecord& commit) {
+      return commit.snapshot && *commit.snapshot <= behind;
+    });
+    std::erase_if(out, [](const CommitRecord& commit) { return !has_data(commit); });
+    if (all || (reached && !out.empty())) return out;
+  }
+}
+
+Result<ModelStanding> standing_of(Hub& hub, const ModelConfiguration& model) {
   ModelStanding out;
   out.json["name"] = model.name;
   const auto newest = TRY(hub.newest_version(model.name, std::nullopt));
@@ -85,9 +95,13 @@ Result<ModelStanding> standing_of(Hub& hub,
   out.json["snapshot"] = newest ? Json(number(newest->snapshot)) : Json(nullptr);
   // Commits of other datasets leave it where it is.
   const bool behind = !newest || memory.pending_changes > 0;
+  const SnapshotId since = newest ? newest->snapshot : SnapshotId{0};
+  const std::vector<CommitRecord> with_data =
+      TRY(data_commits(hub, behind ? since : hub.latest_snapshot()));
+  const SnapshotId data_snapshot = with_data.empty() ? SnapshotId{0} : *with_data.front().snapshot;
   out.json["behind_commits"] =
       std::count_if(with_data.begin(), with_data.end(), [&](const CommitRecord& commit) {
-        return behind && (!newest || *commit.snapshot > newest->snapshot);
+        return behind && (!newest || *commit.snapshot > since);
       });
   out.json["pending_changes"] = memory.pending_changes;
   out.json["metrics"] = newest ? parsed_or_null(newest->metrics) : Json(nullptr);
@@ -142,12 +156,6 @@ Json disk_json(const DiskUse& use, std::int64_t commits) {
   return out;
 }
 
-Result<std::vector<CommitRecord>> data_commits(Hub& hub) {
-  std::vector<CommitRecord> out = TRY(hub.commits(1'000'000'000));
-  std::erase_if(out, [](const CommitRecord& commit) { return !has_data(commit); });
-  return out;
-}
-
 // The newest commits without those that only keep the hub compact.
 Result<std::vector<CommitRecord>> commits_of_users(Hub& hub, std::int64_t newest_count) {
   for (std::int64_t asked = newest_count;; asked *= 4) {
@@ -167,12 +175,11 @@ Result<std::vector<CommitRecord>> commits_of_users(Hub& hub, std::int64_t newest
 Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration) {
   Json out;
   const std::vector<CommitRecord> commits = TRY(hub.commits(1));
-  const std::vector<CommitRecord> with_data = TRY(data_commits(hub));
   std::vector<std::string> reasons;
   bool in_step = true;
   Json models = Json::array();
   for (const ModelConfiguration& model : configuration.models) {
-    ModelStanding standing = TRY(standing_of(hub, model, with_data));
+    ModelStanding standing = TRY(standing_of(hub, model));
     in_step = in_step && standing.in_step;
     if (!standing.why.empty()) reasons.push_back(standing.why);
     models.push_back(std::move(standing.json));
