@@ -1,6 +1,6 @@
 // One column of many rows at an old snapshot, of which some are deleted: figures as JSON.
 //
-//   bench_scan make FOLDER ROWS       a hub of so many rows; 5 % go, then later commits change others
+//   bench_scan make FOLDER ROWS       a hub of so many rows; 5 % go, and others go later
 //   bench_scan compact FOLDER         merges its files, so that deletes lie in files
 //   bench_scan scan FOLDER SNAPSHOT   times of several scans
 #include "base/io.h"
@@ -88,8 +88,7 @@ nlohmann::json scan(Io& io, const std::string& folder, std::int64_t snapshot) {
   nlohmann::json out;
   for (int round = 0; round < kScans; ++round) {
     const std::int64_t started = io.monotonic_us();
-    const auto rows =
-        must(hub->scan(rows_table().name, SnapshotId{snapshot}, {.columns = {"x"}}));
+    const auto rows = must(hub->scan(rows_table().name, SnapshotId{snapshot}, {.columns = {"x"}}));
     double sum = 0;
     std::int64_t count = 0;
     while (const auto batch = must(rows->next())) {

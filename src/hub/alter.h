@@ -29,10 +29,6 @@ struct Alteration {
   bool changes_table() const {
     return !ended.empty() || after.columns.size() != before.columns.size() || lays_out;
   }
-
-  // Whether the rows that are there are written anew. DuckDB 1.5.5 looks for a value only in files
-  // that name its bucket, and so passes over files from before there were any.
-  bool rewrites() const { return widens || (lays_out && after.partition.has_buckets()); }
 };
 
 // Pure. kUnsupported: what a table cannot take in place, with the way out.

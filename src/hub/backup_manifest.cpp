@@ -41,7 +41,8 @@ Result<BackupFile> read_pieces(
 
 // A file of a back-up lies in its folder, whatever the manifest says.
 bool is_below(const std::string& path) {
-  return !path.empty() && path.front() != '/' && ("/" + path + "/").find("/../") == std::string::npos;
+  return !path.empty() && path.front() != '/' &&
+         ("/" + path + "/").find("/../") == std::string::npos;
 }
 
 Result<BackupManifest> manifest_of(const Json& json) {

@@ -174,10 +174,10 @@ void publish(const TablePlan& plan, TableStatistics after, std::span<const DataF
       row_ids.push_back(row_id);
     const std::span<const std::string> keys = plan.entering_keys;
     for (const PlannedFile& file : plan.files) {
-      table.index.add_file({.file_id = file.id,
-                            .keys = keys.subspan(file.first, file.count),
-                            .row_ids = std::span<const std::int64_t>(row_ids).subspan(
-                                file.first, file.count)});
+      table.index.add_file(
+          {.file_id = file.id,
+           .keys = keys.subspan(file.first, file.count),
+           .row_ids = std::span<const std::int64_t>(row_ids).subspan(file.first, file.count)});
     }
     return;
   }

@@ -60,7 +60,7 @@ struct TablePlan {
   std::vector<std::int64_t> ended_files;                       // all their rows leave at once
   std::vector<PlannedFile> files;  // the rows go to these new files; none: they are inlined
   std::int64_t first_row_id = 0;   // the next row id before this commit
-  std::int64_t next_row_id = 0;         // and after
+  std::int64_t next_row_id = 0;    // and after
   std::int64_t inserted = 0;
   std::int64_t updated = 0;
   std::int64_t removed = 0;

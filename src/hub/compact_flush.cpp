@@ -56,8 +56,7 @@ Result<void> write_files(const FlushFolder& folder,
     for (const PartitionRows& part : files_of(flushed.table, moved.rows, groups[group])) {
       MovedRows rows = select_moved(moved, part.places);
       rows.partition = part.value;
-      flushed.files.push_back(
-          TRY(write_moved(folder.io, folder.data_path, flushed.table, rows)));
+      flushed.files.push_back(TRY(write_moved(folder.io, folder.data_path, flushed.table, rows)));
       std::vector<std::int64_t>& places = flushed.places.emplace_back();
       for (const std::int64_t row : part.places) {
         const std::int64_t stored_row = retained[static_cast<std::size_t>(row)];

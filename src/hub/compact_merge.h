@@ -25,9 +25,9 @@ inline constexpr std::int64_t kMergedCellsMax = 40'000'000;
 bool is_laid_out(const DataFile& file, const LakeTable& table);
 
 // Pure. Which files to merge: the oldest `count` of the lowest size class that has as many, where a
-// class is a number of digits of the number of rows, in one value of the table's partition. So what a merge makes is of the next class,
-// and a row is written as often as its file's size has digits. `passed_over` take no part. Empty:
-// nothing is worth a merge.
+// class is a number of digits of the number of rows, in one value of the table's partition. So what
+// a merge makes is of the next class, and a row is written as often as its file's size has digits.
+// `passed_over` take no part. Empty: nothing is worth a merge.
 std::vector<DataFile> files_to_merge(const std::map<std::int64_t, DataFile>& files,
                                      const LakeTable& table,
                                      const std::set<std::int64_t>& passed_over,

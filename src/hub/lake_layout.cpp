@@ -40,9 +40,8 @@ Result<void> load_partition(Catalog& catalog, std::int64_t at, LakeTable& table)
                                     table_text(table.definition.name),
                                     field_id));
     }
-    PartitionKey key = TRY_IN(
-        partition_key(transform, table.definition.schema.field(*column).name),
-        table_text(table.definition.name) + ": ");
+    PartitionKey key = TRY_IN(partition_key(transform, table.definition.schema.field(*column).name),
+                              table_text(table.definition.name) + ": ");
     table.definition.partition.push_back(key);
     table.partition.fields.push_back({std::move(key), *column, static_cast<int>(field_id)});
   }
@@ -79,9 +78,9 @@ Result<void> load_sort(Catalog& catalog, std::int64_t at, LakeTable& table) {
 Result<void> insert_partition(Catalog& catalog, const LakeTable& table, std::int64_t snapshot) {
   if (table.partition.empty()) return {};
   // Without it the end of every file would read the values of all.
-  TRY(catalog.execute(
-      "CREATE INDEX IF NOT EXISTS lockstep_index_partition_value ON "
-      "ducklake_file_partition_value(data_file_id)"));
+  TRY(
+      catalog.execute("CREATE INDEX IF NOT EXISTS lockstep_index_partition_value ON "
+                      "ducklake_file_partition_value(data_file_id)"));
   Statement* info = TRY(catalog.cached(
       "INSERT INTO ducklake_partition_info(partition_id, table_id, begin_snapshot) VALUES (?, ?, "
       "?)"));
@@ -161,10 +160,8 @@ Result<void> insert_partition_value(Catalog& catalog, std::int64_t table_id, con
       "partition_value) VALUES (?, ?, ?, ?)"));
   for (std::size_t index = 0; index < file.partition.size(); ++index) {
     const auto& value = file.partition[index];
-    TRY(row->run({file.id,
-                  table_id,
-                  static_cast<std::int64_t>(index),
-                  value ? Cell{*value} : Cell{}}));
+    TRY(row->run(
+        {file.id, table_id, static_cast<std::int64_t>(index), value ? Cell{*value} : Cell{}}));
   }
   return {};
 }
@@ -172,8 +169,8 @@ Result<void> insert_partition_value(Catalog& catalog, std::int64_t table_id, con
 Result<void> read_partition_values(Catalog& catalog,
                                    std::int64_t table_id,
                                    std::span<DataFile> files) {
-  const bool any =
-      std::ranges::any_of(files, [](const DataFile& file) { return file.partition_id.has_value(); });
+  const bool any = std::ranges::any_of(
+      files, [](const DataFile& file) { return file.partition_id.has_value(); });
   if (!any) return {};
   Statement* rows = TRY(catalog.cached(
       "SELECT data_file_id, partition_value FROM ducklake_file_partition_value WHERE table_id = ? "

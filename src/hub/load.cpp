@@ -171,7 +171,8 @@ Result<void> Load::stage(const std::vector<std::pair<TableState*, Batch>>& chang
     LoadPart part;
     TablePlan plan = TRY(this->plan(*table, rows, part));
     row_count += rows.row_count();
-    if (!plan.files.empty()) writing->jobs.push_back({std::move(plan), rows, stage.parts.size(), {}});
+    if (!plan.files.empty())
+      writing->jobs.push_back({std::move(plan), rows, stage.parts.size(), {}});
     stage.parts.push_back(std::move(part));
   }
   stages_.push_back(std::move(stage));

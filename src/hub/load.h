@@ -28,8 +28,8 @@ struct LoadGround {
 
 // What a load does to one table of the catalog.
 struct LoadedTable {
-  TablePlan plan;                  // what leaves
-  WrittenFiles files;      // what enters, by file id
+  TablePlan plan;      // what leaves
+  WrittenFiles files;  // what enters, by file id
   TableStatistics after;
 };
 

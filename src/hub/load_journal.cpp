@@ -81,8 +81,8 @@ Result<WrittenFile> file_of_json(const Json& json) {
                                  .size_bytes = column.at(4).get<std::int64_t>()});
   }
   for (const Json& value : json.at("partition")) {
-    file.file.partition.push_back(
-        value.is_null() ? std::optional<std::string>() : value.get<std::string>());
+    file.file.partition.push_back(value.is_null() ? std::optional<std::string>()
+                                                  : value.get<std::string>());
   }
   return file;
 }

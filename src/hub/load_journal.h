@@ -19,10 +19,10 @@ namespace lockstep {
 // Value. What one stage does to one table.
 struct LoadPart {
   std::int64_t table_id = 0;
-  std::vector<RowPlace> leaving;    // also from files of earlier stages
-  WrittenFiles files;               // what enters; their paths are known to the load, not here
-  std::int64_t next_row_id = 0;     // after it
-  std::int64_t inserted = 0;        // net of what the load itself had changed before
+  std::vector<RowPlace> leaving;  // also from files of earlier stages
+  WrittenFiles files;             // what enters; their paths are known to the load, not here
+  std::int64_t next_row_id = 0;   // after it
+  std::int64_t inserted = 0;      // net of what the load itself had changed before
   std::int64_t updated = 0;
   std::int64_t removed = 0;
 };

@@ -163,8 +163,7 @@ CivilDay civil_day(std::int64_t days) {
   days += 719'468;
   const std::int64_t era = floor_divide(days, 146'097);
   const std::int64_t of_era = days - era * 146'097;
-  const std::int64_t year =
-      (of_era - of_era / 1'460 + of_era / 36'524 - of_era / 146'096) / 365;
+  const std::int64_t year = (of_era - of_era / 1'460 + of_era / 36'524 - of_era / 146'096) / 365;
   const std::int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
   const std::int64_t month = (5 * of_year + 2) / 153;
   CivilDay civil;
@@ -246,9 +245,8 @@ std::string partition_text(const PartitionKey& key) {
 std::string partition_transform(const PartitionKey& key) {
   if (key.transform == kIdentity) return "identity";
   if (key.transform == kBucket) return fmt::format("bucket({})", key.buckets);
-  const auto part = std::ranges::find(kParts, key.transform, [](const auto& one) {
-    return one.second;
-  });
+  const auto part =
+      std::ranges::find(kParts, key.transform, [](const auto& one) { return one.second; });
   LOCKSTEP_ASSERT(part != kParts.end(), "hub: a partition by an unknown part of a date");
   return std::string(part->first);
 }
@@ -285,11 +283,10 @@ Result<void> check_partition_type(const PartitionKey& key, Type type) {
   const bool is_part_of_time = type == Type::kTimestamp;
   const bool is_part_of_date = type == Type::kDate && key.transform != kHour;
   if (is_part_of_time || is_part_of_date) return {};
-  return invalid(
-      fmt::format("{}, which has no {}", what, partition_transform(key)),
-      fmt::format("write bucket(16, {}), or make it a {} in the dataset's columns",
-                  key.column,
-                  key.transform == kHour ? "timestamp" : "date or timestamp"));
+  return invalid(fmt::format("{}, which has no {}", what, partition_transform(key)),
+                 fmt::format("write bucket(16, {}), or make it a {} in the dataset's columns",
+                             key.column,
+                             key.transform == kHour ? "timestamp" : "date or timestamp"));
 }
 
 Result<Partitioning> bind_partition(const std::vector<PartitionKey>& keys,

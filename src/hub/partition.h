@@ -3,7 +3,7 @@
 //
 // Values, folders and the bucket function are those of DuckDB's DuckLake extension, which prunes by
 // buckets. It passes over every file that names no bucket, too: a table whose partition has buckets
-// must have no file without them (see Alteration::rewrites()).
+// must have no file without them (hub_alter.cpp).
 #pragma once
 
 #include "base/result.h"

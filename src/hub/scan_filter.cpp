@@ -104,8 +104,8 @@ bool ScanFilter::partition_may_match(const LakeTable& table, const DataFile& fil
     if (one.comparison != Comparison::kEqual) continue;
     for (std::size_t index = 0; index < fields.size(); ++index) {
       const PartitionField& field = fields[index];
-      const bool tells = field.field_id == one.column.field_id &&
-                         is_zone_free(field.key, one.column.field.type);
+      const bool tells =
+          field.field_id == one.column.field_id && is_zone_free(field.key, one.column.field.type);
       if (tells && partition_value(field.key, one.value) != file.partition[index]) return false;
     }
   }

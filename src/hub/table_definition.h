@@ -27,8 +27,8 @@ struct TableName {
 
 std::string table_text(const TableName& table);  // "clean.vitals"
 
-// Value. One key of a table's partition: the column's value, one of so many buckets of it, or a part
-// of its date.
+// Value. One key of a table's partition: the column's value, one of so many buckets of it, or a
+// part of its date.
 struct PartitionKey {
   enum class Transform { kIdentity, kBucket, kYear, kMonth, kDay, kHour };
   std::string column;
@@ -40,7 +40,7 @@ struct PartitionKey {
 struct TableDefinition {
   TableName name;
   Schema schema;
-  std::vector<std::string> key;  // names of the key columns, in order; never empty
+  std::vector<std::string> key;              // names of the key columns, in order; never empty
   std::vector<PartitionKey> partition = {};  // each data file has the rows of one value; empty: any
   std::vector<std::string> sort = {};        // columns by which the rows of a new file stand
   bool operator==(const TableDefinition&) const = default;

@@ -1,7 +1,6 @@
 #include "sync/dataset_flow.h"
 
 #include "sync/dataset_layout.h"
-
 #include "sync/foreign_rows.h"
 #include "sync/rejected_rows.h"
 #include "sync/winner.h"

@@ -75,7 +75,8 @@ Result<void> check_layout(const DatasetConfiguration& dataset,
 std::string LayoutChange::text(const std::string& dataset) const {
   std::vector<std::string> tables;
   for (const TableAlteration& one : alter)
-    tables.push_back(fmt::format("{} {}", layer_name(one.after.name.layer), layout_text(one.after)));
+    tables.push_back(
+        fmt::format("{} {}", layer_name(one.after.name.layer), layout_text(one.after)));
   return fmt::format("lay out {}: {}: {}",
                      dataset,
                      fmt::join(tables, "; "),

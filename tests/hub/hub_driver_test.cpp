@@ -61,8 +61,7 @@ Result<TableDefinition> definition_of(const Json& json) {
   // Names of columns may hold what a list of them cannot.
   for (const Json& key : json.value("partition", Json::array())) {
     const auto transform = key.at(0).get<std::string>();
-    definition.partition.push_back(
-        TRY(partition_key(transform, key.at(1).get<std::string>())));
+    definition.partition.push_back(TRY(partition_key(transform, key.at(1).get<std::string>())));
   }
   return definition;
 }

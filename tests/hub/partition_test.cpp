@@ -21,9 +21,9 @@ struct ValueCase {
   const char* text;
 };
 
-const auto kDay = Date{20'517};                         // 2026-03-05
-const auto kTime = Timestamp{1'772'753'400'000'000};    // 2026-03-05 23:30:00
-const auto kBefore = Timestamp{-500'000};               // 1969-12-31 23:59:59.5
+const auto kDay = Date{20'517};                          // 2026-03-05
+const auto kTime = Timestamp{1'772'753'400'000'000};     // 2026-03-05 23:30:00
+const auto kBefore = Timestamp{-500'000};                // 1969-12-31 23:59:59.5
 const auto kIceberg = Timestamp{1'510'871'468'000'000};  // 2017-11-16 22:31:08
 
 // As DuckDB 1.5.5 wrote them into ducklake_file_partition_value.
@@ -128,8 +128,9 @@ TEST(Partition, NamesFoldersAsDuckDBDoes) {
   EXPECT_EQ(partition_folder(bound("s"), {"a b/c=%Ü"}), "s=a%20b%2Fc%3D%25%C3%9C/");
   EXPECT_EQ(partition_folder(bound("s"), {""}), "s=/");
   EXPECT_EQ(partition_folder(bound("s"), {std::nullopt}), "s=__HIVE_DEFAULT_PARTITION__/");
-  EXPECT_EQ(partition_folder(bound("month(a b), bucket(3, i), bucket(4, s), s"), {"1", "2", "3", "x"}),
-            "month=1/bucket=2/bucket_s=3/s=x/");
+  EXPECT_EQ(
+      partition_folder(bound("month(a b), bucket(3, i), bucket(4, s), s"), {"1", "2", "3", "x"}),
+      "month=1/bucket=2/bucket_s=3/s=x/");
   EXPECT_EQ(partition_folder({}, {}), "");
   // A file system takes no name of thousands of bytes; two long values have two folders.
   const std::string folder = partition_folder(bound("s"), {std::string(5'000, '/') + "1"});
@@ -283,7 +284,8 @@ TEST(PartitionedTable, HoldsWhatAMapHoldsThroughCommitsLoadsAndCompaction) {
     hub.reset();
     hub = ground.open();
     for (const auto& [snapshot, expected] : snapshots)
-      EXPECT_EQ(rows_of(must(hub->read(visits().name, SnapshotId{snapshot}))), expected) << snapshot;
+      EXPECT_EQ(rows_of(must(hub->read(visits().name, SnapshotId{snapshot}))), expected)
+          << snapshot;
     expect_found(*hub, rows);
     expect_laid_out(ground);
     EXPECT_EQ(must(hub->table(visits().name, hub->latest_snapshot())), visits());
@@ -327,7 +329,8 @@ TEST(PartitionedTable, MergesOnlyFilesOfOneValue) {
   }
   EXPECT_EQ(must(hub->disk_use()).data_files, 2);
   ScanCounters counters;
-  EXPECT_EQ(scanned(*hub, {{"ward", Comparison::kEqual, Value{std::string("b")}}}, counters).size(), 4U);
+  EXPECT_EQ(scanned(*hub, {{"ward", Comparison::kEqual, Value{std::string("b")}}}, counters).size(),
+            4U);
   EXPECT_EQ(counters.files_read, 1);
 }
 

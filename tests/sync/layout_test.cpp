@@ -92,7 +92,8 @@ TEST_F(Layout, WritesAllRowsAnewForBuckets) {
   world_.open(options);
   ASSERT_TRUE(world_.is_open());
   EXPECT_EQ(partition_of(Layer::kRaw), "bucket(4, id)");
-  EXPECT_EQ(world_.hub().row_count({Layer::kClean, "d"}, world_.hub().latest_snapshot()).value(), 30);
+  EXPECT_EQ(world_.hub().row_count({Layer::kClean, "d"}, world_.hub().latest_snapshot()).value(),
+            30);
 }
 
 TEST(LayoutOfADataset, IsRefusedWhereNoTableCanTakeIt) {
