@@ -114,7 +114,8 @@ Result<void> forget_table(Catalog& catalog, std::int64_t table_id) {
     Statement* row = TRY(catalog.cached(fmt::format("DELETE FROM {} WHERE table_id = ?", table)));
     TRY(row->run({table_id}));
   }
-  return {};
+  Statement* tags = TRY(catalog.cached("DELETE FROM ducklake_tag WHERE object_id = ?"));
+  return tags->run({table_id});
 }
 
 }  // namespace

@@ -193,7 +193,6 @@ Result<void> HubOverDuckLake::apply(const CommitRequest& request,
                                     const CommitPlan& plan,
                                     const std::vector<WrittenFiles>& files,
                                     const std::vector<TableStatistics>& after) {
-  if (!plan.drops.empty() || !plan.altered->entries().empty()) TRY(tell_statistics());
   TRY(apply_definitions(plan));
   TRY(apply_alterations(plan));
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
@@ -235,6 +234,13 @@ void HubOverDuckLake::publish_commit(CommitPlan plan,
 Result<Committed> HubOverDuckLake::commit(const CommitRequest& request) {
   TRY(check_writable());
   if (load_) return commit_load(request);
+  // An altered table is planned from what the catalog has of it.
+  if (!request.alter.empty() || !request.drop.empty()) {
+    if (Result<void> told = tell_statistics(); !told.ok()) {
+      roll_back();
+      return std::move(told).error();
+    }
+  }
   CommitPlan plan = TRY(this->plan(request));
   auto written = write_files(plan);
   if (!written.ok()) {

@@ -1,9 +1,14 @@
 #include "hub/lake_layout.h"
 
+#include "table/scalar_text.h"
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace lockstep {
@@ -48,30 +53,33 @@ Result<void> load_partition(Catalog& catalog, std::int64_t at, LakeTable& table)
   return {};
 }
 
-// By what another program made of it the hub does not sort: falling, or by an expression.
+// Column ids, parted by commas. In DuckLake's own form (ducklake_sort_info) DuckDB 1.5.5 would
+// sort, too, when it flushes inlined rows, and then ends the wrong one of two rows that are alike
+// for the order; so it is kept in a tag of the table, which other programs leave alone.
+constexpr const char* kSortTag = "lockstep_sort";
+
 Result<void> load_sort(Catalog& catalog, std::int64_t at, LakeTable& table) {
-  Statement* rows = TRY(catalog.cached(
-      "SELECT e.expression, e.sort_direction FROM ducklake_sort_info i JOIN "
-      "ducklake_sort_expression e ON e.sort_id = i.sort_id AND e.table_id = i.table_id WHERE "
-      "i.table_id = ?1 AND i.begin_snapshot <= ?2 AND (i.end_snapshot IS NULL OR i.end_snapshot > "
-      "?2) ORDER BY e.sort_key_index"));
-  rows->bind_integer(0, table.id);
-  rows->bind_integer(1, at);
-  bool known = true;
-  while (TRY(rows->step())) {
-    const std::string_view expression = rows->text(0);
-    const auto column = std::ranges::find_if(table.columns, [&](const ParquetColumn& one) {
-      return expression == one.field.name || expression == quote_identifier(one.field.name);
-    });
-    known = known && column != table.columns.end() && rows->text(1) != "DESC";
-    if (!known) continue;
-    table.sort.push_back(static_cast<int>(column - table.columns.begin()));
-    table.definition.sort.push_back(column->field.name);
+  const Cell found =
+      TRY(catalog.single("SELECT \"value\" FROM ducklake_tag WHERE object_id = ?1 AND \"key\" = ?3 "
+                         "AND begin_snapshot <= "
+                         "?2 AND (end_snapshot IS NULL OR end_snapshot > ?2)",
+                         {table.id, at, std::string(kSortTag)}));
+  const auto* text = std::get_if<std::string>(&found);
+  std::string_view rest = text != nullptr ? std::string_view(*text) : std::string_view();
+  while (!rest.empty()) {
+    const std::string_view one = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+    const auto id = int_of_text(one);
+    const auto column = id ? index_of_id(table, *id) : std::nullopt;
+    if (!column) {
+      return make_error(Code::kCorrupt,
+                        fmt::format("the sort order of {} is by a column {} that is not there",
+                                    table_text(table.definition.name),
+                                    one));
+    }
+    table.sort.push_back(*column);
+    table.definition.sort.push_back(table.definition.schema.field(*column).name);
   }
-  rows->reset();
-  if (known) return {};
-  table.sort.clear();
-  table.definition.sort.clear();
   return {};
 }
 
@@ -101,19 +109,14 @@ Result<void> insert_partition(Catalog& catalog, const LakeTable& table, std::int
 
 Result<void> insert_sort(Catalog& catalog, const LakeTable& table, std::int64_t snapshot) {
   if (table.sort.empty()) return {};
-  Statement* info = TRY(catalog.cached(
-      "INSERT INTO ducklake_sort_info(sort_id, table_id, begin_snapshot) VALUES (?, ?, ?)"));
-  TRY(info->run({table.sort_id, table.id, snapshot}));
-  Statement* expression = TRY(catalog.cached(
-      "INSERT INTO ducklake_sort_expression(sort_id, table_id, sort_key_index, expression, "
-      "dialect, sort_direction, null_order) VALUES (?, ?, ?, ?, 'duckdb', 'ASC', 'NULLS_LAST')"));
-  for (std::size_t index = 0; index < table.sort.size(); ++index) {
-    TRY(expression->run({table.sort_id,
-                         table.id,
-                         static_cast<std::int64_t>(index),
-                         quote_identifier(table.definition.sort[index])}));
-  }
-  return {};
+  std::vector<int> ids;
+  for (const int column : table.sort)
+    ids.push_back(table.columns[static_cast<std::size_t>(column)].field_id);
+  Statement* tag = TRY(catalog.cached(
+      "INSERT INTO ducklake_tag(object_id, begin_snapshot, \"key\", \"value\") VALUES "
+      "(?, ?, ?, ?)"));
+  return tag->run(
+      {table.id, snapshot, std::string(kSortTag), fmt::format("{}", fmt::join(ids, ","))});
 }
 
 }  // namespace
@@ -134,7 +137,6 @@ Result<void> plan_layout(LakeTable& table, std::int64_t& next_id) {
       TRY_IN(bind_partition(table.definition.partition, table.definition.schema, ids), what);
   table.sort = TRY_IN(table.definition.schema.require_all(table.definition.sort), what + "sort: ");
   if (!table.partition.empty()) table.partition.id = next_id++;
-  if (!table.sort.empty()) table.sort_id = next_id++;
   return {};
 }
 
@@ -144,12 +146,14 @@ Result<void> insert_layout(Catalog& catalog, const LakeTable& table, std::int64_
 }
 
 Result<void> end_layout(Catalog& catalog, std::int64_t table_id, std::int64_t snapshot) {
-  for (const char* info : {"ducklake_partition_info", "ducklake_sort_info"}) {
-    Statement* row = TRY(catalog.cached(fmt::format(
-        "UPDATE {} SET end_snapshot = ? WHERE table_id = ? AND end_snapshot IS NULL", info)));
-    TRY(row->run({snapshot, table_id}));
-  }
-  return {};
+  Statement* partition = TRY(
+      catalog.cached("UPDATE ducklake_partition_info SET end_snapshot = ? WHERE table_id = ? AND "
+                     "end_snapshot IS NULL"));
+  TRY(partition->run({snapshot, table_id}));
+  Statement* sort = TRY(
+      catalog.cached("UPDATE ducklake_tag SET end_snapshot = ? WHERE object_id = ? AND \"key\" = ? "
+                     "AND end_snapshot IS NULL"));
+  return sort->run({snapshot, table_id, std::string(kSortTag)});
 }
 
 Result<void> insert_partition_value(Catalog& catalog, std::int64_t table_id, const DataFile& file) {

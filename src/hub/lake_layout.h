@@ -1,6 +1,6 @@
 // The catalog's rows about how a table's files are laid out: its partition and its sort order, and
-// the partition's value of each file. In DuckLake's own form; functions that write run inside the
-// caller's transaction.
+// the partition's value of each file. Partitions stand in DuckLake's own form. Functions that write
+// run inside the caller's transaction.
 #pragma once
 
 #include "catalog/catalog.h"

@@ -51,7 +51,6 @@ struct LakeTable {
   std::string inlined;                 // the table that takes inlined rows
   Partitioning partition = {};
   std::vector<int> sort = {};  // indexes into columns
-  std::int64_t sort_id = 0;
 };
 
 // Value. The inlined rows of one schema version, with its columns: id, and name there.

@@ -57,6 +57,7 @@ class Judge:
         self.folder = folder
         self.random = history.random
         self.questions = questions  # of each table at each snapshot, about
+        self.attaches = True
         self.attach("lake", "(READ_ONLY)" if read_only else "")
 
     def attach(self, name, options):
@@ -131,7 +132,7 @@ class Judge:
 
     def whole_snapshot(self, snapshot):
         """By AT, or attached at the snapshot: DuckDB goes different ways for the two."""
-        attached = self.random.random() < 0.1
+        attached = self.random.random() < 0.1 and self.attaches
         if attached:
             self.attach("old", f"(READ_ONLY, SNAPSHOT_VERSION {snapshot})")
         for name in self.history.states[snapshot]:

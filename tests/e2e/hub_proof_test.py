@@ -80,7 +80,9 @@ def test_maintenance_by_duckdb_leaves_a_hub_equal(judged, tmp_path, seed):
             if "rewrite" in calls[-1]:
                 # It narrows the table's statistics to the rows of the newest snapshot, and DuckDB then answers
                 # `x IS NULL` at older ones by them: from here on those are read whole, without conditions.
+                # And whoever attaches at a snapshot from before a column was widened fails on its new bounds.
                 judge.questions = 0
+                judge.attaches = False
             judge.states()
         judge.newest()
         expire(connection, run.history)
