@@ -36,9 +36,9 @@ Digest finish(EVP_MD_CTX& context) {
 
 // Looked up once: each use of EVP_sha256() looks it up again, which takes longer than a short text.
 const EVP_MD* sha256_method() {
-  static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  LOCKSTEP_ASSERT(method != nullptr, "there is no SHA-256");
-  return method;
+  static const EVP_MD* const kMethod = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  LOCKSTEP_ASSERT(kMethod != nullptr, "there is no SHA-256");
+  return kMethod;
 }
 
 Digest sha256(std::string_view bytes) {

@@ -3,13 +3,13 @@
 #include "base/hash.h"
 #include "table/calendar.h"
 #include "table/columns.h"
+#include "table/scalar_text.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <unordered_map>
@@ -57,11 +57,8 @@ std::vector<std::string_view> parts_of(std::string_view text) {
 }
 
 std::optional<std::int64_t> bucket_count(std::string_view text) {
-  std::int64_t count = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, count);
-  if (error != std::errc() || rest != end || count < 1 || count > kBucketsMax) return std::nullopt;
-  return count;
+  const auto count = int_of_text(text);
+  return count && *count >= 1 && *count <= kBucketsMax ? count : std::nullopt;
 }
 
 Result<PartitionKey> parse_key(std::string_view text) {
