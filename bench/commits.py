@@ -15,29 +15,13 @@ import subprocess
 import sys
 import tempfile
 
+from one_dataset import configuration
+
 FILES = 200
 FEATURES = 37
 ROWS = 5_000
 PEERS = {"ducklake": "DuckDB's DuckLake client, an insert each", "deltalake": "deltalake, an insert each"}
-CONFIGURATION = f"""
-hub: {{catalog: "sqlite:hub/catalog.sqlite", data: hub/data, snapshot_per: transaction}}
-sources:
-  drop: {{type: files, path: "in/*.csv", mode: upsert}}
-datasets:
-  rows:
-    from: [drop]
-    key: [id]
-    columns: {{id: int, {", ".join(f"x{i}: float" for i in range(FEATURES))}, y: float}}
-    train:
-      - split: {{by: id, test: 0.2}}
-models:
-  m:
-    dataset: rows
-    features: [{", ".join(f"x{i}" for i in range(FEATURES))}]
-    targets: [y]
-    expand: [impute: {{with: mean}}, standardize]
-    learner: {{type: ridge, l2: 1}}
-"""
+CONFIGURATION = configuration(FEATURES, "snapshot_per: transaction")
 
 
 def row(generator, key):

@@ -15,29 +15,12 @@ import sys
 import tempfile
 import time
 
+from one_dataset import configuration
+
 ROWS = int(os.environ.get("LOCKSTEP_BENCH_ROWS", "300000"))
 FEATURES = 35
 LOADS = {"one": "one snapshot", "batches": "by batch"}
-CONFIGURATION = f"""
-hub: {{catalog: "sqlite:hub/catalog.sqlite", data: hub/data, load: LOAD}}
-sources:
-  drop: {{type: files, path: "in/*.csv", mode: upsert}}
-datasets:
-  rows:
-    from: [drop]
-    key: [id]
-    columns: {{id: int, {", ".join(f"x{i}: float" for i in range(FEATURES))}, y: float}}
-    train:
-      - split: {{by: id, test: 0.2}}
-models:
-  m:
-    dataset: rows
-    features: [{", ".join(f"x{i}" for i in range(FEATURES))}]
-    targets: [y]
-    expand: [impute: {{with: mean}}, standardize]
-    learner: {{type: ridge, l2: 1}}
-    gate: "off"
-"""
+CONFIGURATION = configuration(FEATURES, "load: LOAD", '    gate: "off"\n')
 DUCKDB = """
 import duckdb, json, sys, time
 connection = duckdb.connect(config={"threads": 1})

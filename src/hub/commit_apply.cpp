@@ -109,13 +109,8 @@ Result<WrittenFile> write_data_file(Io& io,
   const std::string below = partition_folder(table.partition, file.partition);
   written.name = below + file.name;
   const std::string folder = data_path + table.folder + below;
-  if (plan.table->folders.insert(folder).second) {
-    const Result<void> made = io.make_directories(folder);
-    if (!made.ok()) {
-      plan.table->folders.erase(folder);
-      return made.error();
-    }
-  }
+  if (!plan.table->folders.contains(folder)) TRY(io.make_directories(folder));
+  plan.table->folders.insert(folder);
   written.file.path = folder + file.name;
   auto info = write_rows(io, written.file.path, plan, file);
   if (!info.ok()) {
