@@ -36,11 +36,14 @@ struct Held {
 class FilesSource final : public Source {
  public:
   FilesSource(Io& io, SourceRequest request, FilesSettings settings)
-      : io_(io), request_(std::move(request)), settings_(std::move(settings)) {}
+      : io_(io),
+        request_(std::move(request)),
+        target_(request_.targets.empty() ? SourceTarget() : request_.targets.front()),
+        settings_(std::move(settings)) {}
 
   // Finds out at once whether the columns and the key fit, where the columns are known.
   Result<void> prepare() {
-    if (request_.schema.size() > 0) TRY(has_plan());
+    if (target_.schema.size() > 0) TRY(has_plan());
     return {};
   }
 
@@ -49,12 +52,12 @@ class FilesSource final : public Source {
     return {.replays = true, .deletes = deletes};
   }
 
-  Result<Schema> infer_schema() override {
+  Result<Schema> infer_schema(int) override {
     const Schema read = TRY(infer_from_files(io_, listing_request()));
     return finish_schema(read);
   }
 
-  Result<Schema> infer_newest_schema() override {
+  Result<Schema> infer_newest_schema(int) override {
     return infer_from_newest_file(io_, listing_request());
   }
 
@@ -114,13 +117,13 @@ class FilesSource final : public Source {
     return parsed.ok() ? describe_position(parsed.value()) : parsed.error().message;
   }
 
-  std::optional<std::uint64_t> remaining_bytes() override {
+  SourceLag lag() override {
     const Result<std::vector<GlobMatch>> work = list_work();
-    if (!work.ok()) return std::nullopt;
+    if (!work.ok()) return {};
     std::uint64_t bytes = 0;
     for (const GlobMatch& match : work.value())
       bytes += unread_bytes(match);
-    return bytes;
+    return {.bytes = bytes};
   }
 
  private:
@@ -131,8 +134,8 @@ class FilesSource final : public Source {
   }
 
   Result<Schema> finish_schema(const Schema& read) const {
-    if (!is_made_key(request_.key)) {
-      TRY_IN(read.require_all(request_.key), fmt::format("the key of source '{}'", request_.name));
+    if (!is_made_key(target_.key)) {
+      TRY_IN(read.require_all(target_.key), fmt::format("the key of source '{}'", request_.name));
       return read;
     }
     return TRY(plan_rows({.schema = read})).rows;
@@ -141,15 +144,15 @@ class FilesSource final : public Source {
   // False: the columns are not known yet, for want of a file.
   Result<bool> has_plan() {
     if (plan_) return true;
-    Schema schema = request_.schema;
+    Schema schema = target_.schema;
     if (schema.size() == 0) {
-      Result<Schema> inferred = infer_schema();
+      Result<Schema> inferred = infer_schema(0);
       if (!inferred.ok() && inferred.error().code == Code::kNotFound) return false;
       schema = TRY(std::move(inferred));
     }
     plan_ =
         TRY_IN(plan_rows({.schema = std::move(schema),
-                          .key = request_.key,
+                          .key = target_.key,
                           .operation = settings_.operation,
                           .fallback = settings_.mode == FilesMode::kAppend ? Operation::kInsert
                                                                            : Operation::kUpsert}),
@@ -399,6 +402,7 @@ class FilesSource final : public Source {
 
   Io& io_;
   const SourceRequest request_;
+  const SourceTarget target_;
   const FilesSettings settings_;
   std::optional<RowPlan> plan_;
   FilesPosition position_;       // after the last batch given

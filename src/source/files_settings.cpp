@@ -133,7 +133,8 @@ Result<void> check_operation(const SourceRequest& request, const FilesSettings& 
                       fmt::format("source '{}' has 'operation' and 'mode: mirror'", request.name),
                       "a mirrored file holds the rows themselves; leave one of the two out");
   }
-  if (!request.schema.index_of(files.operation)) return {};
+  if (request.targets.empty() || !request.targets.front().schema.index_of(files.operation))
+    return {};
   return invalid_at(
       request.settings.mark,
       fmt::format("column '{}' is the operation column of source '{}', and a column of its dataset",

@@ -9,9 +9,11 @@
 //   source-1  Opened at a committed position, a source gives exactly the changes after it, in the
 //   same order. source-2  What cannot become a row is a Refusal with place and reason, never
 //   silence, and stops nothing else. source-3  A batch is bounded by the limits given, but for a
-//   source transaction and a mirrored file, which are whole. source-4  It says what it can do
-//   (Capabilities) as data; the pipeline decides from that, never from the type. source-5  next()
-//   does not wait: nothing to read now is an empty answer. wait() waits.
+//   mirrored file, which is whole. source-4  It says what it can do (Capabilities) as data; the
+//   pipeline decides from that, never from the type. source-5  next() does not wait: nothing to
+//   read now is an empty answer. wait() waits. source-7  A transaction of the source is a run of
+//   batches that are `whole`, all but the last of them with has_more; it becomes one snapshot or
+//   none, and only its last batch moves the position.
 //
 // What it does not do: know datasets' cleaning, models, or the hub.
 //
@@ -21,6 +23,7 @@
 //   transaction ... }
 #pragma once
 
+#include "base/assert.h"
 #include "base/config.h"
 #include "base/io.h"
 #include "base/result.h"
@@ -62,8 +65,17 @@ struct Refusal {
       key;  // when it could be read: a later good row of it clears the refusal
 };
 
+// A cell whose value the source did not send, because it did not change: it is the one that the row
+// of `key_row`'s key had before. `key_row` is the row itself, or the delete of the row's old key.
+struct UnchangedCell {
+  std::int64_t row = 0;  // of the same batch, as `key_row` is
+  int column = 0;
+  std::int64_t key_row = 0;
+};
+
 struct SourceBatch {
-  Batch rows;                          // the dataset's columns, all signs +1
+  int target = 0;                      // which of the request's targets the rows are for
+  Batch rows;                          // the target's columns, all signs +1
   std::vector<Operation> operations;   // one a row
   std::vector<std::string> positions;  // one a row: "line 17", for refusals further up
   std::string origin;                  // all rows' file, table or topic
@@ -75,10 +87,15 @@ struct SourceBatch {
   bool replaces_origin = false;
   // Set: nothing of `origin`, as it is now, was given before.
   bool begins_origin = false;
-  // Set: `origin` may have more to give now, as the next batch.
+  // Set: `origin`, or the transaction, may have more to give now, as the next batch.
   bool has_more = false;
+  // Set: with its neighbours one transaction of the source, or alone one (source-7).
+  bool whole = false;
+  std::vector<UnchangedCell> unchanged;  // by row; those cells of `rows` are null
   // Set: `origin` is gone; with replaces_origin the rows are empty.
   bool origin_removed = false;
+  // Set: before these rows the source emptied `origin`, and says so itself: max_delete has no say.
+  bool truncates = false;
 };
 
 struct Capabilities {
@@ -92,13 +109,33 @@ struct SourceLimits {
   std::int64_t row_count_max = 10'000;
 };
 
-// What a source must know of the dataset that it feeds.
-struct SourceRequest {
-  std::string name;              // of the source
-  Node settings;                 // as in lockstep.yaml
-  std::string directory;         // relative paths are from here: where lockstep.yaml is
+// What a source must know of a dataset that it feeds.
+struct SourceTarget {
+  std::string table;             // which of the source's tables; empty: the only one
   Schema schema;                 // the dataset's columns; empty until they are known
   std::vector<std::string> key;  // may be empty: a row's key is then file hash and row number
+};
+
+struct SourceRequest {
+  std::string name;                   // of the source
+  Node settings;                      // as in lockstep.yaml
+  std::string directory;              // relative paths are from here: where lockstep.yaml is
+  std::vector<SourceTarget> targets;  // one, but for a source of tables
+};
+
+// What stands between a source and its changes, or is worth knowing of it: for `check`.
+struct SourceFinding {
+  enum class Level : std::uint8_t { kOk, kWarning, kFailure };
+  Level level = Level::kOk;
+  std::string text;
+  std::string hint;  // what to do: the exact statement, where there is one
+};
+
+// How far the source is ahead of the last batch that it gave, as far as it knows.
+struct SourceLag {
+  std::optional<std::uint64_t> bytes = {};
+  std::optional<std::int64_t> messages = {};  // or rows
+  std::optional<std::int64_t> us = {};        // age of the oldest change that was not given
 };
 
 // Resource; one thread at a time.
@@ -106,11 +143,11 @@ class Source {
  public:
   virtual ~Source() = default;
   virtual Capabilities capabilities() const = 0;
-  // The columns and types that the source itself shows, for a dataset without declared ones.
-  // kNotFound: nothing yet.
-  virtual Result<Schema> infer_schema() = 0;
+  // The columns and types that the source itself shows for a target, for a dataset without declared
+  // ones. kNotFound: nothing yet.
+  virtual Result<Schema> infer_schema(int target) = 0;
   // The same of its newest data, which may show columns that the dataset does not take.
-  virtual Result<Schema> infer_newest_schema() = 0;
+  virtual Result<Schema> infer_newest_schema(int target) = 0;
   // `position`: as committed, or empty for the beginning.
   virtual Result<void> open(const Position& position) = 0;
   virtual Result<std::optional<SourceBatch>> next(
@@ -120,13 +157,23 @@ class Source {
   virtual Result<bool> wait(std::int64_t timeout_us) = 0;  // true: there may be something
   // How far, in the source's own words, for `status`: "3 files, vitals.csv at line 4012".
   virtual std::string describe(const Position& position) const = 0;
-  // What is left to read now, in bytes, when that is known: for progress bars.
-  virtual std::optional<std::uint64_t> remaining_bytes() = 0;
+  virtual SourceLag lag() = 0;
+
+  // Up to so many of a target's rows, without a trace at the source. Not of an open source.
+  virtual Result<std::optional<SourceBatch>> sample(int target, std::int64_t row_count) {
+    LOCKSTEP_ASSERT(target == 0, "source: a source without tables has one target");
+    TRY(open({}));
+    return next({row_count});
+  }
+
+  // Looks at what it needs of the outside, changes nothing.
+  virtual std::vector<SourceFinding> check() { return {}; }
 };
 
 struct SourceInfo {
   std::string_view type;  // "files"
   std::string_view text;
+  bool has_tables = false;  // it may feed several datasets, a table each
   std::span<const Setting> settings;
   Result<std::unique_ptr<Source>> (*make)(Io& io, const SourceRequest& request);
 };

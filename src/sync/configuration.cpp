@@ -3,6 +3,7 @@
 #include "hub/partition.h"
 #include "learn/learn.h"
 #include "source/source.h"
+#include "sync/configuration_references.h"
 #include "sync/configuration_tables.h"
 #include "sync/configuration_values.h"
 
@@ -285,71 +286,6 @@ const Item* by_name(const std::vector<Item>& items, std::string_view name) {
   return found == items.end() ? nullptr : &*found;
 }
 
-template <typename Item>
-Error unknown_name(const Mark& mark,
-                   const std::string& what,
-                   const std::string& name,
-                   const std::vector<Item>& items) {
-  std::vector<std::string> names;
-  for (const Item& item : items)
-    names.push_back(item.name);
-  const std::optional<std::string> near = nearest(name, names);
-  return invalid_at(mark,
-                    fmt::format("{} '{}' does not exist", what, name),
-                    near ? fmt::format("did you mean {}?", *near)
-                         : fmt::format("there are: {}", fmt::join(names, ", ")));
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
-// SQL takes vitals and Vitals for one table: a reader of the hub would get the wrong one's rows.
-Result<void> check_dataset_names(const Configuration& configuration) {
-  std::map<std::string, std::string> seen;
-  for (const DatasetConfiguration& dataset : configuration.datasets) {
-    const auto [found, added] = seen.emplace(lower(dataset.name), dataset.name);
-    if (added) continue;
-    return invalid_at(
-        dataset.mark,
-        fmt::format("datasets '{}' and '{}' differ only in case", found->second, dataset.name),
-        "give one another name");
-  }
-  return {};
-}
-
-Result<void> check_references(const Configuration& configuration) {
-  TRY(check_dataset_names(configuration));
-  for (const DatasetConfiguration& dataset : configuration.datasets) {
-    for (const std::string& source : dataset.from) {
-      if (configuration.source(source) == nullptr) {
-        return unknown_name(dataset.mark, "source", source, configuration.sources);
-      }
-    }
-  }
-  for (const SourceConfiguration& source : configuration.sources) {
-    int fed = 0;
-    for (const DatasetConfiguration& dataset : configuration.datasets) {
-      fed += static_cast<int>(std::count(dataset.from.begin(), dataset.from.end(), source.name));
-    }
-    if (fed != 1) {
-      return invalid_at(source.mark,
-                        fmt::format("source '{}' feeds {} datasets, not one", source.name, fed),
-                        fmt::format("name it once, in a dataset's from: [{}]", source.name));
-    }
-  }
-  for (const ModelConfiguration& model : configuration.models) {
-    if (configuration.dataset(model.dataset) == nullptr) {
-      return unknown_name(model.mark, "dataset", model.dataset, configuration.datasets);
-    }
-  }
-  return {};
-}
-
 Result<void> parse_sections(const Settings& top, Configuration& configuration) {
   if (const Node* sources = TRY(named_map(top, "sources"))) {
     for (const auto& [name, node] : sources->fields)
@@ -363,7 +299,7 @@ Result<void> parse_sections(const Settings& top, Configuration& configuration) {
     for (const auto& [name, node] : models->fields)
       configuration.models.push_back(TRY(parse_model(name, node)));
   }
-  return check_references(configuration);
+  return resolve_references(configuration);
 }
 
 }  // namespace

@@ -41,9 +41,10 @@ struct SourceConfiguration {
 
 struct DatasetConfiguration {
   std::string name;
-  std::vector<std::string> from;  // names of sources
-  std::vector<std::string> key;   // empty: file and row number
-  Schema columns;                 // declared; empty: inferred once, then pinned in the hub
+  std::vector<std::string> from;         // names of sources
+  std::vector<std::string> from_tables;  // of each, the table; empty: it has one, or none
+  std::vector<std::string> key;          // empty: file and row number
+  Schema columns;                        // declared; empty: inferred once, then pinned in the hub
   std::map<std::string, std::string> renamed;  // of columns: new name -> the name before
   std::string latest;  // column that picks the winner among sources; empty: the newest commit
   std::vector<PartitionKey> partition;

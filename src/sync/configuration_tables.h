@@ -94,7 +94,7 @@ inline constexpr std::array kHubSettings = {
 inline constexpr std::array kDatasetSettings = {
     Setting{.name = "from",
             .type = Setting::Type::kTexts,
-            .text = "The sources that feed it.",
+            .text = "The sources that feed it: drop, or clinic.public.visits for a table of one.",
             .required = true},
     Setting{
         .name = "key",

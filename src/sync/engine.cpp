@@ -264,7 +264,7 @@ void HubEngine::report_progress(Feed& feed, const SyncTotals& totals) {
   next_progress_us_ = io_.monotonic_us() + kProgressUs;
   Progress progress;
   progress.what = feed.dataset;
-  const std::optional<std::uint64_t> remaining = feed.source->remaining_bytes();
+  const std::optional<std::uint64_t> remaining = feed.source->lag().bytes;
   if (remaining) {
     feed.bytes_total = std::max(feed.bytes_total, *remaining);
     progress.unit = "bytes";

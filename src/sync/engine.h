@@ -43,9 +43,9 @@ class HubEngine final : public Engine {
   Hub& hub() override { return *hub_; }
 
  private:
-  struct Feed {  // a source with the dataset that it feeds
+  struct Feed {  // a source with the datasets that it feeds
     const SourceConfiguration* configuration = nullptr;
-    std::string dataset;
+    std::vector<std::string> datasets;  // of its targets
     std::unique_ptr<Source> source;
     Position position;
     std::vector<Position> unacknowledged;  // of its batches in the open group, in order
@@ -62,7 +62,7 @@ class HubEngine final : public Engine {
   Result<void> open_feeds();
   Result<std::unique_ptr<Source>> source_of(const SourceRequest& request);
   Result<bool> open_feed(Feed& feed);
-  Result<DatasetFlow*> flow_for(Feed& feed);
+  Result<bool> know_columns(const Feed& feed, SourceRequest& request);
   Result<void> create_tables(const DatasetFlow& flow);
 
   // engine_foreign.cpp

@@ -1,5 +1,6 @@
 // Opening: the hub, what a changed configuration asks for, and everything that the writer carries
 // in memory.
+#include "sync/configuration_references.h"
 #include "sync/engine.h"
 #include "sync/plan.h"
 
@@ -136,16 +137,14 @@ Result<void> HubEngine::make_owed_versions(bool new_models_too) {
 
 Result<void> HubEngine::open_feeds() {
   const std::map<std::string, PositionParts> positions = TRY(hub_->positions());
-  for (const DatasetConfiguration& dataset : configuration_.datasets) {
-    for (const std::string& name : dataset.from) {
-      Feed feed;
-      feed.configuration = configuration_.source(name);
-      feed.dataset = dataset.name;
-      if (const auto position = positions.find(name); position != positions.end()) {
-        feed.position = position->second;
-      }
-      feeds_.push_back(std::move(feed));
-    }
+  for (const SourceConfiguration& source : configuration_.sources) {
+    Feed feed;
+    feed.configuration = &source;
+    for (const FedDataset& fed : fed_datasets(configuration_, source.name))
+      feed.datasets.push_back(fed.dataset->name);
+    if (const auto position = positions.find(source.name); position != positions.end())
+      feed.position = position->second;
+    feeds_.push_back(std::move(feed));
   }
   return {};
 }
@@ -154,25 +153,31 @@ Result<std::unique_ptr<Source>> HubEngine::source_of(const SourceRequest& reques
   return options_.make_source ? options_.make_source(io_, request) : make_source(io_, request);
 }
 
-// false: its dataset's columns are not known yet, and the source has nothing to learn them from.
+// The columns of the datasets that it feeds go into the request; those that nobody knows yet come
+// from the source. false: it has nothing to learn them from.
+Result<bool> HubEngine::know_columns(const Feed& feed, SourceRequest& request) {
+  std::unique_ptr<Source> probe;
+  for (std::size_t target = 0; target < feed.datasets.size(); ++target) {
+    const std::string& dataset = feed.datasets[target];
+    if (!flows_.contains(dataset)) {
+      if (!probe) probe = TRY(source_of(request));
+      Result<Schema> columns = probe->infer_schema(static_cast<int>(target));
+      if (!columns.ok() && columns.error().code == Code::kNotFound) return false;
+      auto flow = TRY(DatasetFlow::make(*configuration_.dataset(dataset), TRY(std::move(columns))));
+      TRY(create_tables(*flow));
+      flows_[dataset] = std::move(flow);
+      TRY(open_tracks());
+    }
+    request.targets[target].schema = flows_.at(dataset)->columns();
+  }
+  return true;
+}
+
+// false: the columns of a dataset of it are not known yet.
 Result<bool> HubEngine::open_feed(Feed& feed) {
   if (feed.source) return true;
-  SourceRequest request;
-  request.name = feed.configuration->name;
-  request.settings = feed.configuration->settings;
-  request.directory = configuration_.directory;
-  request.key = configuration_.dataset(feed.dataset)->key;
-  if (!flows_.contains(feed.dataset)) {
-    const std::unique_ptr<Source> probe = TRY(source_of(request));
-    Result<Schema> columns = probe->infer_schema();
-    if (!columns.ok() && columns.error().code == Code::kNotFound) return false;
-    auto flow =
-        TRY(DatasetFlow::make(*configuration_.dataset(feed.dataset), TRY(std::move(columns))));
-    TRY(create_tables(*flow));
-    flows_[feed.dataset] = std::move(flow);
-    TRY(open_tracks());
-  }
-  request.schema = flows_.at(feed.dataset)->columns();
+  SourceRequest request = source_request(configuration_, *feed.configuration);
+  if (!TRY(know_columns(feed, request))) return false;
   std::unique_ptr<Source> source = TRY(source_of(request));
   TRY(source->open(feed.position));
   feed.source = std::move(source);

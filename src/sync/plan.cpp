@@ -1,5 +1,6 @@
 #include "sync/plan.h"
 
+#include "sync/configuration_references.h"
 #include "sync/dataset_columns.h"
 #include "sync/dataset_layout.h"
 #include "sync/model_track.h"
@@ -31,8 +32,11 @@ std::vector<std::string> texts_at(const Node* node, std::string_view name) {
 }
 
 Result<void> refuse_other_sources(const Node* old_node, const DatasetConfiguration& dataset) {
+  std::vector<std::string> from;
+  for (std::size_t place = 0; place < dataset.from.size(); ++place)
+    from.push_back(from_text(dataset, place));
   for (const std::string& source : texts_at(old_node, "from")) {
-    if (std::find(dataset.from.begin(), dataset.from.end(), source) != dataset.from.end()) continue;
+    if (std::find(from.begin(), from.end(), source) != from.end()) continue;
     return make_error(Code::kUnsupported,
                       fmt::format("dataset '{}': source '{}' was taken away and its rows are in "
                                   "raw, which its hub cannot take",

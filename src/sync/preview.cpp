@@ -1,6 +1,7 @@
 // Looking before anything is stored: ten rows on their way, and what check finds.
 #include "hub/hub.h"
 #include "source/source.h"
+#include "sync/configuration_references.h"
 #include "sync/dataset_flow.h"
 #include "sync/model_track.h"
 #include "sync/plan.h"
@@ -15,15 +16,22 @@ namespace {
 
 constexpr std::int64_t kCalibrationRows = 5'000;
 
-SourceRequest request_of(const Configuration& configuration,
-                         const DatasetConfiguration& dataset,
-                         const std::string& source) {
-  SourceRequest request;
-  request.name = source;
-  request.settings = configuration.source(source)->settings;
-  request.directory = configuration.directory;
-  request.key = dataset.key;
-  return request;
+// A source as a dataset sees it.
+struct Probe {
+  std::unique_ptr<Source> source;
+  int target = 0;
+};
+
+// `columns`: the dataset's, once they are known.
+Result<Probe> probe_of(Io& io,
+                       const Configuration& configuration,
+                       const DatasetConfiguration& dataset,
+                       const std::string& source,
+                       const Schema& columns) {
+  SourceRequest request = source_request(configuration, *configuration.source(source));
+  const int target = target_of(configuration, source, dataset.name);
+  request.targets[static_cast<std::size_t>(target)].schema = columns;
+  return Probe{TRY(make_source(io, request)), target};
 }
 
 Json rows_json(const Batch& batch, std::int64_t count) {
@@ -44,18 +52,16 @@ Result<Sample> sample_of(Io& io,
                          const DatasetConfiguration& dataset,
                          std::int64_t row_count) {
   for (const std::string& name : dataset.from) {
-    SourceRequest request = request_of(configuration, dataset, name);
-    request.schema = dataset.columns;
-    if (request.schema.size() == 0) {
-      const std::unique_ptr<Source> probe = TRY(make_source(io, request));
-      Result<Schema> columns = probe->infer_schema();
-      if (!columns.ok() && columns.error().code == Code::kNotFound) continue;
-      request.schema = TRY(std::move(columns));
+    Schema columns = dataset.columns;
+    if (columns.size() == 0) {
+      const Probe probe = TRY(probe_of(io, configuration, dataset, name, {}));
+      Result<Schema> inferred = probe.source->infer_schema(probe.target);
+      if (!inferred.ok() && inferred.error().code == Code::kNotFound) continue;
+      columns = TRY(std::move(inferred));
     }
-    Sample out{name, TRY(DatasetFlow::make(dataset, request.schema)), {}};
-    const std::unique_ptr<Source> source = TRY(make_source(io, request));
-    TRY(source->open({}));
-    const std::optional<SourceBatch> batch = TRY(source->next({row_count}));
+    Sample out{name, TRY(DatasetFlow::make(dataset, columns)), {}};
+    const Probe probe = TRY(probe_of(io, configuration, dataset, name, columns));
+    const std::optional<SourceBatch> batch = TRY(probe.source->sample(probe.target, row_count));
     if (!batch) continue;
     out.rows = batch->rows;
     return out;
@@ -156,9 +162,8 @@ Result<Schema> columns_for_check(Io& io,
                                  const DatasetConfiguration& dataset) {
   if (dataset.columns.size() > 0) return dataset.columns;
   for (const std::string& source : dataset.from) {
-    const std::unique_ptr<Source> probe =
-        TRY(make_source(io, request_of(configuration, dataset, source)));
-    Result<Schema> columns = probe->infer_schema();
+    const Probe probe = TRY(probe_of(io, configuration, dataset, source, {}));
+    Result<Schema> columns = probe.source->infer_schema(probe.target);
     if (columns.ok() || columns.error().code != Code::kNotFound) return columns;
   }
   return Schema();
@@ -172,9 +177,9 @@ void check_other_columns(Io& io,
                          const Schema& columns,
                          Json& out) {
   for (const std::string& name : dataset.from) {
-    const auto source = make_source(io, request_of(configuration, dataset, name));
-    if (!source.ok()) continue;
-    const Result<Schema> shown = source.value()->infer_newest_schema();
+    const Result<Probe> probe = probe_of(io, configuration, dataset, name, {});
+    if (!probe.ok()) continue;
+    const Result<Schema> shown = probe.value().source->infer_newest_schema(probe.value().target);
     if (!shown.ok()) continue;
     std::vector<std::string> others;
     for (const Field& field : shown.value().fields()) {
@@ -187,6 +192,22 @@ void check_other_columns(Io& io,
         fmt::format(
             "source '{}' has columns that it does not take: {}", name, fmt::join(others, ", ")),
         "name them under columns to take them"));
+  }
+}
+
+void check_source(Io& io,
+                  const Configuration& configuration,
+                  const SourceConfiguration& source,
+                  Json& out) {
+  const std::string what = "source " + source.name;
+  const auto made = make_source(io, source_request(configuration, source));
+  if (!made.ok()) return out.push_back(finding(what, made.error()));
+  out.push_back(finding("ok", what, source.type));
+  for (const SourceFinding& found : made.value()->check()) {
+    const char* level = found.level == SourceFinding::Level::kOk        ? "ok"
+                        : found.level == SourceFinding::Level::kWarning ? "warn"
+                                                                        : "fail";
+    out.push_back(finding(level, what, found.text, found.hint));
   }
 }
 
@@ -254,13 +275,7 @@ Result<Json> check(Io& io, const Configuration& configuration) {
   Json out = Json::array();
   out.push_back(finding("ok", "configuration", configuration.path));
   for (const SourceConfiguration& source : configuration.sources) {
-    SourceRequest request;
-    request.name = source.name;
-    request.settings = source.settings;
-    request.directory = configuration.directory;
-    const Result<std::unique_ptr<Source>> made = make_source(io, request);
-    out.push_back(made.ok() ? finding("ok", "source " + source.name, source.type)
-                            : finding("source " + source.name, made.error()));
+    check_source(io, configuration, source, out);
   }
   for (const DatasetConfiguration& dataset : configuration.datasets)
     check_dataset(io, configuration, dataset, out);

@@ -1,6 +1,7 @@
 #include "sync/report_values.h"
 
 #include "source/source.h"
+#include "sync/configuration_references.h"
 
 #include <cmath>
 
@@ -40,11 +41,7 @@ std::string describe_position(Io& io,
                               const Configuration& configuration,
                               const SourceConfiguration& source,
                               const Position& position) {
-  SourceRequest request;
-  request.name = source.name;
-  request.settings = source.settings;
-  request.directory = configuration.directory;
-  const Result<std::unique_ptr<Source>> made = make_source(io, request);
+  const auto made = make_source(io, source_request(configuration, source));
   return made.ok() ? made.value()->describe(position) : made.error().message;
 }
 

@@ -341,19 +341,20 @@ TEST(Files, WithoutAKeyRowsGetTheFileAndTheRecordNumber) {
   World world;
   world.put("in/a.csv", "patient,sbp\n1,x\n1,2\n");
   SourceRequest request = World::request(kAppend);
-  request.key.clear();
+  request.targets[0].key.clear();
   const Told told = tell(*world.open(request));
   ASSERT_EQ(told.story.size(), 2u);
   EXPECT_THAT(told.story[0], HasSubstr(",2,1,2"));
   world.put("in/a.csv", "patient,sbp\n1,x\n1,2\n7,8\n");
   // As sync asks once it knows the columns.
-  request.schema = world.open(request)->infer_schema().value();
-  EXPECT_EQ(request.schema.names(), (std::vector<std::string>{"_file", "_row", "patient", "sbp"}));
-  request.schema = Schema({{"_file", Type::kText},
-                           {"_row", Type::kInt},
-                           {"patient", Type::kInt},
-                           {"sbp", Type::kFloat}});
-  request.key = {"_file", "_row"};
+  request.targets[0].schema = world.open(request)->infer_schema(0).value();
+  EXPECT_EQ(request.targets[0].schema.names(),
+            (std::vector<std::string>{"_file", "_row", "patient", "sbp"}));
+  request.targets[0].schema = Schema({{"_file", Type::kText},
+                                      {"_row", Type::kInt},
+                                      {"patient", Type::kInt},
+                                      {"sbp", Type::kFloat}});
+  request.targets[0].key = {"_file", "_row"};
   const Told rest = tell(*world.open(request, told.positions.back()));
   ASSERT_EQ(rest.story.size(), 1u);
   EXPECT_THAT(rest.story[0], HasSubstr(",3,7,8"));
@@ -363,11 +364,11 @@ TEST(Files, TheSchemaComesFromTheFirstFileWithoutTheOperation) {
   World world;
   SourceRequest request = World::request("{type: files, path: in/*, operation: op}", Schema());
   const auto source = world.open(request);
-  EXPECT_EQ(source->infer_schema().error().code, Code::kNotFound);
+  EXPECT_EQ(source->infer_schema(0).error().code, Code::kNotFound);
   EXPECT_FALSE(source->next({}).value());
   world.put("in/a.csv", "op,patient,sbp,name\nI,1,2.5,x\n");
   const Schema wanted({{"patient", Type::kInt}, {"sbp", Type::kFloat}, {"name", Type::kText}});
-  EXPECT_EQ(source->infer_schema().value(), wanted);
+  EXPECT_EQ(source->infer_schema(0).value(), wanted);
   EXPECT_THAT(tell(*source).story, ElementsAre("I in/a.csv line 2: 1,2.5,x"));
 }
 
@@ -406,11 +407,11 @@ TEST(Files, SaysHowFarItHasRead) {
   world.put("in/a.csv", "patient,sbp\n1,2\n3,4\n5");
   const auto source = world.open(World::request(kAppend));
   EXPECT_EQ(source->describe({}), "no files yet");
-  EXPECT_EQ(source->remaining_bytes(), 21u);
+  EXPECT_EQ(source->lag().bytes, 21u);
   const Told told = tell(*source);
   EXPECT_EQ(source->describe(told.positions.back()),
             "1 file, in/a.csv at line 3, 1 with an unfinished last line");
-  EXPECT_EQ(source->remaining_bytes(), 0u);
+  EXPECT_EQ(source->lag().bytes, 0u);
 }
 
 TEST(Files, WaitingEndsWhenAFileComes) {
@@ -464,7 +465,7 @@ TEST(Files, SettingsThatCannotBeAreRefusedWithTheirPlace) {
     EXPECT_THAT(source.error().message, HasSubstr("lockstep.yaml:1:")) << settings;
   }
   SourceRequest request = World::request(kAppend);
-  request.key = {"pateint"};
+  request.targets[0].key = {"pateint"};
   EXPECT_FALSE(make_source(world.io(), request).ok());
 }
 

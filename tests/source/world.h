@@ -82,8 +82,7 @@ class World final {
     return {.name = "drop",
             .settings = std::move(node),
             .directory = "/data",
-            .schema = std::move(schema),
-            .key = {"patient"}};
+            .targets = {{.table = {}, .schema = std::move(schema), .key = {"patient"}}}};
   }
 
   std::unique_ptr<Source> open(const SourceRequest& request, const Position& position = {}) {

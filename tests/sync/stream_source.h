@@ -32,11 +32,11 @@ class StreamSource final : public Source {
     return {.replays = true, .old_rows = false, .deletes = true, .transactions = true};
   }
 
-  Result<Schema> infer_schema() override {
+  Result<Schema> infer_schema(int) override {
     return make_error(Code::kNotFound, "a stream's columns are declared");
   }
 
-  Result<Schema> infer_newest_schema() override { return infer_schema(); }
+  Result<Schema> infer_newest_schema(int) override { return infer_schema(0); }
 
   Result<void> open(const Position& position) override {
     next_ = number_of(position);
@@ -72,7 +72,7 @@ class StreamSource final : public Source {
     return "transaction " + std::to_string(number_of(position));
   }
 
-  std::optional<std::uint64_t> remaining_bytes() override { return std::nullopt; }
+  SourceLag lag() override { return {}; }
 
  private:
   static std::int64_t number_of(const Position& position) {
