@@ -14,6 +14,8 @@ namespace lockstep {
 namespace {
 
 constexpr std::int64_t kWaitUs = 200'000;
+// A change ends it, a caller does not: he is heard after it.
+constexpr std::int64_t kWaitForChangesUs = 50'000;
 constexpr std::int64_t kAnswerUs = 600'000'000;
 constexpr std::int64_t kRequestUs = 5'000'000;
 constexpr std::size_t kMessageBytesMax = 64 << 20;
@@ -120,7 +122,7 @@ Result<void> serve(Log& log, const Post post, const DaemonOptions& options) {
     last_error = errors;
     bool changed = false;
     while (!changed && !stopping()) {
-      std::unique_ptr<Connection> caller = TRY(post.listener->accept(kWaitUs / 4));
+      std::unique_ptr<Connection> caller = TRY(post.listener->accept(0));
       if (caller) {
         Result<void> answered = answer(*caller, *post.engine);
         if (!answered.ok())
@@ -128,7 +130,7 @@ Result<void> serve(Log& log, const Post post, const DaemonOptions& options) {
       }
       // However many callers there are, the sources are looked at between two of them.
       post.engine->tend();
-      changed = TRY(post.engine->wait(caller ? 0 : kWaitUs));
+      changed = TRY(post.engine->wait(caller ? 0 : kWaitForChangesUs));
     }
   }
   return {};

@@ -3,6 +3,7 @@
 #include "sync/dataset_layout.h"
 #include "sync/foreign_rows.h"
 #include "sync/rejected_rows.h"
+#include "sync/unchanged_cells.h"
 #include "sync/winner.h"
 
 #include <fmt/format.h>
@@ -240,7 +241,14 @@ Result<void> clear_refusals(const std::string& source,
 
 }  // namespace
 
-Result<DatasetChange> DatasetFlow::take(Hub& hub, const IncomingRows& incoming) const {
+Result<DatasetChange> DatasetFlow::take(Hub& hub, const IncomingRows& given) const {
+  IncomingRows incoming = given;
+  std::vector<SourceBatch> filled;
+  const auto lacks_cells = [](const SourceBatch& batch) { return !batch.unchanged.empty(); };
+  if (std::ranges::any_of(given.batches, lacks_cells)) {
+    filled = TRY(fill_unchanged(hub, *this, given));
+    incoming.batches = filled;
+  }
   RawResolution resolved = TRY(resolve_raw(hub, *this, incoming));
   RejectedChange rejected;
   const TableName name = table(Layer::kRejected);
@@ -250,7 +258,7 @@ Result<DatasetChange> DatasetFlow::take(Hub& hub, const IncomingRows& incoming) 
   for (const SourceBatch& batch : incoming.batches) {
     // Nothing is cleared where nothing is.
     if (any || !rejected.empty()) TRY(clear_refusals(incoming.source, batch, key_, rejected));
-    if (any && batch.replaces_origin) {
+    if (any && (batch.replaces_origin || batch.truncates)) {
       clear_origin(TRY(hub.read(name, hub.latest_snapshot())), incoming.source, batch, rejected);
     }
     add_refusals(incoming.source, batch, key_, rejected);

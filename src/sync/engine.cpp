@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -13,6 +14,8 @@ namespace lockstep {
 namespace {
 
 constexpr std::int64_t kProgressUs = 200'000;
+constexpr std::int64_t kRetryUs = 500'000;
+constexpr std::int64_t kRetryUsMax = 30'000'000;
 
 }  // namespace
 
@@ -77,25 +80,37 @@ Result<bool> HubEngine::look_at_sources(SyncTotals& totals) {
   for (Feed& feed : feeds_) {
     if (totals.stopped.contains(feed.configuration->name)) continue;
     if (options_.stop && options_.stop()) break;
+    if (feed.error && io_.monotonic_us() < feed.retry_at_us) {
+      totals.stop(feed.configuration->name, *feed.error);
+      continue;
+    }
     const Result<bool> stepped = step(feed, totals);
     if (failed_) return stepped;
-    more = more || (stepped.ok() && stepped.value());
-    if (stepped.ok()) continue;
+    if (stepped.ok()) {
+      feed.error.reset();
+      more = more || stepped.value();
+      if (stepped.value()) feed.retry_pause_us = 0;
+      continue;
+    }
     // One failing source stops no other, and loses nothing of what it gave before.
     TRY(flush(totals));
-    feed.source.reset();
-    totals.stop(feed.configuration->name, stepped.error());
+    fail(feed, stepped.error());
+    totals.stop(feed.configuration->name, *feed.error);
   }
   TRY(flush(totals));
   return more;
 }
 
-// The batches in front of a file of more rows than one of them.
-std::span<const SourceBatch> HubEngine::before_a_load(std::span<const SourceBatch> batches) const {
-  if (!configuration_.hub.loads_in_one) return batches;
+// What is in front has more rows than one commit: a file, or a transaction, which is always whole.
+bool HubEngine::begins_load(std::span<const SourceBatch> batches) const {
+  const SourceBatch& last = batches[front_unit(batches) - 1];
+  return last.has_more && (last.whole || configuration_.hub.loads_in_one);
+}
+
+std::span<SourceBatch> HubEngine::before_a_load(std::span<SourceBatch> batches) const {
   std::size_t count = 0;
-  while (count < batches.size() && !batches[count].has_more)
-    ++count;
+  while (count < batches.size() && !begins_load(batches.subspan(count)))
+    count += front_unit(batches.subspan(count));
   return batches.first(count);
 }
 
@@ -114,7 +129,7 @@ Result<bool> HubEngine::step(Feed& feed, SyncTotals& totals) {
   std::span<SourceBatch> rest = gathered.batches;
   std::vector<SourceBatch> behind;  // a load
   while (!rest.empty() && feed.source) {
-    if (rest.front().has_more && configuration_.hub.loads_in_one) {
+    if (begins_load(rest)) {
       TRY(flush(totals));
       LoadInput input{.ahead = rest, .ended = std::exchange(gathered.error, std::nullopt)};
       TRY_IN(load(feed, input, {}, totals), context);
@@ -126,8 +141,8 @@ Result<bool> HubEngine::step(Feed& feed, SyncTotals& totals) {
       }
       continue;
     }
-    const std::span<const SourceBatch> plain = before_a_load(rest);
-    const std::span<const SourceBatch> run = apart ? plain.first(1) : front_run(plain);
+    const std::span<SourceBatch> plain = before_a_load(rest);
+    const std::span<SourceBatch> run = apart ? plain.first(front_unit(plain)) : front_run(plain);
     TRY_IN(commit_batches(feed, run, totals), context);
     rest = rest.subspan(run.size());
     const bool full = io_.monotonic_us() - group_.started_us >= kGroupUs ||
@@ -139,46 +154,77 @@ Result<bool> HubEngine::step(Feed& feed, SyncTotals& totals) {
   return !gathered.batches.empty();
 }
 
-// One snapshot, in the open group.
-Result<void> HubEngine::commit_batches(Feed& feed,
-                                       std::span<const SourceBatch> batches,
-                                       SyncTotals& totals) {
-  const std::int64_t started_us = io_.monotonic_us();
-  const std::string& source = feed.configuration->name;
-  IncomingRows incoming{batches, source};
+IncomingRows HubEngine::incoming_of(const Feed& feed, std::span<const SourceBatch> batches) {
+  IncomingRows incoming{batches, feed.configuration->name};
   incoming.sequence = number(hub_->next_commit());
   incoming.max_delete = feed.configuration->max_delete;
   incoming.accept_deletes = options_.accept_deletes;
-  DatasetChange change = TRY(flows_.at(feed.dataset)->take(*hub_, incoming));
+  return incoming;
+}
+
+// What the batches change in each of the datasets that they are for, and in its models. Within a
+// dataset their order stays.
+Result<void> HubEngine::take_batches(Feed& feed,
+                                     std::span<SourceBatch> batches,
+                                     CommitRequest& request,
+                                     ChangeCounts& counts) {
+  std::ranges::stable_sort(batches, {}, &SourceBatch::target);
+  std::vector<std::pair<std::string, Batch>> trains;  // by dataset
+  while (!batches.empty()) {
+    const int target = batches.front().target;
+    const auto end = std::ranges::find_if(
+        batches, [&](const SourceBatch& batch) { return batch.target != target; });
+    const auto count = static_cast<std::size_t>(end - batches.begin());
+    const std::string& dataset = feed.dataset_of(batches.front());
+    DatasetChange change =
+        TRY(flows_.at(dataset)->take(*hub_, incoming_of(feed, batches.first(count))));
+    batches = batches.subspan(count);
+    counts.add(change.counts);
+    std::ranges::move(change.remove_overrides, std::back_inserter(request.remove_overrides));
+    if (change.tables.empty()) continue;
+    std::ranges::move(change.tables, std::back_inserter(request.changes));
+    trains.emplace_back(dataset, std::move(change.train));
+  }
+  // Only once all of it is taken: models that folded rows cannot go back.
+  for (auto& [dataset, train] : trains) {
+    ModelChange for_models;
+    for_models.train = std::move(train);
+    for_models.snapshot = hub_->next_snapshot();
+    TRY(add_models(dataset, for_models, request));
+  }
+  return {};
+}
+
+// One snapshot, in the open group.
+Result<void> HubEngine::commit_batches(Feed& feed,
+                                       std::span<SourceBatch> batches,
+                                       SyncTotals& totals) {
+  const std::int64_t started_us = io_.monotonic_us();
   CommitRequest request;
   request.kind = CommitKind::kChanges;
   request.message = origins_text(batches);
-  Position& moved = request.positions[source];
+  Position& moved = request.positions[feed.configuration->name];
+  std::vector<Position> moves;
   for (const SourceBatch& batch : batches) {
     request.source_time = std::max(request.source_time, batch.source_time);
     for (const auto& [part, position] : batch.position_changes)
       moved[part] = position;
+    moves.push_back(batch.position_changes);
   }
-  request.remove_overrides = std::move(change.remove_overrides);
-  request.changes = std::move(change.tables);
-  if (!request.changes.empty()) {
-    ModelChange for_models;
-    for_models.train = change.train;
-    for_models.snapshot = hub_->next_snapshot();
-    TRY(add_models(feed.dataset, for_models, request));
-  }
+  ChangeCounts counts;
+  TRY(take_batches(feed, batches, request, counts));
   if (!group_.open) {
     TRY(hub_->begin_group());
     group_ = {.open = true, .started_us = started_us};
   }
   TRY(commit(request));
-  for (const SourceBatch& batch : batches) {
-    move_position(feed.position, batch.position_changes);
-    feed.unacknowledged.push_back(batch.position_changes);
+  for (Position& changes : moves) {
+    move_position(feed.position, changes);
+    feed.unacknowledged.push_back(std::move(changes));
   }
   group_.row_count += row_count_of(batches);
   feed.pace.took(row_count_of(batches), io_.monotonic_us() - started_us);
-  totals.add(change.counts);
+  totals.add(counts);
   totals.add(request.versions);
   totals.commits += request.changes.empty() ? 0 : 1;
   return {};
@@ -236,13 +282,20 @@ void HubEngine::acknowledge(SyncTotals& totals) {
     for (const Position& changes : std::exchange(feed.unacknowledged, {})) {
       const Result<void> heard = feed.source->committed(changes);
       if (heard.ok()) continue;
-      feed.source.reset();
-      totals.stop(
-          feed.configuration->name,
-          Error(heard.error()).with_context(fmt::format("source '{}'", feed.configuration->name)));
+      fail(feed,
+           Error(heard.error()).with_context(fmt::format("source '{}'", feed.configuration->name)));
+      totals.stop(feed.configuration->name, *feed.error);
       break;
     }
   }
+}
+
+// It is opened again: at once the first time, and ever later as long as it gives nothing.
+void HubEngine::fail(Feed& feed, Error error) {
+  feed.source.reset();
+  feed.error = std::move(error);
+  feed.retry_at_us = io_.monotonic_us() + feed.retry_pause_us;
+  feed.retry_pause_us = std::clamp(2 * feed.retry_pause_us, kRetryUs, kRetryUsMax);
 }
 
 // What may wait until a commit is acknowledged.
@@ -263,7 +316,7 @@ void HubEngine::report_progress(Feed& feed, const SyncTotals& totals) {
   if (!options_.progress || io_.monotonic_us() < next_progress_us_) return;
   next_progress_us_ = io_.monotonic_us() + kProgressUs;
   Progress progress;
-  progress.what = feed.dataset;
+  progress.what = feed.datasets.size() == 1 ? feed.datasets.front() : feed.configuration->name;
   const std::optional<std::uint64_t> remaining = feed.source->lag().bytes;
   if (remaining) {
     feed.bytes_total = std::max(feed.bytes_total, *remaining);
@@ -290,11 +343,16 @@ Result<bool> HubEngine::wait(std::int64_t timeout_us) {
   const std::int64_t share =
       std::max<std::int64_t>(1'000, timeout_us / static_cast<std::int64_t>(feeds_.size()));
   for (Feed& feed : feeds_) {
+    const std::int64_t pause_us = feed.error ? feed.retry_at_us - io_.monotonic_us() : share;
     if (!feed.source) {
-      io_.sleep_us(share);
-      return true;  // it failed or knew no columns: it is tried again
+      if (pause_us > 0) io_.sleep_us(std::min(share, pause_us));
+      if (pause_us <= share) return true;  // it failed or knew no columns: it is tried again
+      continue;
     }
-    if (TRY(feed.source->wait(share))) return true;
+    const Result<bool> waits = feed.source->wait(share);
+    if (waits.ok() && !waits.value()) continue;
+    if (!waits.ok()) fail(feed, waits.error());
+    return true;
   }
   return false;
 }

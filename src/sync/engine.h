@@ -49,8 +49,15 @@ class HubEngine final : public Engine {
     std::unique_ptr<Source> source;
     Position position;
     std::vector<Position> unacknowledged;  // of its batches in the open group, in order
+    std::optional<Error> error;            // why it gives nothing now
+    std::int64_t retry_at_us = 0;          // when it is opened again, by the steady clock
+    std::int64_t retry_pause_us = 0;
     Pace pace;
     std::uint64_t bytes_total = 0;  // the most that was ever left to read: the progress bar's end
+
+    const std::string& dataset_of(const SourceBatch& batch) const {
+      return datasets[static_cast<std::size_t>(batch.target)];
+    }
   };
 
   // start.cpp
@@ -94,8 +101,13 @@ class HubEngine final : public Engine {
   Result<std::optional<SourceBatch>> next_of_load(Feed& feed,
                                                   const LoadNote& note,
                                                   LoadInput& input);
+  Result<std::optional<SourceBatch>> next_of_transaction(Feed& feed);
   Result<void> load(Feed& feed, LoadInput& input, LoadNote note, SyncTotals& totals);
   Result<DatasetChange> take(const Feed& feed, const SourceBatch& batch, const LoadNote& note);
+  Result<void> finish_models(const LoadNote& note,
+                             const std::string& dataset,
+                             const Batch& train,
+                             CommitRequest& request);
   Result<void> fold_staged(const std::string& dataset, const Batch& train, std::int64_t stage);
   Result<void> stage_batch(Feed& feed, const SourceBatch& batch, LoadNote& note);
   Result<void> commit_load(Feed& feed,
@@ -106,14 +118,21 @@ class HubEngine final : public Engine {
   // engine.cpp
   Result<bool> look_at_sources(SyncTotals& totals);
   Result<bool> step(Feed& feed, SyncTotals& totals);
-  std::span<const SourceBatch> before_a_load(std::span<const SourceBatch> batches) const;
-  Result<void> commit_batches(Feed& feed, std::span<const SourceBatch> batches, SyncTotals& totals);
+  bool begins_load(std::span<const SourceBatch> batches) const;
+  std::span<SourceBatch> before_a_load(std::span<SourceBatch> batches) const;
+  IncomingRows incoming_of(const Feed& feed, std::span<const SourceBatch> batches);
+  Result<void> take_batches(Feed& feed,
+                            std::span<SourceBatch> batches,
+                            CommitRequest& request,
+                            ChangeCounts& counts);
+  Result<void> commit_batches(Feed& feed, std::span<SourceBatch> batches, SyncTotals& totals);
   Result<void> add_models(const std::string& dataset,
                           const ModelChange& change,
                           CommitRequest& request);
   Result<Committed> commit(CommitRequest& request);
   Result<void> flush(SyncTotals& totals);
   void acknowledge(SyncTotals& totals);
+  void fail(Feed& feed, Error error);
   void keep_up();
   Result<void> require_sound() const;
   void report_progress(Feed& feed, const SyncTotals& totals);

@@ -65,7 +65,11 @@ Result<Json> HubEngine::execute(const Json& command) {
 
 Result<Json> HubEngine::run(const Json& command) {
   const std::string name = TRY(text_at(command, "command"));
-  if (name == "sync") return sync();
+  if (name == "sync") {
+    for (Feed& feed : feeds_)
+      feed.retry_at_us = 0;  // somebody asks for it
+    return sync();
+  }
   if (name == "revert") return revert(command);
   if (name == "recalibrate") return recalibrate(command);
   if (name == "alias-set") return set_alias(command);

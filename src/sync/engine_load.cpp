@@ -8,11 +8,14 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace lockstep {
 
-void HubEngine::LoadNote::add(const SourceBatch& batch, const DatasetChange& change) {
+void HubEngine::LoadNote::add(const std::string& dataset,
+                              const SourceBatch& batch,
+                              const DatasetChange& change) {
   for (const auto& [part, text] : batch.position_changes)
     position[part] = text;
   removed_overrides.insert(
@@ -20,7 +23,8 @@ void HubEngine::LoadNote::add(const SourceBatch& batch, const DatasetChange& cha
   counts.add(change.counts);
   origin = batch.origin;
   source_time = batch.source_time;
-  changed = changed || !change.tables.empty();
+  if (!change.tables.empty()) changed.insert(dataset);
+  whole = batch.whole;
 }
 
 std::string HubEngine::LoadNote::json() const {
@@ -38,13 +42,14 @@ std::string HubEngine::LoadNote::json() const {
   out["origin"] = origin;
   if (source_time) out["source_time"] = source_time->us;
   out["changed"] = changed;
+  out["whole"] = whole;
   return out.dump();
 }
 
 // What the hub's journal kept is as it was written: it has a hash.
 Result<HubEngine::LoadNote> HubEngine::LoadNote::parse(const std::string& json) {
   const Json in = Json::parse(json, nullptr, false);
-  if (in.is_discarded() || !in.contains("position"))
+  if (in.is_discarded() || !in.contains("whole"))
     return make_error(Code::kCorrupt, "the journal of a load has a note that is none");
   LoadNote note;
   for (const auto& [part, text] : in.at("position").items())
@@ -65,7 +70,8 @@ Result<HubEngine::LoadNote> HubEngine::LoadNote::parse(const std::string& json) 
   note.origin = in.at("origin").get<std::string>();
   if (in.contains("source_time"))
     note.source_time = Timestamp{in.at("source_time").get<std::int64_t>()};
-  note.changed = in.at("changed").get<bool>();
+  note.changed = in.at("changed").get<std::set<std::string>>();
+  note.whole = in.at("whole").get<bool>();
   return note;
 }
 
@@ -77,12 +83,9 @@ std::string HubEngine::load_name(const Feed& feed) {
 Result<DatasetChange> HubEngine::take(const Feed& feed,
                                       const SourceBatch& batch,
                                       const LoadNote& note) {
-  IncomingRows incoming{std::span(&batch, 1), feed.configuration->name};
-  incoming.sequence = number(hub_->next_commit());
-  incoming.max_delete = feed.configuration->max_delete;
-  incoming.accept_deletes = options_.accept_deletes;
+  IncomingRows incoming = incoming_of(feed, std::span(&batch, 1));
   incoming.removed_overrides = note.removed_overrides;
-  return flows_.at(feed.dataset)->take(*hub_, incoming);
+  return flows_.at(feed.dataset_of(batch))->take(*hub_, incoming);
 }
 
 Result<void> HubEngine::fold_staged(const std::string& dataset,
@@ -99,12 +102,24 @@ Result<void> HubEngine::fold_staged(const std::string& dataset,
 
 Result<void> HubEngine::stage_batch(Feed& feed, const SourceBatch& batch, LoadNote& note) {
   const DatasetChange change = TRY(take(feed, batch, note));
-  note.add(batch, change);
-  if (!change.tables.empty()) TRY(fold_staged(feed.dataset, change.train, hub_->staged_count()));
+  note.add(feed.dataset_of(batch), batch, change);
+  if (!change.tables.empty())
+    TRY(fold_staged(feed.dataset_of(batch), change.train, hub_->staged_count()));
   const Result<void> staged = hub_->stage(load_name(feed), change.tables, note.json());
   failed_ = failed_ || !staged.ok();
   feed.unacknowledged.push_back(batch.position_changes);
   return staged;
+}
+
+// The rest of a transaction comes when it comes. nullopt: it was told to stop.
+Result<std::optional<SourceBatch>> HubEngine::next_of_transaction(Feed& feed) {
+  constexpr std::int64_t kWaitUs = 100'000;
+  while (!(options_.stop && options_.stop())) {
+    std::optional<SourceBatch> batch = TRY(feed.source->next({configuration_.hub.commit_rows_max}));
+    if (batch) return batch;
+    TRY(feed.source->wait(kWaitUs));
+  }
+  return std::optional<SourceBatch>();
 }
 
 // nullopt: its file has no more.
@@ -119,13 +134,15 @@ Result<std::optional<SourceBatch>> HubEngine::next_of_load(Feed& feed,
     return batch;
   }
   if (input.ended) return *std::exchange(input.ended, std::nullopt);
+  if (note.whole) return next_of_transaction(feed);
   batch = TRY(feed.source->next({configuration_.hub.commit_rows_max}));
   if (!batch || note.is_of(*batch)) return batch;
   input.next = std::move(batch);
   return std::optional<SourceBatch>();
 }
 
-// Where the source or a row of it fails, what came before is committed, as it would be by batch.
+// Where the source or a row of it fails, what came before is committed, as it would be by batch:
+// not of a transaction, which comes again as a whole.
 Result<void> HubEngine::load(Feed& feed, LoadInput& input, LoadNote note, SyncTotals& totals) {
   std::optional<Error> error;
   std::optional<SourceBatch> batch;
@@ -133,8 +150,10 @@ Result<void> HubEngine::load(Feed& feed, LoadInput& input, LoadNote note, SyncTo
     Result<std::optional<SourceBatch>> next = next_of_load(feed, note, input);
     if (!next.ok()) error = std::move(next).error();
     batch = error ? std::nullopt : std::move(next).value();
-    if (!batch || !batch->has_more) break;
-    if (options_.stop && options_.stop()) {
+    if (batch && !batch->has_more) break;
+    const bool stopped = options_.stop && options_.stop();
+    if (!batch && !(note.whole && stopped)) break;
+    if (stopped) {
       // The rows so far are no snapshot's, and the next writer goes on with them. This one is done.
       unfinished_.push_back(feed.configuration->name);
       failed_ = true;
@@ -148,7 +167,12 @@ Result<void> HubEngine::load(Feed& feed, LoadInput& input, LoadNote note, SyncTo
     batch.reset();
     break;
   }
+  if (note.whole && error) {
+    failed_ = true;
+    return std::move(*error);
+  }
   Result<void> committed = commit_load(feed, batch, note, totals);
+  if (!committed.ok() && note.whole) failed_ = true;
   if (!committed.ok() && !failed_ && hub_->staged_count() > 0) {
     // Its last rows cannot be taken: what came before can.
     error = std::move(committed).error();
@@ -159,15 +183,33 @@ Result<void> HubEngine::load(Feed& feed, LoadInput& input, LoadNote note, SyncTo
   return {};
 }
 
+// The models of all datasets that the load changed are judged with its last rows, those of
+// `dataset`.
+Result<void> HubEngine::finish_models(const LoadNote& note,
+                                      const std::string& dataset,
+                                      const Batch& train,
+                                      CommitRequest& request) {
+  for (const std::string& changed : note.changed) {
+    ModelChange change;
+    change.train =
+        changed == dataset ? train : Batch::empty(flows_.at(changed)->pipeline().train_schema());
+    change.snapshot = hub_->next_snapshot();
+    change.stages_before = hub_->staged_count();
+    TRY(add_models(changed, change, request));
+  }
+  return {};
+}
+
 Result<void> HubEngine::commit_load(Feed& feed,
                                     const std::optional<SourceBatch>& batch,
                                     LoadNote note,
                                     SyncTotals& totals) {
   DatasetChange last;
-  last.train = Batch::empty(flows_.at(feed.dataset)->pipeline().train_schema());
+  std::string last_dataset;
   if (batch) {
     last = TRY(take(feed, *batch, note));
-    note.add(*batch, last);
+    last_dataset = feed.dataset_of(*batch);
+    note.add(last_dataset, *batch, last);
   }
   CommitRequest request;
   request.kind = CommitKind::kChanges;
@@ -176,18 +218,12 @@ Result<void> HubEngine::commit_load(Feed& feed,
   request.positions[feed.configuration->name] = note.position;
   request.remove_overrides = note.removed_overrides;
   request.changes = std::move(last.tables);
-  if (note.changed) {
-    ModelChange for_models;
-    for_models.train = last.train;
-    for_models.snapshot = hub_->next_snapshot();
-    for_models.stages_before = hub_->staged_count();
-    TRY(add_models(feed.dataset, for_models, request));
-  }
+  TRY(finish_models(note, last_dataset, last.train, request));
   TRY(commit(request));
   move_position(feed.position, note.position);
   totals.add(note.counts);
   totals.add(request.versions);
-  totals.commits += note.changed ? 1 : 0;
+  totals.commits += note.changed.empty() ? 0 : 1;
   if (batch) feed.unacknowledged.push_back(batch->position_changes);
   acknowledge(totals);
   return {};
@@ -214,10 +250,12 @@ std::optional<SourceBatch> HubEngine::first_behind(Feed& feed, const LoadNote& n
 
 // Goes on with a load that the writer before this one left, if there is one of this source.
 Result<void> HubEngine::resume_load(Feed& feed, SyncTotals& totals) {
-  if (!flows_.contains(feed.dataset) || !configuration_.hub.loads_in_one) return {};
+  const auto is_known = [&](const std::string& dataset) { return flows_.contains(dataset); };
+  if (!std::ranges::all_of(feed.datasets, is_known) || !configuration_.hub.loads_in_one) return {};
   const std::optional<StagedLoad> left = TRY(hub_->left_load(load_name(feed)));
   if (!left) return {};
   LoadNote note = TRY(LoadNote::parse(left->note));
+  if (note.whole) return {};  // a transaction comes again from its beginning
   std::optional<SourceBatch> first = first_behind(feed, note);
   if (!first) {
     log_.warning(fmt::format("the load of {} begins anew: it is not as it was", note.origin));
@@ -225,9 +263,10 @@ Result<void> HubEngine::resume_load(Feed& feed, SyncTotals& totals) {
   }
   failed_ = true;  // half of it is in memory
   TRY(hub_->resume_load());
-  const TableName train = flows_.at(feed.dataset)->table(Layer::kTrain);
+  const std::string& dataset = feed.dataset_of(*first);
+  const TableName train = flows_.at(dataset)->table(Layer::kTrain);
   for (std::int64_t stage = 0; stage < left->stage_count; ++stage)
-    TRY(fold_staged(feed.dataset, TRY(hub_->staged(train, stage)), stage));
+    TRY(fold_staged(dataset, TRY(hub_->staged(train, stage)), stage));
   failed_ = false;
   LoadInput input{.ahead = {&*first, 1}};
   TRY(load(feed, input, std::move(note), totals));
@@ -242,10 +281,9 @@ Result<void> HubEngine::resume_loads(SyncTotals& totals) {
     const Result<void> resumed = resume_load(feed, totals);
     if (resumed.ok()) continue;
     if (failed_) return resumed.error();
-    feed.source.reset();
-    totals.stop(
-        feed.configuration->name,
-        Error(resumed.error()).with_context(fmt::format("source '{}'", feed.configuration->name)));
+    fail(feed,
+         Error(resumed.error()).with_context(fmt::format("source '{}'", feed.configuration->name)));
+    totals.stop(feed.configuration->name, *feed.error);
   }
   return {};
 }

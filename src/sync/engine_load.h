@@ -50,12 +50,15 @@ struct HubEngine::LoadNote {
   ChangeCounts counts;
   std::string origin;
   std::optional<Timestamp> source_time;
-  bool changed = false;
+  std::set<std::string> changed;  // datasets
+  bool whole = false;             // it is a transaction of the source
 
-  // The batch with its change, folded or about to be.
-  void add(const SourceBatch& batch, const DatasetChange& change);
+  // The batch of a dataset with its change, folded or about to be.
+  void add(const std::string& dataset, const SourceBatch& batch, const DatasetChange& change);
 
-  bool is_of(const SourceBatch& batch) const { return origin.empty() || origin == batch.origin; }
+  bool is_of(const SourceBatch& batch) const {
+    return whole || origin.empty() || origin == batch.origin;
+  }
 
   std::string json() const;
   static Result<LoadNote> parse(const std::string& json);

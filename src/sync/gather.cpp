@@ -30,7 +30,9 @@ Gathered gather(Io& io, Source& source, const GatherLimits& limits) {
     // One without rows moves a position, or tells refusals: it is work, too.
     row_count += std::max<std::int64_t>(1, batch.value()->rows.row_count());
     out.batches.push_back(std::move(*std::move(batch).value()));
-    if (row_count >= std::min(limits.enough_rows, limits.row_count_max)) return out;
+    if (row_count >= limits.row_count_max) return out;
+    if (out.batches.back().whole && out.batches.back().has_more) continue;
+    if (row_count >= limits.enough_rows) return out;
     if (io.monotonic_us() - started_us >= kGroupUs) return out;
     // To hear that nothing waits costs less than to look for it, and what is here waits to be made
     // durable. An error is the next look's to tell.
@@ -39,7 +41,14 @@ Gathered gather(Io& io, Source& source, const GatherLimits& limits) {
   }
 }
 
-std::span<const SourceBatch> front_run(std::span<const SourceBatch> batches) {
+std::size_t front_unit(std::span<const SourceBatch> batches) {
+  std::size_t count = 1;
+  while (count < batches.size() && batches[count - 1].whole && batches[count - 1].has_more)
+    ++count;
+  return count;
+}
+
+std::span<SourceBatch> front_run(std::span<SourceBatch> batches) {
   std::size_t count = 1;
   if (batches.front().replaces_origin) return batches.first(count);
   while (count < batches.size() && !batches[count].replaces_origin)

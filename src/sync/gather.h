@@ -50,11 +50,15 @@ struct GatherLimits {
   std::int64_t enough_rows = 0;    // then no more are asked for
 };
 
-// What waits at a source now. A batch is never split; whatever comes takes no wait.
+// What waits at a source now. A batch is never split; whatever comes takes no wait. A transaction
+// is read to its end, unless it has more rows than a commit may have, or they are still to come.
 Gathered gather(Io& io, Source& source, const GatherLimits& limits);
 
+// How many at the front belong together: those of one transaction, or one.
+std::size_t front_unit(std::span<const SourceBatch> batches);
+
 // The batches at the front that may be one snapshot: one that replaces its origin stands alone.
-std::span<const SourceBatch> front_run(std::span<const SourceBatch> batches);
+std::span<SourceBatch> front_run(std::span<SourceBatch> batches);
 
 std::int64_t row_count_of(std::span<const SourceBatch> batches);
 

@@ -33,33 +33,6 @@ struct Slot {
   bool present() const { return touched ? newest.batch != nullptr : old_row != kNone; }
 };
 
-Result<Batch> keys_of(const DatasetFlow& flow, const IncomingRows& incoming) {
-  const std::vector<int> key = TRY(flow.columns().require_all(flow.key()));
-  std::vector<Field> fields = {{"_source", Type::kText}};
-  if (incoming.batches.size() == 1 && incoming.batches.front().rows.row_count() > kFewRows) {
-    const Batch& rows = incoming.batches.front().rows;
-    std::vector<std::shared_ptr<arrow::Array>> columns = {
-        TRY(repeated(incoming.source, Type::kText, rows.row_count()))};
-    for (const int column : key) {
-      fields.push_back(rows.schema().field(column));
-      columns.push_back(rows.column(column));
-    }
-    return Batch::make(Schema(std::move(fields)), std::move(columns));
-  }
-  for (const int column : key)
-    fields.push_back(flow.columns().field(column));
-  BatchBuilder builder{Schema(std::move(fields))};
-  for (const SourceBatch& batch : incoming.batches) {
-    for (std::int64_t row = 0; row < batch.rows.row_count(); ++row) {
-      builder.append_text(0, incoming.source);
-      for (std::size_t part = 0; part < key.size(); ++part) {
-        builder.append_from(static_cast<int>(part) + 1, batch.rows, key[part], row);
-      }
-    }
-  }
-  return builder.finish();
-}
-
 // Equal for the purpose of "nothing changed": a NaN equals a NaN.
 bool same_value(const Value& left, const Value& right) {
   const auto* a = std::get_if<double>(&left);
@@ -73,6 +46,16 @@ std::vector<int> all_columns(const Schema& schema) {
   for (int column = 0; column < schema.size(); ++column)
     out.push_back(column);
   return out;
+}
+
+// Of a table, those of a load that is under way among them.
+Result<Batch> current_rows(Hub& hub, const TableName& name, std::span<const int> key) {
+  const Batch committed = TRY(hub.read(name, hub.latest_snapshot()));
+  if (hub.staged_count() == 0) return committed;
+  std::vector<Batch> parts = {committed};
+  for (std::int64_t stage = 0; stage < hub.staged_count(); ++stage)
+    parts.push_back(TRY(hub.staged(name, stage)));
+  return net(TRY(concatenate(committed.schema(), parts)), key);
 }
 
 // Resource. One pass over the rows that came.
@@ -91,13 +74,14 @@ class Resolver final {
     for (const SourceBatch& batch : incoming_.batches) {
       LOCKSTEP_ASSERT(!batch.replaces_origin || incoming_.batches.size() == 1,
                       "sync: a batch that replaces its origin is taken alone");
+      if (batch.truncates) truncate(batch.origin);
       for (std::int64_t row = 0; row < batch.rows.row_count(); ++row)
         apply({&batch, row}, place++);
     }
     BatchBuilder delta(flow_.raw_schema());
     for (const Slot& slot : slots_)
       write(slot, delta);
-    if (replaces_origin()) TRY(remove_rest_of_origin(delta));
+    if (replaces_origin() || !truncated_.empty()) TRY(remove_rest_of_origin(delta));
     out_.delta = TRY(delta.finish());
     return std::move(out_);
   }
@@ -130,7 +114,9 @@ class Resolver final {
     const auto has_delete = [&](const SourceBatch& batch) {
       return std::ranges::any_of(batch.operations, is_delete);
     };
+    const auto truncates = [](const SourceBatch& batch) { return batch.truncates; };
     if (std::ranges::any_of(incoming_.batches, has_delete)) return false;
+    if (std::ranges::any_of(incoming_.batches, truncates)) return false;
     if (std::ranges::any_of(old_.row_of_key, [](std::int64_t row) { return row != kNone; }))
       return false;
     return surely_distinct(keys_, key_columns_);
@@ -182,6 +168,15 @@ class Resolver final {
     } else {
       slot.touched = true;
       slot.newest = operation == Operation::kDelete ? Incoming{} : row;
+    }
+  }
+
+  // What the batches before brought of the origin is gone; the rest of it goes in the end.
+  void truncate(const std::string& origin) {
+    truncated_.insert(origin);
+    for (Slot& slot : slots_) {
+      if (slot.touched && slot.newest.batch != nullptr && slot.newest.batch->origin == origin)
+        slot.newest = Incoming{};
     }
   }
 
@@ -237,17 +232,22 @@ class Resolver final {
     delta.append_sign(1);
   }
 
+  bool is_emptied(const std::string& of_row) const {
+    return replaces_origin() ? of_row == origin() : truncated_.contains(of_row);
+  }
+
+  // What raw holds of an origin that was replaced or emptied, and nobody named.
   Result<void> remove_rest_of_origin(BatchBuilder& delta) {
-    const Batch raw = TRY(hub_.read(flow_.table(Layer::kRaw), hub_.latest_snapshot()));
     std::vector<std::string> names = {"_source"};
     names.insert(names.end(), flow_.key().begin(), flow_.key().end());
-    const std::vector<int> key = TRY(raw.schema().require_all(names));
+    const std::vector<int> key = TRY(flow_.raw_schema().require_all(names));
+    const Batch raw = TRY(current_rows(hub_, flow_.table(Layer::kRaw), key));
     std::int64_t of_source = 0;
     std::vector<std::int64_t> gone;
     for (std::int64_t row = 0; row < raw.row_count(); ++row) {
       if (raw.text_at(0, row) != incoming_.source) continue;
       ++of_source;
-      if (raw.text_at(3, row) != origin()) continue;
+      if (!is_emptied(std::string(raw.text_at(3, row)))) continue;
       const std::string bytes = encode_key(raw, key, row);
       // A key of the file whose row was reverted, or refused, is still the file's.
       if (slot_of_key_.contains(bytes)) continue;
@@ -260,7 +260,8 @@ class Resolver final {
       gone.push_back(row);
     }
     const auto limit = incoming_.max_delete * static_cast<double>(of_source);
-    if (!incoming_.accept_deletes && static_cast<double>(gone.size()) > limit) {
+    const bool asks = replaces_origin() && !incoming_.accept_deletes;
+    if (asks && static_cast<double>(gone.size()) > limit) {
       return make_error(
           Code::kRefused,
           fmt::format(
@@ -281,6 +282,7 @@ class Resolver final {
   Lookup old_;
   std::vector<Slot> slots_;
   std::unordered_map<std::string, std::size_t> slot_of_key_;
+  std::set<std::string> truncated_;  // origins
   RawResolution out_;
 };
 
@@ -380,6 +382,33 @@ Result<void> take_back(const DatasetFlow& flow, const Batch& change, std::vector
 }
 
 }  // namespace
+
+Result<Batch> keys_of(const DatasetFlow& flow, const IncomingRows& incoming) {
+  const std::vector<int> key = TRY(flow.columns().require_all(flow.key()));
+  std::vector<Field> fields = {{"_source", Type::kText}};
+  if (incoming.batches.size() == 1 && incoming.batches.front().rows.row_count() > kFewRows) {
+    const Batch& rows = incoming.batches.front().rows;
+    std::vector<std::shared_ptr<arrow::Array>> columns = {
+        TRY(repeated(incoming.source, Type::kText, rows.row_count()))};
+    for (const int column : key) {
+      fields.push_back(rows.schema().field(column));
+      columns.push_back(rows.column(column));
+    }
+    return Batch::make(Schema(std::move(fields)), std::move(columns));
+  }
+  for (const int column : key)
+    fields.push_back(flow.columns().field(column));
+  BatchBuilder builder{Schema(std::move(fields))};
+  for (const SourceBatch& batch : incoming.batches) {
+    for (std::int64_t row = 0; row < batch.rows.row_count(); ++row) {
+      builder.append_text(0, incoming.source);
+      for (std::size_t part = 0; part < key.size(); ++part) {
+        builder.append_from(static_cast<int>(part) + 1, batch.rows, key[part], row);
+      }
+    }
+  }
+  return builder.finish();
+}
 
 std::string row_hash(const Batch& raw, std::int64_t row) {
   std::vector<int> own;

@@ -27,6 +27,9 @@ struct RawDelta {
   bool stored = false;  // raw holds the other part already
 };
 
+// The keys of all rows that came, in order, as raw has them: (_source, the dataset's key).
+Result<Batch> keys_of(const DatasetFlow& flow, const IncomingRows& incoming);
+
 // Finds the old rows and decides what each operation does. kRefused: a mirror would delete too
 // much.
 Result<RawResolution> resolve_raw(Hub& hub, const DatasetFlow& flow, const IncomingRows& incoming);

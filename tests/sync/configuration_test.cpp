@@ -124,7 +124,7 @@ const Mistake kMistakes[] = {
      "name it once, in a dataset's from: [clinic]"},
     {"    from: [clinic]\n", "",
      "lockstep.yaml:8:5: dataset 'vitals' lacks 'from'",
-     "add 'from: ...' (The sources that feed it.)"},
+     "add 'from: ...' (The sources that feed it: drop, or clinic.public.visits for a table of one.)"},
     {"models:", "other: 1\nmodels:",
      "lockstep.yaml:11:8: lockstep.yaml has no setting 'other'",
      "write one of: hub, sources, datasets, models"},

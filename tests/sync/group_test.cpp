@@ -223,7 +223,7 @@ TEST(Pace, FollowsWhatARowCosts) {
 TEST(Gather, TakesABatchThatReplacesItsOriginAlone) {
   std::vector<SourceBatch> batches(5);
   batches[2].replaces_origin = true;
-  std::span<const SourceBatch> rest = batches;
+  std::span<SourceBatch> rest = batches;
   std::vector<std::size_t> runs;
   while (!rest.empty()) {
     runs.push_back(front_run(rest).size());
