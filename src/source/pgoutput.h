@@ -23,10 +23,10 @@ namespace lockstep {
 
 // Value. What the walsender wraps around each message.
 struct StreamFrame {
-  char kind = 0;                // 'w' or 'k'
-  Lsn log_end = 0;              // how far the server has read its log
-  bool wants_reply = false;     // of 'k'
-  std::string_view message;     // of 'w'
+  char kind = 0;             // 'w' or 'k'
+  Lsn log_end = 0;           // how far the server has read its log
+  bool wants_reply = false;  // of 'k'
+  std::string_view message;  // of 'w'
 };
 
 Result<StreamFrame> parse_frame(std::string_view bytes);
@@ -34,7 +34,7 @@ Result<StreamFrame> parse_frame(std::string_view bytes);
 // The answer: everything before `flushed` is durable here.
 struct StandbyStatus {
   Lsn flushed = 0;
-  std::int64_t now_us = 0;   // since 1970
+  std::int64_t now_us = 0;  // since 1970
   bool asks_reply = false;
 };
 
@@ -64,12 +64,12 @@ struct Relation {
 
 // Value, used again for each message: what of it holds says the kind. Texts point into the bytes.
 struct PgoutputMessage {
-  char kind = 0;                   // 'B' 'C' 'R' 'I' 'U' 'D' 'T'; others are not looked into
-  Lsn commit = 0;                  // of B and C
-  Lsn end = 0;                     // of C: behind the commit
+  char kind = 0;                    // 'B' 'C' 'R' 'I' 'U' 'D' 'T'; others are not looked into
+  Lsn commit = 0;                   // of B and C
+  Lsn end = 0;                      // of C: behind the commit
   std::int64_t commit_time_us = 0;  // of B and C, since 1970
-  std::uint32_t relation_id = 0;   // of I, U and D
-  char old_kind = 0;               // of U and D: 'K' the identity's cells, 'O' all, 0 none
+  std::uint32_t relation_id = 0;    // of I, U and D
+  char old_kind = 0;                // of U and D: 'K' the identity's cells, 'O' all, 0 none
   std::vector<TupleCell> old_cells;
   std::vector<TupleCell> new_cells;
   std::vector<std::uint32_t> truncated;  // of T

@@ -2,6 +2,7 @@
 
 #include "source/postgres_catalog.h"
 #include "source/postgres_changes.h"
+#include "source/postgres_check.h"
 #include "source/postgres_slot.h"
 
 #include <fmt/format.h>
@@ -73,6 +74,10 @@ class PostgresSource final : public Source {
 
   Result<std::optional<SourceBatch>> sample(int target, std::int64_t row_count) override;
 
+  std::vector<SourceFinding> check() override {
+    return check_postgres(*server_, settings_, requested_);
+  }
+
  private:
   Result<PostgresTarget> target_of(int target) const {
     return parse_target(requested_.at(static_cast<std::size_t>(target)), target);
@@ -94,6 +99,7 @@ class PostgresSource final : public Source {
   Result<void> tell_server(bool at_once);
   bool owes_heartbeat();
   SourceBatch heartbeat();
+
   bool is_behind() const { return changes_->in_transaction() || changes_->seen() < goal_; }
 
   // Errors stay: after one the connection is worth nothing.

@@ -135,12 +135,13 @@ Result<void> check_column(const PostgresTarget& target,
         "leave it out by naming the dataset's columns");
   }
   if (!fits(column->type, field.type)) {
-    return invalid(fmt::format("column '{}' of table {} has type {}, which does not fit {}",
-                               field.name,
-                               target.origin(),
-                               column->type.name,
-                               type_name(field.type)),
-                   fmt::format("write {}: {}", field.name, type_name(*table_type_of(column->type))));
+    return invalid(
+        fmt::format("column '{}' of table {} has type {}, which does not fit {}",
+                    field.name,
+                    target.origin(),
+                    column->type.name,
+                    type_name(field.type)),
+        fmt::format("write {}: {}", field.name, type_name(*table_type_of(column->type))));
   }
   return {};
 }
@@ -201,9 +202,9 @@ Result<std::optional<std::vector<std::string>>> unpublished(
   const PostgresAnswer there =
       TRY(link.query("SELECT 1 FROM pg_publication WHERE pubname = $1", {publication}));
   if (there.rows.empty()) return std::optional<std::vector<std::string>>();
-  const PostgresAnswer tables = TRY(
-      link.query("SELECT schemaname || '.' || tablename FROM pg_publication_tables WHERE pubname = $1",
-                 {publication}));
+  const PostgresAnswer tables = TRY(link.query(
+      "SELECT schemaname || '.' || tablename FROM pg_publication_tables WHERE pubname = $1",
+      {publication}));
   std::vector<std::string> missing;
   for (const PostgresTarget& target : targets) {
     const bool has = std::ranges::any_of(tables.rows, [&](const PostgresAnswer::Row& row) {

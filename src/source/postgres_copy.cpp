@@ -81,7 +81,8 @@ Result<void> PostgresCopy::begin_table() {
   place_.resize(static_cast<std::size_t>(table.target.schema.size()));
   std::iota(place_.begin(), place_.end(), 0);
   row_number_ = 0;
-  return link_->start_stream(copy_sql(table, request_.row_limit)).with_context(table.target.origin());
+  return link_->start_stream(copy_sql(table, request_.row_limit))
+      .with_context(table.target.origin());
 }
 
 // What was read becomes a batch; the one before is ready.

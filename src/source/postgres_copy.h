@@ -26,8 +26,8 @@ struct CopyTable {
 
 struct CopyRequest {
   std::vector<CopyTable> tables;
-  PostgresPosition position;    // behind the copy: its last batch moves there
-  std::int64_t row_limit = 0;   // of each table; 0: all
+  PostgresPosition position;   // behind the copy: its last batch moves there
+  std::int64_t row_limit = 0;  // of each table; 0: all
 };
 
 // Resource. One table after another, as one whole run of batches.
@@ -38,7 +38,9 @@ class PostgresCopy final {
 
   // nullopt: nothing now, or nothing more (is_done).
   Result<std::optional<SourceBatch>> next(std::int64_t row_count_max);
+
   bool is_done() const { return done_; }
+
   PostgresLink& link() { return *link_; }
 
  private:
@@ -55,7 +57,7 @@ class PostgresCopy final {
   std::int64_t row_number_ = 0;
   std::vector<TupleCell> cells_;
   std::string scratch_;
-  std::optional<SourceBatch> held_;   // it is given when another comes: the last one says so
+  std::optional<SourceBatch> held_;  // it is given when another comes: the last one says so
   std::optional<SourceBatch> ready_;
   bool done_ = false;
 };

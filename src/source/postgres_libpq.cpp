@@ -67,16 +67,15 @@ class LibpqLink final : public PostgresLink {
     std::vector<const char*> values;
     for (const std::string& parameter : parameters)
       values.push_back(parameter.c_str());
-    const ResultHandle result(
-        parameters.empty() ? PQexec(connection_.get(), sql.c_str())
-                           : PQexecParams(connection_.get(),
-                                          sql.c_str(),
-                                          static_cast<int>(values.size()),
-                                          nullptr,
-                                          values.data(),
-                                          nullptr,
-                                          nullptr,
-                                          0));
+    const ResultHandle result(parameters.empty() ? PQexec(connection_.get(), sql.c_str())
+                                                 : PQexecParams(connection_.get(),
+                                                                sql.c_str(),
+                                                                static_cast<int>(values.size()),
+                                                                nullptr,
+                                                                values.data(),
+                                                                nullptr,
+                                                                nullptr,
+                                                                0));
     const ExecStatusType status = PQresultStatus(result.get());
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) return failure(result.get());
     PostgresAnswer answer;
@@ -178,11 +177,8 @@ class LibpqServer final : public PostgresServer {
         place_(std::move(place)) {}
 
   Result<std::unique_ptr<PostgresLink>> connect(LinkKind kind) override {
-    std::vector<const char*> names = {"connect_timeout",
-                                      "fallback_application_name",
-                                      "dbname",
-                                      "client_encoding",
-                                      "options"};
+    std::vector<const char*> names = {
+        "connect_timeout", "fallback_application_name", "dbname", "client_encoding", "options"};
     std::vector<const char*> values = {
         kConnectSeconds, "lockstep", url_.c_str(), "UTF8", options_.c_str()};
     if (kind == LinkKind::kReplication) {
@@ -193,9 +189,9 @@ class LibpqServer final : public PostgresServer {
     values.push_back(nullptr);
     ConnectionHandle connection(PQconnectdbParams(names.data(), values.data(), 1));
     if (connection == nullptr || PQstatus(connection.get()) != CONNECTION_OK) {
-      const std::string why =
-          connection == nullptr ? "out of memory"
-                                : message_of(PQerrorMessage(connection.get()), password_);
+      const std::string why = connection == nullptr
+                                  ? "out of memory"
+                                  : message_of(PQerrorMessage(connection.get()), password_);
       return make_error(Code::kIo,
                         fmt::format("connecting to PostgreSQL at {}: {}", place_, why),
                         "is the server running, and do url, role and pg_hba.conf fit?");

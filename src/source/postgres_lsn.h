@@ -10,7 +10,7 @@ namespace lockstep {
 
 using Lsn = std::uint64_t;
 
-std::string lsn_text(Lsn lsn);                         // "16/B374D848"
+std::string lsn_text(Lsn lsn);                        // "16/B374D848"
 std::optional<Lsn> parse_lsn(std::string_view text);  // nullopt: not one
 
 }  // namespace lockstep

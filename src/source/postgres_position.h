@@ -14,11 +14,11 @@ namespace lockstep {
 // Value. In parts: "" is {"version":1,"system":"7329...","timeline":1,"slot":"lockstep_clinic"},
 // "lsn" is the end of the last transaction, and "table public.vitals" where its copy was taken.
 struct PostgresPosition {
-  std::string system;  // the server's identifier
+  std::string system = {};  // the server's identifier
   std::int64_t timeline = 0;
-  std::string slot;
+  std::string slot = {};
   Lsn lsn = 0;
-  std::map<std::string, Lsn> tables;  // by origin: changes up to there are in the copy
+  std::map<std::string, Lsn> tables = {};  // by origin: changes up to there are in the copy
 
   bool is_empty() const { return system.empty(); }
 

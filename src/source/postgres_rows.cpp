@@ -60,7 +60,8 @@ PostgresRows::PostgresRows(PostgresTarget target)
     : target_(std::move(target)),
       builder_(target_.schema),
       row_(static_cast<std::size_t>(target_.schema.size())),
-      old_key_(static_cast<std::size_t>(target_.schema.size())) {}
+      old_key_(static_cast<std::size_t>(target_.schema.size())) {
+}
 
 std::vector<Value> PostgresRows::key_of(const std::vector<ReadCell>& cells) const {
   std::vector<Value> key;

@@ -52,6 +52,7 @@ class PostgresRows final {
   // `before`: the row's old cells, or those of its identity.
   void update(const TupleView& before, const TupleView& row, const RowPlace& place);
   void remove(const TupleView& before, const RowPlace& place);
+
   void truncate() { truncates_ = true; }
 
   std::int64_t row_count() const { return static_cast<std::int64_t>(operations_.size()); }

@@ -16,9 +16,10 @@ constexpr const char* kSlotIsActive = "55006";
 constexpr const char* kLockTimeout = "55P03";
 
 std::string copy_anew(const PostgresSettings& settings) {
-  return fmt::format("give the source another slot, as slot: {}_2: then its tables are copied anew "
-                     "and compared with what the hub has",
-                     settings.slot);
+  return fmt::format(
+      "give the source another slot, as slot: {}_2: then its tables are copied anew "
+      "and compared with what the hub has",
+      settings.slot);
 }
 
 Result<void> publish(const PostgresOpening& opening, PostgresLink& link) {
@@ -79,9 +80,10 @@ Result<NewSlot> create_slot(const PostgresOpening& opening,
   if (!made.ok()) {
     Error error = std::move(made).error();
     if (replication.error_code() == kLockTimeout) {
-      error.hint = fmt::format("a transaction has been writing all the while ({}): end it, and try "
-                               "again",
-                               TRY(who_blocks(link)));
+      error.hint = fmt::format(
+          "a transaction has been writing all the while ({}): end it, and try "
+          "again",
+          TRY(who_blocks(link)));
     }
     return std::move(error).with_context("making the replication slot");
   }
@@ -111,8 +113,8 @@ Result<BegunCopy> begin_copy(const PostgresOpening& opening, const PostgresPosit
   const PostgresSystem system = TRY(identify(*begun.replication));
   // One of before has no use: what it would give is in the copy. Nobody else uses this name.
   TRY(drop_slot(*link, opening.settings.slot));
-  const bool had_another = !before.is_empty() && before.slot != opening.settings.slot &&
-                           before.system == system.system;
+  const bool had_another =
+      !before.is_empty() && before.slot != opening.settings.slot && before.system == system.system;
   if (had_another) TRY(drop_slot(*link, before.slot));
   const NewSlot slot = TRY(create_slot(opening, *begun.replication, *link));
   begun.position = {.system = system.system,
@@ -140,44 +142,45 @@ Result<std::unique_ptr<PostgresLink>> resume(const PostgresOpening& opening,
   if (system.system != position.system)
     return refuse("the database is on another server than the one that was followed");
   if (system.timeline != position.timeline) {
-    return refuse(fmt::format("the server is on timeline {}, and {} was followed: a standby took "
-                              "over, or a backup was restored",
-                              system.timeline,
-                              position.timeline));
+    return refuse(
+        fmt::format("the server is on timeline {}, and {} was followed: a standby took "
+                    "over, or a backup was restored",
+                    system.timeline,
+                    position.timeline));
   }
   if (position.lsn > system.flushed) {
-    return refuse(fmt::format("the hub has followed the server to {}, whose log ends at {}: it lost "
-                              "what came last",
-                              lsn_text(position.lsn),
-                              lsn_text(system.flushed)));
+    return refuse(
+        fmt::format("the hub has followed the server to {}, whose log ends at {}: it lost "
+                    "what came last",
+                    lsn_text(position.lsn),
+                    lsn_text(system.flushed)));
   }
   const std::unique_ptr<PostgresLink> link = TRY(opening.server.connect(LinkKind::kQueries));
   const auto there = TRY(read_slot(*link, slot));
   if (!there) return refuse(fmt::format("replication slot '{}' is gone", slot));
   if (there->wal_status == "lost") {
-    return refuse(fmt::format(
-        "replication slot '{}' is lost: the server removed log that it needed", slot));
+    return refuse(
+        fmt::format("replication slot '{}' is lost: the server removed log that it needed", slot));
   }
   if (there->plugin != "pgoutput")
     return refuse(fmt::format("replication slot '{}' is of plugin {}", slot, there->plugin));
   if (there->confirmed > position.lsn) {
-    return refuse(fmt::format("replication slot '{}' stands at {}, beyond {} where the hub is: it "
-                              "was made anew, or somebody else reads it",
-                              slot,
-                              lsn_text(there->confirmed),
-                              lsn_text(position.lsn)));
+    return refuse(
+        fmt::format("replication slot '{}' stands at {}, beyond {} where the hub is: it "
+                    "was made anew, or somebody else reads it",
+                    slot,
+                    lsn_text(there->confirmed),
+                    lsn_text(position.lsn)));
   }
   return replication;
 }
 
-Result<void> start_stream(const PostgresOpening& opening,
-                          PostgresLink& replication,
-                          Lsn position) {
-  const std::string sql = fmt::format(
-      "START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {})",
-      quote_name(opening.settings.slot),
-      lsn_text(position),
-      quote_text(quote_name(opening.settings.publication)));
+Result<void> start_stream(const PostgresOpening& opening, PostgresLink& replication, Lsn position) {
+  const std::string sql =
+      fmt::format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {})",
+                  quote_name(opening.settings.slot),
+                  lsn_text(position),
+                  quote_text(quote_name(opening.settings.publication)));
   const std::int64_t end_us = opening.io.monotonic_us() + kSlotBusyUs;
   for (;;) {
     Result<void> started = replication.start_stream(sql);

@@ -36,8 +36,6 @@ Result<BegunCopy> begin_copy(const PostgresOpening& opening, const PostgresPosit
 Result<std::unique_ptr<PostgresLink>> resume(const PostgresOpening& opening,
                                              const PostgresPosition& position);
 
-Result<void> start_stream(const PostgresOpening& opening,
-                          PostgresLink& replication,
-                          Lsn position);
+Result<void> start_stream(const PostgresOpening& opening, PostgresLink& replication, Lsn position);
 
 }  // namespace lockstep

@@ -43,8 +43,8 @@ struct ReadCell {
   std::string_view text;
 };
 
-// What `text` spells, as PostgreSQL writes it (times in UTC, dates as ISO). Nothing: it is in `out`;
-// else why it cannot be stored.
+// What `text` spells, as PostgreSQL writes it (times in UTC, dates as ISO). Nothing: it is in
+// `out`; else why it cannot be stored.
 std::optional<std::string> read_cell(std::string_view text, Type type, ReadCell& out);
 
 void append_cell(BatchBuilder& builder, int column, const ReadCell& cell);
