@@ -1,5 +1,7 @@
 #include "source/files.h"
 #include "source/files_settings.h"
+#include "source/postgres.h"
+#include "source/postgres_settings.h"
 #include "source/source.h"
 
 #include <fmt/format.h>
@@ -27,6 +29,11 @@ std::span<const SourceInfo> source_types() {
                  .text = "Files of a folder: CSV, TSV, NDJSON and Parquet, growing or replaced.",
                  .settings = files_setting_table(),
                  .make = make_files_source},
+      SourceInfo{.type = "postgres",
+                 .text = "Tables of a PostgreSQL database, by logical replication.",
+                 .has_tables = true,
+                 .settings = postgres_setting_table(),
+                 .make = make_postgres_source},
   };
   return kTypes;
 }
