@@ -23,6 +23,8 @@ Command alias_list_command();
 Command alias_history_command();
 Command rollback_command();
 Command accept_command();
+Command pause_command();
+Command resume_command();
 Command revert_command();
 Command recalibrate_command();
 Command export_command();

@@ -11,6 +11,7 @@ namespace lockstep {
 std::string render_check(const View& view, const Json& report);
 std::string render_preview(const View& view, const Json& report);
 std::string render_sync(const View& view, const Json& report);  // of revert too
+std::string render_pause(const View& view, const Json& report);
 std::string render_recalibrate(const View& view, const Json& report);
 std::string render_status(const View& view, const Json& report);
 std::string render_log(const View& view, const Json& report);

@@ -78,12 +78,25 @@ std::string remarks_text(const Json& models) {
 }
 
 std::string sources_text(const View& view, const Json& sources) {
-  TextTable table({{"source"}, {"type"}, {"position"}});
+  TextTable table({{"source"}, {"type"}, {"state"}, {"behind", true}, {"position"}});
   for (const Json& source : sources) {
-    table.add(
-        {{text_of(source, "name")}, {text_of(source, "type")}, {text_of(source, "position")}});
+    const std::string state = text_of(source, "state");
+    const Json& bytes = field(field(source, "lag"), "bytes");
+    table.add({{text_of(source, "name")},
+               {text_of(source, "type")},
+               {state, state == "failing" ? Tone::kBad : Tone::kPlain},
+               {bytes.is_number() ? bytes_text(view, bytes.get<std::int64_t>()) : ""},
+               {text_of(source, "position")}});
   }
-  return table.text(view);
+  std::string text = table.text(view);
+  for (const Json& source : sources) {
+    const std::string error = printable(text_of(source, "error"));
+    if (error.empty() || !view.terminal) continue;
+    text += fmt::format("{}\n", error);
+    if (const std::string hint = printable(text_of(source, "hint")); !hint.empty())
+      text += fmt::format("try: {}\n", hint);
+  }
+  return text;
 }
 
 std::string hub_text(const View& view, const Json& report) {

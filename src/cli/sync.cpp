@@ -101,6 +101,11 @@ std::string render_sync(const View& view, const Json& report) {
       text += fmt::format("the load of {} is not finished; the next sync goes on with it\n",
                           printable(source.get<std::string>()));
   }
+  for (const Json& source : field(report, "paused")) {
+    if (source.is_string())
+      text += fmt::format("source {0} is paused; lockstep resume {0} goes on with it\n",
+                          printable(source.get<std::string>()));
+  }
   if (rejected > 0 && view.terminal) text += "try: lockstep rejected\n";
   return text;
 }

@@ -16,7 +16,6 @@ namespace {
 constexpr std::int64_t kWaitUs = 200'000;
 // A change ends it, a caller does not: he is heard after it.
 constexpr std::int64_t kWaitForChangesUs = 50'000;
-constexpr std::int64_t kAnswerUs = 600'000'000;
 constexpr std::int64_t kRequestUs = 5'000'000;
 constexpr std::size_t kMessageBytesMax = 64 << 20;
 constexpr std::int64_t kStandByUs = 200'000;
@@ -190,12 +189,13 @@ Result<void> run_daemon(Io& io,
 
 Result<std::optional<Json>> ask_daemon(Io& io,
                                        const Configuration& configuration,
-                                       const Json& command) {
+                                       const Json& command,
+                                       std::int64_t timeout_us) {
   Result<std::unique_ptr<Connection>> connection = io.connect_local(socket_path(configuration));
   // No socket, or one that a dead daemon left: nobody to ask.
   if (!connection.ok()) return std::optional<Json>();
   TRY(write_line(*connection.value(), command));
-  const std::string line = TRY_IN(read_line(*connection.value(), kAnswerUs), "asking the daemon");
+  const std::string line = TRY_IN(read_line(*connection.value(), timeout_us), "asking the daemon");
   if (line.empty()) {
     return make_error(Code::kIo,
                       "the daemon ended before it answered",

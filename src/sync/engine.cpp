@@ -14,8 +14,6 @@ namespace lockstep {
 namespace {
 
 constexpr std::int64_t kProgressUs = 200'000;
-constexpr std::int64_t kRetryUs = 500'000;
-constexpr std::int64_t kRetryUsMax = 30'000'000;
 
 }  // namespace
 
@@ -64,6 +62,10 @@ Result<Json> HubEngine::sync() {
   out["errors"] = std::move(totals.errors);
   out["adopted"] = std::exchange(adopted_, {});
   out["unfinished"] = std::exchange(unfinished_, {});
+  out["paused"] = Json::array();
+  for (const Feed& feed : feeds_) {
+    if (feed.paused) out["paused"].push_back(feed.configuration->name);
+  }
   out["applied"] = std::exchange(applied_, {});
   return out;
 }
@@ -80,6 +82,7 @@ Result<bool> HubEngine::look_at_sources(SyncTotals& totals) {
   for (Feed& feed : feeds_) {
     if (totals.stopped.contains(feed.configuration->name)) continue;
     if (options_.stop && options_.stop()) break;
+    if (feed.paused) continue;
     if (feed.error && io_.monotonic_us() < feed.retry_at_us) {
       totals.stop(feed.configuration->name, *feed.error);
       continue;
@@ -290,14 +293,6 @@ void HubEngine::acknowledge(SyncTotals& totals) {
   }
 }
 
-// It is opened again: at once the first time, and ever later as long as it gives nothing.
-void HubEngine::fail(Feed& feed, Error error) {
-  feed.source.reset();
-  feed.error = std::move(error);
-  feed.retry_at_us = io_.monotonic_us() + feed.retry_pause_us;
-  feed.retry_pause_us = std::clamp(2 * feed.retry_pause_us, kRetryUs, kRetryUsMax);
-}
-
 // What may wait until a commit is acknowledged.
 void HubEngine::keep_up() {
   for (const std::unique_ptr<ModelTrack>& track : tracks_) {
@@ -343,6 +338,10 @@ Result<bool> HubEngine::wait(std::int64_t timeout_us) {
   const std::int64_t share =
       std::max<std::int64_t>(1'000, timeout_us / static_cast<std::int64_t>(feeds_.size()));
   for (Feed& feed : feeds_) {
+    if (feed.paused) {
+      io_.sleep_us(share);
+      continue;
+    }
     const std::int64_t pause_us = feed.error ? feed.retry_at_us - io_.monotonic_us() : share;
     if (!feed.source) {
       if (pause_us > 0) io_.sleep_us(std::min(share, pause_us));

@@ -52,6 +52,7 @@ class HubEngine final : public Engine {
     std::optional<Error> error;            // why it gives nothing now
     std::int64_t retry_at_us = 0;          // when it is opened again, by the steady clock
     std::int64_t retry_pause_us = 0;
+    bool paused = false;  // by command, until it is resumed
     Pace pace;
     std::uint64_t bytes_total = 0;  // the most that was ever left to read: the progress bar's end
 
@@ -132,7 +133,6 @@ class HubEngine final : public Engine {
   Result<Committed> commit(CommitRequest& request);
   Result<void> flush(SyncTotals& totals);
   void acknowledge(SyncTotals& totals);
-  void fail(Feed& feed, Error error);
   void keep_up();
   Result<void> require_sound() const;
   void report_progress(Feed& feed, const SyncTotals& totals);
@@ -150,6 +150,13 @@ class HubEngine final : public Engine {
                          const std::string& alias,
                          std::int64_t version,
                          std::string why);
+
+  // engine_sources.cpp
+  void fail(Feed& feed, Error error);
+  Result<void> read_pauses();
+  Result<Feed*> feed_of(const std::string& source);
+  Result<Json> set_paused(const std::string& source, bool paused);
+  Json source_states();
 
   // engine_upkeep.cpp
   void mind_log();

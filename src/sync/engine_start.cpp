@@ -146,7 +146,7 @@ Result<void> HubEngine::open_feeds() {
       feed.position = position->second;
     feeds_.push_back(std::move(feed));
   }
-  return {};
+  return read_pauses();
 }
 
 Result<std::unique_ptr<Source>> HubEngine::source_of(const SourceRequest& request) {

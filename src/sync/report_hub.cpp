@@ -170,6 +170,36 @@ Result<std::vector<CommitRecord>> commits_of_users(Hub& hub, std::int64_t newest
   }
 }
 
+// As the daemon sees them now, by name. One amid a long commit answers later than anybody waits:
+// what is in the hub can be told without it.
+std::map<std::string, Json> states_of_daemon(Io& io, const Configuration& configuration) {
+  constexpr std::int64_t kPatienceUs = 1'000'000;
+  const auto answer = ask_daemon(io, configuration, Json{{"command", "sources"}}, kPatienceUs);
+  std::map<std::string, Json> out;
+  if (!answer.ok() || !answer.value() || !answer.value()->is_array()) return out;
+  for (const Json& state : *answer.value())
+    out[state.value("name", std::string())] = state;
+  return out;
+}
+
+Result<Json> sources_json(Io& io, Hub& hub, const Configuration& configuration) {
+  Json out = Json::array();
+  const auto positions = TRY(hub.positions());
+  const auto states = states_of_daemon(io, configuration);
+  for (const SourceConfiguration& source : configuration.sources) {
+    Json one = {{"name", source.name}, {"type", source.type}};
+    const auto position = positions.find(source.name);
+    one["position"] = position == positions.end()
+                          ? ""
+                          : describe_position(io, configuration, source, position->second);
+    const auto state = states.find(source.name);
+    for (const char* field : {"state", "error", "hint", "retry_s", "lag"})
+      one[field] = state == states.end() ? Json(nullptr) : state->second.value(field, Json());
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration) {
@@ -197,18 +227,7 @@ Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration)
     out["datasets"].push_back(TRY(dataset_json(hub, dataset)));
   }
   out["models"] = std::move(models);
-  out["sources"] = Json::array();
-  const auto positions = TRY(hub.positions());
-  for (const SourceConfiguration& source : configuration.sources) {
-    const auto position = positions.find(source.name);
-    out["sources"].push_back(
-        {{"name", source.name},
-         {"type", source.type},
-         {"position",
-          position == positions.end()
-              ? ""
-              : describe_position(io, configuration, source, position->second)}});
-  }
+  out["sources"] = TRY(sources_json(io, hub, configuration));
   const std::optional<std::int64_t> daemon = daemon_process(io, configuration);
   out["writer"] = {{"running", daemon.has_value()},
                    {"pid", daemon ? Json(*daemon) : Json(nullptr)}};

@@ -238,10 +238,13 @@ Result<void> run_daemon(Io& io,
                         const Configuration& configuration,
                         const DaemonOptions& options);
 
-// Sends a command to the daemon of this hub; nullopt: none is running.
+// Sends a command to the daemon of this hub; nullopt: none is running. kInterrupted: it is there,
+// and has not answered in time.
+inline constexpr std::int64_t kDaemonAnswerUs = 600'000'000;
 Result<std::optional<Json>> ask_daemon(Io& io,
                                        const Configuration& configuration,
-                                       const Json& command);
+                                       const Json& command,
+                                       std::int64_t timeout_us = kDaemonAnswerUs);
 
 // The process of this hub's daemon; nullopt: none is running. Asks it nothing, so it answers amid a
 // long commit too.

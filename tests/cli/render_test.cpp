@@ -90,7 +90,9 @@ const Case kCases[] = {
          "datasets":[{"name":"vitals","rows":1042,"clean":1040,"train":1040,"rejected":2}],
          "models":[{"name":"bp","champion":6,"newest":7,"status":"blocked","latched":true,"why":"error on the batch 3.4x",
                     "behind_commits":1,"metrics":{"test":{"rows":4,"targets":{"sbp":{"rmse":10.0}}}}}],
-         "sources":[{"name":"drop","type":"files","position":"1 file, vitals.csv at line 1043"}],
+         "sources":[{"name":"drop","type":"files","position":"1 file, vitals.csv at line 1043"},
+                    {"name":"clinic","type":"postgres","position":"at 0/1A","state":"failing","error":"no route","hint":"",
+                     "lag":{"bytes":2500}}],
          "writer":{"running":true,"pid":4312}})",
      "not in lockstep: bp is blocked; snapshot 12, 3 min ago\n"
      "\n"
@@ -100,8 +102,10 @@ const Case kCases[] = {
      "model  champion  newest  behind  status            error\n"
      "bp            6       7       1  blocked, latched  rmse sbp 10.00\n"
      "\n"
-     "source  type   position\n"
-     "drop    files  1 file, vitals.csv at line 1043\n"
+     "source  type      state    behind  position\n"
+     "drop    files                      1 file, vitals.csv at line 1043\n"
+     "clinic  postgres  failing  2.5 kB  at 0/1A\n"
+     "no route\n"
      "\n"
      "hub: catalog 1.5 MB, data 20 B in 1 file; daemon running, pid 4312\n"
      "bp: error on the batch 3.4x\n"
@@ -109,7 +113,8 @@ const Case kCases[] = {
      "not in lockstep: bp is blocked; snapshot 12, 2001-09-09T01:43:40Z\n"
      "vitals\t1042\t1040\t1040\t2\n"
      "bp\t6\t7\t1\tblocked, latched\trmse sbp 10\n"
-     "drop\tfiles\t1 file, vitals.csv at line 1043\n"
+     "drop\tfiles\t\t\t1 file, vitals.csv at line 1043\n"
+     "clinic\tpostgres\tfailing\t2500\tat 0/1A\n"
      "hub: catalog 1500000, data 20 in 1 file; daemon running, pid 4312\n"},
     {"log", render_log,
      R"([{"commit":14,"snapshot":12,"kind":"changes","time":"2001-09-09T01:46:10Z","inserted":40,"updated":0,"deleted":3,

@@ -1,0 +1,101 @@
+// How the sources are: at work, failing, or paused by command. A pause outlives the process.
+#include "sync/engine.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace lockstep {
+namespace {
+
+constexpr std::int64_t kRetryUs = 500'000;
+constexpr std::int64_t kRetryUsMax = 30'000'000;
+constexpr std::uint64_t kPausesBytesMax = 1 << 20;
+
+std::string pauses_path(const Configuration& configuration) {
+  return configuration.hub.catalog.substr(7) + ".paused";
+}
+
+}  // namespace
+
+// It is opened again: at once the first time, and ever later as long as it gives nothing.
+void HubEngine::fail(Feed& feed, Error error) {
+  feed.source.reset();
+  feed.error = std::move(error);
+  feed.retry_at_us = io_.monotonic_us() + feed.retry_pause_us;
+  feed.retry_pause_us = std::clamp(2 * feed.retry_pause_us, kRetryUs, kRetryUsMax);
+}
+
+// Of sources that are no longer configured nothing is kept.
+Result<void> HubEngine::read_pauses() {
+  const Result<std::string> text = read_file(io_, pauses_path(configuration_), kPausesBytesMax);
+  if (!text.ok() && text.error().code == Code::kNotFound) return {};
+  const Json names = Json::parse(TRY(text), nullptr, false);
+  if (!names.is_array()) {
+    return make_error(Code::kCorrupt,
+                      fmt::format("{} is no list of sources", pauses_path(configuration_)),
+                      "delete it: then no source is paused");
+  }
+  for (Feed& feed : feeds_)
+    feed.paused = std::ranges::find(names, Json(feed.configuration->name)) != names.end();
+  return {};
+}
+
+Result<HubEngine::Feed*> HubEngine::feed_of(const std::string& source) {
+  std::vector<std::string> names;
+  for (Feed& feed : feeds_) {
+    if (feed.configuration->name == source) return &feed;
+    names.push_back(feed.configuration->name);
+  }
+  const std::optional<std::string> near = nearest(source, names);
+  return make_error(Code::kNotFound,
+                    fmt::format("there is no source '{}'", source),
+                    near ? fmt::format("did you mean {}?", *near)
+                         : fmt::format("there are: {}", fmt::join(names, ", ")));
+}
+
+Result<Json> HubEngine::set_paused(const std::string& source, bool paused) {
+  Feed& feed = *TRY(feed_of(source));
+  const bool was_paused = std::exchange(feed.paused, paused);
+  Json names = Json::array();
+  for (const Feed& one : feeds_) {
+    if (one.paused) names.push_back(one.configuration->name);
+  }
+  const Result<void> kept =
+      write_file_atomically(io_, pauses_path(configuration_), names.dump() + "\n");
+  if (!kept.ok()) {
+    feed.paused = was_paused;
+    return kept.error();
+  }
+  // It lets go of its connection; its position stays.
+  if (paused) feed.source.reset();
+  feed.error.reset();
+  feed.retry_pause_us = 0;
+  return Json{{"source", source}, {"paused", paused}, {"unchanged", was_paused == paused}};
+}
+
+// How each source is, for `status`.
+Json HubEngine::source_states() {
+  Json out = Json::array();
+  for (const Feed& feed : feeds_) {
+    Json one;
+    one["name"] = feed.configuration->name;
+    one["state"] = feed.paused ? "paused" : feed.error ? "failing" : "running";
+    one["error"] = feed.error ? Json(feed.error->message) : Json(nullptr);
+    one["hint"] = feed.error ? Json(feed.error->hint) : Json(nullptr);
+    const std::int64_t left_us = feed.retry_at_us - io_.monotonic_us();
+    one["retry_s"] = feed.error
+                         ? Json(static_cast<double>(std::max<std::int64_t>(0, left_us)) / 1e6)
+                         : Json(nullptr);
+    const SourceLag lag = feed.source ? feed.source->lag() : SourceLag{};
+    one["lag"] = {{"bytes", lag.bytes ? Json(*lag.bytes) : Json(nullptr)},
+                  {"messages", lag.messages ? Json(*lag.messages) : Json(nullptr)},
+                  {"s", lag.us ? Json(static_cast<double>(*lag.us) / 1e6) : Json(nullptr)}};
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+}  // namespace lockstep
