@@ -187,6 +187,25 @@ TEST(Group, WhoseDiskFailsIsThereAsAWholeAndWhatWasAcknowledgedIsThere) {
   EXPECT_GT(failed, 5);
 }
 
+TEST(Group, ASourceThatFailsIsTriedAgainAtOnceThenLaterAndWhenSomebodyAsks) {
+  Stream stream{.transactions = transactions(3, 20), .reads_left = 0};
+  World world;
+  world.configure(fmt::format(fmt::runtime(kYaml), "commit"));
+  world.open(options_of(stream));
+  ASSERT_TRUE(world.is_open());
+  std::vector<std::int64_t> reads;
+  for (int look = 0; look < 4; ++look) {
+    const std::int64_t before = stream.reads_left;
+    const Json report = world.engine().sync().value();
+    EXPECT_EQ(report.at("errors").size(), 1U);  // told though it was not tried
+    reads.push_back(before - stream.reads_left);
+  }
+  EXPECT_EQ(reads, (std::vector<std::int64_t>{1, 1, 0, 0}));
+  stream.reads_left = 100;
+  EXPECT_EQ(world.run({{"command", "sync"}}).at("errors").size(), 0U);
+  EXPECT_EQ(stream.acknowledged, 20);
+}
+
 TEST(Group, KeepsWhatASourceGaveBeforeItFailed) {
   Stream stream{.transactions = transactions(3, 20), .reads_left = 12};
   World world;
