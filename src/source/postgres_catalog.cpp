@@ -30,7 +30,7 @@ WITH RECURSIVE base(start, oid, modifier) AS (
 SELECT a.attname, t.oid, b.modifier, format_type(a.atttypid, a.atttypmod), t.typtype, t.typcategory,
        a.attgenerated <> '',
        coalesce(a.attnum = ANY (i.indkey), false),
-       coalesce(a.attnum = ANY (p.indkey), false)
+       coalesce(a.attnum = ANY (p.indkey), false), a.atttypid, a.atttypmod
   FROM pg_attribute a
   JOIN base b ON b.start = a.attnum
   JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
@@ -63,6 +63,17 @@ std::vector<std::string> PostgresTable::primary_key() const {
   return names;
 }
 
+Relation PostgresTable::relation(const PostgresTarget& target) const {
+  Relation out;
+  out.id = id;
+  out.schema = target.schema_name;
+  out.table = target.table;
+  out.identity = identity;
+  for (const PostgresColumn& column : columns)
+    out.columns.push_back(column.declared);
+  return out;
+}
+
 Result<PostgresTable> read_table(PostgresLink& link, const PostgresTarget& target) {
   const PostgresAnswer found = TRY(link.query(
       "SELECT c.oid, c.relkind, c.relreplident, c.relpersistence, greatest(c.reltuples, 0)::bigint "
@@ -75,6 +86,7 @@ Result<PostgresTable> read_table(PostgresLink& link, const PostgresTarget& targe
                       "write it as schema.table, in the case that the database has");
   }
   PostgresTable table;
+  table.id = static_cast<std::uint32_t>(integer_of(found.text(0, 0)));
   table.kind = letter_of(found.text(0, 1), 'r');
   table.identity = letter_of(found.text(0, 2), 'd');
   table.is_logged = found.text(0, 3) == "p";
@@ -91,6 +103,10 @@ Result<PostgresTable> read_table(PostgresLink& link, const PostgresTarget& targe
     column.is_generated = columns.text(row, 6) == "t";
     column.in_identity = table.identity == 'f' || columns.text(row, 7) == "t";
     column.in_primary_key = columns.text(row, 8) == "t";
+    column.declared = {.in_identity = column.in_identity,
+                       .name = column.name,
+                       .type = static_cast<std::uint32_t>(integer_of(columns.text(row, 9))),
+                       .modifier = static_cast<std::int32_t>(integer_of(columns.text(row, 10)))};
     table.columns.push_back(std::move(column));
   }
   return table;

@@ -18,6 +18,7 @@ namespace lockstep {
 struct PostgresColumn {
   std::string name;
   PostgresType type;
+  RelationColumn declared;  // as the stream has it
   bool is_generated = false;
   bool in_identity = false;
   bool in_primary_key = false;
@@ -25,6 +26,7 @@ struct PostgresColumn {
 
 // Value. A table, as it is now.
 struct PostgresTable {
+  std::uint32_t id = 0;
   char kind = 'r';      // pg_class.relkind: 'r' table, 'p' partitioned
   char identity = 'd';  // pg_class.relreplident
   bool is_logged = true;
@@ -33,6 +35,7 @@ struct PostgresTable {
 
   const PostgresColumn* column(const std::string& name) const;  // nullptr: none
   std::vector<std::string> primary_key() const;
+  Relation relation(const PostgresTarget& target) const;  // as the stream names it
 };
 
 // kNotFound: there is none.
