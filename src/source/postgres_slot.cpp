@@ -109,6 +109,7 @@ struct SnapshotCopy {
 
 Result<SnapshotCopy> look_in_snapshot(PostgresLink& link,
                                       const NewSlot& slot,
+                                      const std::string& publication,
                                       const std::vector<PostgresTarget>& targets) {
   SnapshotCopy out;
   out.request.lsn = slot.start;
@@ -117,6 +118,7 @@ Result<SnapshotCopy> look_in_snapshot(PostgresLink& link,
   for (const PostgresTarget& target : targets) {
     const PostgresTable table = TRY(read_table(link, target));
     TRY(check_table(target, table));
+    TRY(check_publication_of(link, publication, target, table));
     out.request.tables.push_back({target, table.kind == 'p'});
     out.tables[target.origin()] = {slot.start, table_shape(target, table.relation(target))};
   }
@@ -140,7 +142,8 @@ Result<BegunCopy> begin_copy(const PostgresOpening& opening, const PostgresPosit
   if (had_another) TRY(drop_slot(*link, before.slot));
   const NewSlot slot =
       TRY(create_slot(*begun.replication, *link, quote_name(opening.settings.slot) + " "));
-  SnapshotCopy copy = TRY(look_in_snapshot(*link, slot, opening.targets));
+  SnapshotCopy copy =
+      TRY(look_in_snapshot(*link, slot, opening.settings.publication, opening.targets));
   begun.position = {.system = system.system,
                     .timeline = system.timeline,
                     .slot = opening.settings.slot,
@@ -165,7 +168,7 @@ Result<CopyOfSome> begin_copy_of(const PostgresOpening& opening,
   const std::string name = opening.settings.slot.substr(0, kNameMax) + "_copy";
   const NewSlot slot = TRY(create_slot(*replication, *link, quote_name(name) + " TEMPORARY "));
   CopyOfSome out;
-  SnapshotCopy copy = TRY(look_in_snapshot(*link, slot, targets));
+  SnapshotCopy copy = TRY(look_in_snapshot(*link, slot, opening.settings.publication, targets));
   for (const auto& [origin, table] : copy.tables)
     add_copied(copy.request.position_changes, origin, table);
   out.tables = std::move(copy.tables);
