@@ -2,6 +2,7 @@
 
 import csv
 import glob
+import io
 import os
 import pwd
 import shutil
@@ -117,7 +118,7 @@ class Database:
     def rows(self, sql):
         """Each row as a map of texts; null is an empty text, as in an export."""
         done = self.run(f"COPY ({sql}) TO STDOUT (FORMAT csv, HEADER)")
-        return list(csv.DictReader(done.stdout.splitlines()))
+        return list(csv.DictReader(io.StringIO(done.stdout, newline="")))
 
     def close(self):
         self.server.psql(
