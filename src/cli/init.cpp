@@ -1,4 +1,5 @@
 #include "cli/command_list.h"
+#include "cli/init_database.h"
 #include "cli/init_text.h"
 #include "sync/configuration.h"
 
@@ -148,6 +149,8 @@ Json report_of(const Session& session, const DataFacts& facts, const InitPlan& p
 
 Result<int> run_init(Session& session, const Arguments& arguments) {
   TRY(refuse_overwriting(session, arguments));
+  if (arguments.has("--from"))
+    return run_init_database(session, arguments, arguments.text("--from", ""));
   const std::string data =
       arguments.words.empty() ? TRY(only_data_file(session.io)) : arguments.word(0);
   DataFacts facts = TRY(look_at_data(session.io, data));
@@ -178,14 +181,18 @@ Result<int> run_init(Session& session, const Arguments& arguments) {
 Command init_command() {
   return {
       .name = "init",
-      .text = "Write a lockstep.yaml for a data file: types, key, and a first model",
+      .text = "Write a lockstep.yaml for a data file or a database: types, keys, and a first model",
       .example =
-          "lockstep init vitals.csv\nlockstep init vitals.csv --target sbp,dbp --key patient,hour",
+          "lockstep init vitals.csv\nlockstep init vitals.csv --target sbp,dbp --key patient,hour\n"
+          "lockstep init --from postgresql://reader@db.example.org/clinic",
       .positionals = {{.name = "DATA",
                        .text =
                            "a .csv, .tsv, .ndjson or .parquet file (default: the only one here)",
                        .required = false}},
-      .flags = {{.name = "--target",
+      .flags = {{.name = "--from",
+                 .value = "URL",
+                 .text = "write it for the tables of a database: postgresql://user@host/database"},
+                {.name = "--target",
                  .value = "COLUMN",
                  .text = "what to predict, with commas between several (default: asks, or guesses)",
                  .many = true},

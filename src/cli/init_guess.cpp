@@ -270,6 +270,17 @@ Result<DataFacts> look_at_data(Io& io, const std::string& path) {
   return facts;
 }
 
+DataFacts facts_of_rows(const Batch& rows) {
+  DataFacts facts;
+  facts.schema = rows.schema();
+  facts.columns.resize(static_cast<std::size_t>(facts.schema.size()));
+  Survey survey(facts.schema);
+  survey.look(rows, facts);
+  survey.finish(facts);
+  facts.key.clear();
+  return facts;
+}
+
 std::vector<std::string> guess_targets(const DataFacts& facts) {
   std::vector<std::string> named;
   std::string last;

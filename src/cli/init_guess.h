@@ -37,6 +37,9 @@ struct DataFacts {
 // commas, and the usual words for a missing value.
 Result<DataFacts> look_at_data(Io& io, const std::string& path);
 
+// The same of rows that are there; the key is not looked for.
+DataFacts facts_of_rows(const Batch& rows);
+
 // "id", "patient_id", "SEQN", "patient": names that tend to name rows.
 bool is_id_like(std::string_view name);
 

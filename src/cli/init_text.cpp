@@ -97,33 +97,6 @@ std::string columns_text(const DataFacts& facts) {
   return text;
 }
 
-std::string dataset_text(const DataFacts& facts, const InitPlan& plan) {
-  std::string text = fmt::format("datasets:\n  {0}:\n    from: [{0}_files]\n", plan.dataset);
-  if (facts.key.empty()) {
-    text +=
-        "    # No column names a row, so a row is named by its file and number. With `key: [...]` "
-        "rows can be changed.\n";
-  } else {
-    text += fmt::format("    key: {}  # names a row: a later row of the same key replaces it\n",
-                        yaml_list(facts.key));
-  }
-  text += columns_text(facts);
-  const std::string example = plan.targets.empty() ? facts.schema.field(0).name : plan.targets[0];
-  text += fmt::format(
-      "    # clean:          # steps from raw to clean; `lockstep manual configuration` has them "
-      "all\n"
-      "    #   - range: {{columns: [{}], min: 0, max: 1000, otherwise: reject}}\n",
-      yaml_text(example));
-  if (!facts.key.empty()) {
-    text += fmt::format(
-        "    train:            # steps from clean to train\n"
-        "      - split: {{by: {}, test: 0.2}}  # a fifth of them for testing, by hash: stays the "
-        "same for ever\n",
-        yaml_text(facts.key[0]));
-  }
-  return text;
-}
-
 std::string expand_text(const DataFacts& facts, const InitPlan& plan) {
   std::string text = "    expand:           # the model's own features; part of its definition\n";
   if (!plan.categories.empty()) {
@@ -136,36 +109,6 @@ std::string expand_text(const DataFacts& facts, const InitPlan& plan) {
   text +=
       fmt::format("      {}- splines: 6      # lets the line of each number bend in six places\n",
                   splines ? "" : "# ");
-  return text;
-}
-
-std::string model_text(const DataFacts& facts, const InitPlan& plan) {
-  if (plan.model.empty()) {
-    return "# There is no number to predict here that has another column to be predicted from, so "
-           "there is no model yet.\n";
-  }
-  std::vector<std::string> features = plan.numbers;
-  features.insert(features.end(), plan.categories.begin(), plan.categories.end());
-  std::string text = fmt::format(
-      "models:\n"
-      "  {}:\n"
-      "    dataset: {}\n"
-      "    targets: {}  # what to predict\n"
-      "    features: {}\n",
-      plan.model,
-      plan.dataset,
-      yaml_list(plan.targets),
-      yaml_list(features));
-  if (!plan.left_out.empty()) {
-    text += fmt::format("    # left out: {}\n", printable_list(plan.left_out));
-  }
-  text += expand_text(facts, plan);
-  text += "    learner: {type: ridge, l2: auto}\n";
-  const std::int64_t rows = std::clamp(facts.row_count / 2, std::int64_t{1}, kCalibrateRows);
-  text += fmt::format("    calibrate_after: {} rows\n", rows);
-  text +=
-      "    # gate: {batch_error: 2x, at_most_worse: 2%}  # what a version must meet; these are the "
-      "defaults\n";
   return text;
 }
 
@@ -214,6 +157,7 @@ InitPlan plan_model(const DataFacts& facts,
   InitPlan plan;
   plan.data_path = data_path;
   plan.dataset = name_of_file(data_path);
+  plan.from = plan.dataset + "_files";
   plan.targets = targets;
   for (std::size_t index = 0; index < facts.columns.size(); ++index) {
     const Field& field = facts.schema.field(static_cast<int>(index));
@@ -237,15 +181,75 @@ InitPlan plan_model(const DataFacts& facts,
   return plan;
 }
 
+std::string hub_text() {
+  return "hub:                  # where data and model versions are kept\n"
+         "  catalog: sqlite:hub/catalog.sqlite\n"
+         "  data: hub/data\n\n";
+}
+
+std::string dataset_text(const DataFacts& facts, const InitPlan& plan) {
+  std::string text = fmt::format("  {}:\n    from: {}\n", plan.dataset, yaml_list({plan.from}));
+  if (facts.key.empty()) {
+    text +=
+        "    # No column names a row, so a row is named by its file and number. With `key: [...]` "
+        "rows can be changed.\n";
+  } else {
+    text += fmt::format("    key: {}  # names a row: a later row of the same key replaces it\n",
+                        yaml_list(facts.key));
+  }
+  text += columns_text(facts);
+  const std::string example = plan.targets.empty() ? facts.schema.field(0).name : plan.targets[0];
+  text += fmt::format(
+      "    # clean:          # steps from raw to clean; `lockstep manual configuration` has them "
+      "all\n"
+      "    #   - range: {{columns: [{}], min: 0, max: 1000, otherwise: reject}}\n",
+      yaml_text(example));
+  if (!facts.key.empty()) {
+    text += fmt::format(
+        "    train:            # steps from clean to train\n"
+        "      - split: {{by: {}, test: 0.2}}  # a fifth of them for testing, by hash: stays the "
+        "same for ever\n",
+        yaml_text(facts.key[0]));
+  }
+  return text;
+}
+
+std::string model_text(const DataFacts& facts, const InitPlan& plan) {
+  LOCKSTEP_ASSERT(!plan.model.empty(), "init: the text of no model");
+  std::vector<std::string> features = plan.numbers;
+  features.insert(features.end(), plan.categories.begin(), plan.categories.end());
+  std::string text = fmt::format(
+      "  {}:\n"
+      "    dataset: {}\n"
+      "    targets: {}  # what to predict\n"
+      "    features: {}\n",
+      plan.model,
+      plan.dataset,
+      yaml_list(plan.targets),
+      yaml_list(features));
+  if (!plan.left_out.empty()) {
+    text += fmt::format("    # left out: {}\n", printable_list(plan.left_out));
+  }
+  text += expand_text(facts, plan);
+  text += "    learner: {type: ridge, l2: auto}\n";
+  const std::int64_t rows = std::clamp(facts.row_count / 2, std::int64_t{1}, kCalibrateRows);
+  text += fmt::format("    calibrate_after: {} rows\n", rows);
+  text +=
+      "    # gate: {batch_error: 2x, at_most_worse: 2%}  # what a version must meet; these are the "
+      "defaults\n";
+  return text;
+}
+
 std::string configuration_text(const DataFacts& facts, const InitPlan& plan) {
+  const std::string models =
+      plan.model.empty() ? "# There is no number to predict here that has another column to be "
+                           "predicted from, so there is no model yet.\n"
+                         : "models:\n" + model_text(facts, plan);
   return fmt::format(
-             "# Written by `lockstep init` from {} rows. Read it through, then: lockstep check\n\n"
-             "hub:                  # where data and model versions are kept\n"
-             "  catalog: sqlite:hub/catalog.sqlite\n"
-             "  data: hub/data\n\n",
+             "# Written by `lockstep init` from {} rows. Read it through, then: lockstep check\n\n",
              facts.row_count) +
-         source_text(facts, plan) + "\n" + dataset_text(facts, plan) + "\n" +
-         model_text(facts, plan);
+         hub_text() + source_text(facts, plan) + "\ndatasets:\n" + dataset_text(facts, plan) +
+         "\n" + models;
 }
 
 }  // namespace lockstep

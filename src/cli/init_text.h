@@ -13,6 +13,7 @@ namespace lockstep {
 struct InitPlan {
   std::string data_path;  // as it shall stand in lockstep.yaml
   std::string dataset;
+  std::string from;   // what feeds it: "vitals_files"
   std::string model;  // empty: no model, since there is nothing to predict
   std::vector<std::string> targets;
   std::vector<std::string> numbers;     // features
@@ -30,6 +31,11 @@ std::string yaml_list(const std::vector<std::string>& texts);
 InitPlan plan_model(const DataFacts& facts,
                     std::string_view data_path,
                     const std::vector<std::string>& targets);
+
+// Parts of it: the hub, one dataset, one model; each with its name, without what stands above it.
+std::string hub_text();
+std::string dataset_text(const DataFacts& facts, const InitPlan& plan);
+std::string model_text(const DataFacts& facts, const InitPlan& plan);
 
 std::string configuration_text(const DataFacts& facts, const InitPlan& plan);
 

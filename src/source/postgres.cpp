@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <utility>
 
 namespace lockstep {
@@ -92,6 +94,8 @@ class PostgresSource final : public Source {
   PostgresOpening opening() { return {io_, *server_, settings_, targets_}; }
 
   Result<void> start();
+  Result<void> mind_tables();
+  Result<void> end_copy();
   Result<std::optional<SourceBatch>> next_copied(std::int64_t row_count_max);
   Result<std::optional<SourceBatch>> next_changed(std::int64_t row_count_max);
   Result<bool> pump(std::int64_t row_count_max);
@@ -119,6 +123,8 @@ class PostgresSource final : public Source {
   std::unique_ptr<PostgresChanges> changes_;  // once the stream runs
   PostgresPosition position_;                 // where the stream starts
   std::optional<SourceBatch> ready_;          // pumped by wait()
+  std::set<std::string> stale_;               // to be copied anew
+  std::int64_t looked_us_ = 0;                // at the tables' shapes
   std::optional<Error> failure_;
   Lsn goal_ = 0;     // the log's end when the stream was started
   Lsn log_end_ = 0;  // as far as the server has told
@@ -136,14 +142,12 @@ Result<void> PostgresSource::open(const Position& position) {
   replication_.reset();
   ready_.reset();
   failure_.reset();
+  stale_.clear();
   targets_.clear();
   for (std::size_t index = 0; index < requested_.size(); ++index)
     targets_.push_back(TRY(target_of(static_cast<int>(index))));
   position_ = TRY(parse_postgres_position(position));
-  const bool has_all = std::ranges::all_of(targets_, [&](const PostgresTarget& target) {
-    return position_.tables.contains(target.origin());
-  });
-  if (position_.is_empty() || position_.slot != settings_.slot || !has_all) {
+  if (position_.is_empty() || position_.slot != settings_.slot) {
     BegunCopy begun = TRY(begin_copy(opening(), position_));
     replication_ = std::move(begun.replication);
     copy_ = std::move(begun.copy);
@@ -151,6 +155,7 @@ Result<void> PostgresSource::open(const Position& position) {
   } else {
     replication_ = TRY(resume(opening(), position_));
     TRY(start());
+    stale_ = TRY(find_stale(opening(), position_.tables));
   }
   given_ = flushed_ = position_.lsn;
   return {};
@@ -161,6 +166,7 @@ Result<void> PostgresSource::start() {
   const PostgresSystem system = TRY(identify(*replication_));
   TRY(start_stream(opening(), *replication_, position_.lsn));
   changes_ = std::make_unique<PostgresChanges>(targets_, position_);
+  looked_us_ = io_.monotonic_us();
   goal_ = log_end_ = system.flushed;
   told_ = 0;
   heartbeat_us_ = io_.monotonic_us();
@@ -171,13 +177,38 @@ Result<std::optional<SourceBatch>> PostgresSource::next(const SourceLimits& limi
   LOCKSTEP_ASSERT(replication_ != nullptr, "source: next() before open()");
   row_count_max_ = limits.row_count_max;
   if (failure_) return *failure_;
+  TRY(keep(mind_tables()));
   if (copy_) {
     Result<std::optional<SourceBatch>> batch = keep(next_copied(limits.row_count_max));
     if (!batch.ok() || batch.value() || !copy_->is_done()) return batch;
-    copy_.reset();
-    TRY(keep(start()));
+    TRY(keep(end_copy()));
   }
   return keep(next_changed(limits.row_count_max));
+}
+
+// A table that is another now, or came later, is copied between two transactions.
+Result<void> PostgresSource::mind_tables() {
+  if (copy_ || ready_ || !changes_ || changes_->in_transaction()) return {};
+  if (io_.monotonic_us() - looked_us_ >= settings_.heartbeat_us) {
+    stale_ = TRY(find_stale(opening(), position_.tables));
+    looked_us_ = io_.monotonic_us();
+  }
+  stale_.insert(changes_->stale().begin(), changes_->stale().end());
+  if (stale_.empty()) return {};
+  CopyOfSome begun = TRY(begin_copy_of(opening(), stale_));
+  copy_ = std::move(begun.copy);
+  for (auto& [origin, table] : begun.tables) {
+    changes_->copied(origin, table);
+    position_.tables[origin] = std::move(table);
+  }
+  stale_.clear();
+  return {};
+}
+
+Result<void> PostgresSource::end_copy() {
+  copy_.reset();
+  looked_us_ = io_.monotonic_us();
+  return changes_ ? Result<void>() : start();
 }
 
 Result<std::optional<SourceBatch>> PostgresSource::next_copied(std::int64_t row_count_max) {
@@ -186,6 +217,7 @@ Result<std::optional<SourceBatch>> PostgresSource::next_copied(std::int64_t row_
     std::optional<SourceBatch> batch = TRY(copy_->next(row_count_max));
     if (batch || copy_->is_done() || io_.monotonic_us() >= end_us) return batch;
     TRY(copy_->link().wait(kFlushedUs));
+    if (changes_) TRY(tell_server(false));
   }
 }
 
@@ -272,6 +304,8 @@ Result<void> PostgresSource::committed(const Position& changes) {
 
 Result<bool> PostgresSource::wait(std::int64_t timeout_us) {
   if (failure_ || copy_) return true;
+  TRY(keep(mind_tables()));
+  if (copy_) return true;
   const std::int64_t end_us = io_.monotonic_us() + timeout_us;
   for (;;) {
     if (TRY(keep(pump(row_count_max_)))) return true;

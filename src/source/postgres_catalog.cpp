@@ -30,7 +30,7 @@ WITH RECURSIVE base(start, oid, modifier) AS (
 SELECT a.attname, t.oid, b.modifier, format_type(a.atttypid, a.atttypmod), t.typtype, t.typcategory,
        a.attgenerated <> '',
        coalesce(a.attnum = ANY (i.indkey), false),
-       coalesce(a.attnum = ANY (p.indkey), false)
+       coalesce(a.attnum = ANY (p.indkey), false), a.atttypid, a.atttypmod
   FROM pg_attribute a
   JOIN base b ON b.start = a.attnum
   JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
@@ -63,9 +63,23 @@ std::vector<std::string> PostgresTable::primary_key() const {
   return names;
 }
 
+Relation PostgresTable::relation(const PostgresTarget& target) const {
+  Relation out;
+  out.id = id;
+  out.schema = target.schema_name;
+  out.table = target.table;
+  out.identity = identity;
+  for (const PostgresColumn& column : columns)
+    out.columns.push_back(column.declared);
+  return out;
+}
+
 Result<PostgresTable> read_table(PostgresLink& link, const PostgresTarget& target) {
   const PostgresAnswer found = TRY(link.query(
-      "SELECT c.oid, c.relkind, c.relreplident, c.relpersistence, greatest(c.reltuples, 0)::bigint "
+      "SELECT c.oid, c.relkind, c.relreplident, c.relpersistence, greatest(c.reltuples, "
+      "0)::bigint, "
+      "EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND NOT "
+      "i.indimmediate) "
       "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
       "WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')",
       {target.schema_name, target.table}));
@@ -75,10 +89,12 @@ Result<PostgresTable> read_table(PostgresLink& link, const PostgresTarget& targe
                       "write it as schema.table, in the case that the database has");
   }
   PostgresTable table;
+  table.id = static_cast<std::uint32_t>(integer_of(found.text(0, 0)));
   table.kind = letter_of(found.text(0, 1), 'r');
   table.identity = letter_of(found.text(0, 2), 'd');
   table.is_logged = found.text(0, 3) == "p";
   table.row_estimate = integer_of(found.text(0, 4));
+  table.has_deferrable_key = found.text(0, 5) == "t";
   const PostgresAnswer columns = TRY(link.query(kColumns, {found.text(0, 0)}));
   for (std::size_t row = 0; row < columns.rows.size(); ++row) {
     PostgresColumn column;
@@ -91,6 +107,10 @@ Result<PostgresTable> read_table(PostgresLink& link, const PostgresTarget& targe
     column.is_generated = columns.text(row, 6) == "t";
     column.in_identity = table.identity == 'f' || columns.text(row, 7) == "t";
     column.in_primary_key = columns.text(row, 8) == "t";
+    column.declared = {.in_identity = column.in_identity,
+                       .name = column.name,
+                       .type = static_cast<std::uint32_t>(integer_of(columns.text(row, 9))),
+                       .modifier = static_cast<std::int32_t>(integer_of(columns.text(row, 10)))};
     table.columns.push_back(std::move(column));
   }
   return table;
@@ -151,6 +171,14 @@ Result<void> check_column(const PostgresTarget& target,
 Result<void> check_table(const PostgresTarget& target, const PostgresTable& table) {
   for (const Field& field : target.schema.fields())
     TRY(check_column(target, table, field));
+  if (table.has_deferrable_key) {
+    return make_error(
+        Code::kUnsupported,
+        fmt::format("the primary key of table {} is deferrable: two rows may have one "
+                    "key for a while, and the stream does not tell them apart",
+                    target.origin()),
+        "make the constraint NOT DEFERRABLE");
+  }
   const bool has_identity = std::ranges::any_of(table.columns, &PostgresColumn::in_identity);
   if (!has_identity) return {};  // it takes inserts only: the server refuses others
   for (const int key : target.key) {
@@ -213,6 +241,42 @@ Result<std::optional<std::vector<std::string>>> unpublished(
     if (!has) missing.push_back(quoted_table(target));
   }
   return std::optional(std::move(missing));
+}
+
+Result<void> check_publication_of(PostgresLink& link,
+                                  const std::string& publication,
+                                  const PostgresTarget& target,
+                                  const PostgresTable& table) {
+  const PostgresAnswer found = TRY(link.query(
+      "SELECT p.pubviaroot, p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate, "
+      "coalesce(to_jsonb(t) ->> 'rowfilter', '') FROM pg_publication p JOIN pg_publication_tables "
+      "t "
+      "USING (pubname) WHERE p.pubname = $1 AND t.schemaname = $2 AND t.tablename = $3",
+      {publication, target.schema_name, target.table}));
+  if (found.rows.empty()) return {};
+  const std::string name = quote_name(publication);
+  if (table.kind == 'p' && found.text(0, 0) != "t") {
+    return invalid(
+        fmt::format(
+            "publication {} gives the partitions of {} and not the table", name, target.origin()),
+        fmt::format("run: ALTER PUBLICATION {} SET (publish_via_partition_root = true);", name));
+  }
+  if (found.text(0, 1) != "t") {
+    return invalid(fmt::format("publication {} leaves out some kinds of changes", name),
+                   fmt::format("run: ALTER PUBLICATION {} SET (publish = 'insert, update, delete, "
+                               "truncate');",
+                               name));
+  }
+  if (!found.text(0, 2).empty()) {
+    return make_error(
+        Code::kUnsupported,
+        fmt::format("publication {} gives only rows of {} with {}",
+                    name,
+                    target.origin(),
+                    found.text(0, 2)),
+        "take the filter out of the publication, and filter in the dataset's clean steps");
+  }
+  return {};
 }
 
 std::string quoted_table(const PostgresTarget& target) {

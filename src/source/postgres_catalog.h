@@ -18,6 +18,7 @@ namespace lockstep {
 struct PostgresColumn {
   std::string name;
   PostgresType type;
+  RelationColumn declared;  // as the stream has it
   bool is_generated = false;
   bool in_identity = false;
   bool in_primary_key = false;
@@ -25,14 +26,17 @@ struct PostgresColumn {
 
 // Value. A table, as it is now.
 struct PostgresTable {
+  std::uint32_t id = 0;
   char kind = 'r';      // pg_class.relkind: 'r' table, 'p' partitioned
   char identity = 'd';  // pg_class.relreplident
   bool is_logged = true;
+  bool has_deferrable_key = false;
   std::int64_t row_estimate = 0;
   std::vector<PostgresColumn> columns;
 
   const PostgresColumn* column(const std::string& name) const;  // nullptr: none
   std::vector<std::string> primary_key() const;
+  Relation relation(const PostgresTarget& target) const;  // as the stream names it
 };
 
 // kNotFound: there is none.
@@ -70,6 +74,13 @@ Result<PostgresSystem> identify(PostgresLink& replication);
 // The targets' tables that the publication does not have. nullopt: there is no such publication.
 Result<std::optional<std::vector<std::string>>> unpublished(
     PostgresLink& link, const std::string& publication, const std::vector<PostgresTarget>& targets);
+
+// An error for a publication that leaves out changes of a table: of a partitioned one as a whole,
+// or of rows that its filter does not take.
+Result<void> check_publication_of(PostgresLink& link,
+                                  const std::string& publication,
+                                  const PostgresTarget& target,
+                                  const PostgresTable& table);
 
 std::string quoted_table(const PostgresTarget& target);  // "public"."vitals"
 

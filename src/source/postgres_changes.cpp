@@ -30,7 +30,7 @@ Error no_column(const PostgresTarget& target, const std::string& name, Lsn lsn) 
 
 PostgresChanges::PostgresChanges(const std::vector<PostgresTarget>& targets,
                                  const PostgresPosition& position)
-    : start_(position), seen_(position.lsn) {
+    : start_(position.lsn), copied_(position.tables), seen_(position.lsn) {
   for (const PostgresTarget& target : targets)
     rows_.push_back(std::make_unique<PostgresRows>(target));
 }
@@ -75,13 +75,13 @@ Result<void> PostgresChanges::begin(const PgoutputMessage& message) {
   commit_time_us_ = message.commit_time_us;
   row_number_ = 0;
   // Its end is behind its commit: one that began to commit before the position ended there.
-  skips_ = commit_ < start_.lsn;
+  skips_ = commit_ < start_;
   return {};
 }
 
 Result<void> PostgresChanges::commit(const PgoutputMessage& message) {
   if (!open_ || message.commit != commit_) return out_of_order("a commit without its transaction");
-  if (skips_ && message.end > start_.lsn)
+  if (skips_ && message.end > start_)
     return out_of_order("a transaction that ends behind the position and commits before it");
   open_ = false;
   if (!skips_) TRY(make_all_ready());
@@ -89,6 +89,28 @@ Result<void> PostgresChanges::commit(const PgoutputMessage& message) {
   if (ready_.empty()) return {};
   ready_.back().has_more = false;
   ready_.back().position_changes = lsn_change(message.end);
+  return {};
+}
+
+// Where the dataset's columns are among the relation's.
+Result<void> PostgresChanges::match(Table& table) const {
+  const PostgresTarget& target = table.rows->target();
+  for (const Field& field : target.schema.fields()) {
+    const auto place = column_of(table.relation, field.name);
+    if (!place) return no_column(target, field.name, commit_);
+    const RelationColumn& column = table.relation.columns[*place];
+    if (!may_fit(column.type, field.type)) {
+      return invalid(fmt::format("column '{}' of table {} is {} at {}, which is no {}",
+                                 field.name,
+                                 target.origin(),
+                                 postgres_type_name(column.type),
+                                 lsn_text(commit_),
+                                 type_name(field.type)),
+                     "give the dataset's column a type that fits, or take it out");
+    }
+    table.place.push_back(static_cast<int>(*place));
+    table.known.push_back(column.in_identity ? 1 : 0);
+  }
   return {};
 }
 
@@ -101,28 +123,28 @@ Result<void> PostgresChanges::take_relation(const Relation& relation) {
       table.rows = rows.get();
   }
   if (table.rows != nullptr) {
-    const PostgresTarget& target = table.rows->target();
-    const auto copied = start_.tables.find(target.origin());
-    if (copied != start_.tables.end()) table.copied = copied->second;
-    for (const Field& field : target.schema.fields()) {
-      const auto place = column_of(relation, field.name);
-      if (!place) return no_column(target, field.name, commit_);
-      const RelationColumn& column = relation.columns[*place];
-      if (!may_fit(column.type, field.type)) {
-        return invalid(fmt::format("column '{}' of table {} is {} at {}, which is no {}",
-                                   field.name,
-                                   target.origin(),
-                                   postgres_type_name(column.type),
-                                   lsn_text(commit_),
-                                   type_name(field.type)),
-                       "give the dataset's column a type that fits, or take it out");
-      }
-      table.place.push_back(static_cast<int>(*place));
-      table.known.push_back(column.in_identity ? 1 : 0);
-    }
+    const std::string origin = table.rows->target().origin();
+    const auto copied = copied_.find(origin);
+    if (copied != copied_.end()) table.copied = copied->second.lsn;
+    const bool is_passed = skips_ || commit_ < table.copied;
+    Result<void> matched = match(table);
+    // Rows that are passed over need not fit: with its next form the table is named again.
+    if (!matched.ok() && !is_passed) return matched;
+    if (!matched.ok()) table.rows = nullptr;
+    if (!is_passed && copied != copied_.end() &&
+        copied->second.shape != table_shape(table.rows->target(), relation))
+      stale_.insert(origin);
   }
   tables_[relation.id] = std::move(table);
   return {};
+}
+
+void PostgresChanges::copied(const std::string& origin, const CopiedTable& table) {
+  copied_[origin] = table;
+  for (auto& [id, known] : tables_) {
+    if (known.rows != nullptr && known.rows->target().origin() == origin) known.copied = table.lsn;
+  }
+  stale_.erase(origin);
 }
 
 Result<PostgresChanges::Table*> PostgresChanges::table_of(std::uint32_t relation_id) {

@@ -15,6 +15,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -38,6 +40,13 @@ class PostgresChanges final {
   // Everything that ended before has been taken. Of a transaction without rows for any target, too.
   Lsn seen() const { return seen_; }
 
+  // Tables that are another now than the one that was copied, or have other types: to be copied
+  // anew once the transaction is given.
+  const std::set<std::string>& stale() const { return stale_; }
+
+  // A table was copied anew: its rows up to there are not given.
+  void copied(const std::string& origin, const CopiedTable& table);
+
   // Nothing was committed up to there that was not taken.
   void saw(Lsn lsn) { seen_ = lsn > seen_ ? lsn : seen_; }
 
@@ -53,6 +62,7 @@ class PostgresChanges final {
   Result<void> begin(const PgoutputMessage& message);
   Result<void> commit(const PgoutputMessage& message);
   Result<void> take_relation(const Relation& relation);
+  Result<void> match(Table& table) const;
   Result<void> take_row(const PgoutputMessage& message);
   Result<void> truncate(const PgoutputMessage& message);
   Result<Table*> table_of(std::uint32_t relation_id);
@@ -61,7 +71,9 @@ class PostgresChanges final {
   std::int64_t open_count() const;
 
   std::vector<std::unique_ptr<PostgresRows>> rows_;  // by target
-  const PostgresPosition start_;
+  const Lsn start_;
+  std::map<std::string, CopiedTable> copied_;  // by origin
+  std::set<std::string> stale_;
   std::map<std::uint32_t, Table> tables_;
   PgoutputMessage message_;
   std::deque<SourceBatch> ready_;

@@ -113,17 +113,28 @@ void check_identity(const PostgresTarget& target, const PostgresTable& table, Fi
                   quoted_table(target)));
 }
 
-Result<void> check_target(PostgresLink& link, PostgresTarget target, Findings& out) {
+Result<void> check_target(PostgresLink& link,
+                          const std::string& publication,
+                          const SourceTarget& requested,
+                          Findings& out) {
+  PostgresTarget target = TRY(parse_target(requested, 0));
   Result<PostgresTable> table = read_table(link, target);
   if (!table.ok()) {
     add(out, Level::kFailure, table.error().message, table.error().hint);
     return {};
+  }
+  if (target.schema.size() == 0) {  // it will have those of the table
+    SourceTarget known = requested;
+    known.schema = dataset_schema(table.value());
+    target = TRY(parse_target(known, 0));
   }
   if (Result<void> fit = check_table(target, table.value()); !fit.ok()) {
     add(out, Level::kFailure, fit.error().message, fit.error().hint);
     return {};
   }
   check_identity(target, table.value(), out);
+  const Result<void> published = check_publication_of(link, publication, target, table.value());
+  if (!published.ok()) add(out, Level::kFailure, published.error().message, published.error().hint);
   const PostgresAnswer rights = TRY(link.query(
       "SELECT has_table_privilege($1::regclass, 'SELECT'), current_user", {quoted_table(target)}));
   if (rights.text(0, 0) != "t") {
@@ -133,8 +144,7 @@ Result<void> check_target(PostgresLink& link, PostgresTarget target, Findings& o
         fmt::format(
             "run: GRANT SELECT ON {} TO {};", quoted_table(target), quote_name(rights.text(0, 1))));
   }
-  const bool has_columns = target.schema.size() > 0;
-  if (has_columns && !TRY(key_is_unique(link, target))) {
+  if (!TRY(key_is_unique(link, target))) {
     add(out,
         Level::kWarning,
         fmt::format("the dataset's key is not unique in table {}: rows of one key replace each "
@@ -218,7 +228,7 @@ Result<void> look(PostgresServer& server,
   std::vector<PostgresTarget> targets;
   for (const SourceTarget& one : requested) {
     targets.push_back(TRY(parse_target(one, static_cast<int>(targets.size()))));
-    TRY(check_target(*link, targets.back(), out));
+    TRY(check_target(*link, settings.publication, one, out));
   }
   TRY(check_publication(*link, settings.publication, targets, out));
   check_slot(settings.slot, slot, out);

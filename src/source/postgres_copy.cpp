@@ -107,7 +107,7 @@ Result<bool> PostgresCopy::pull(std::int64_t row_count_max) {
   if (!received.message) return false;
   split_copy_line(*received.message, cells_, scratch_);
   const TupleView row{cells_, place_};
-  rows_->upsert(row, {request_.position.lsn, ++row_number_});
+  rows_->upsert(row, {request_.lsn, ++row_number_});
   if (rows_->row_count() + rows_->refusal_count() >= row_count_max) TRY(hold());
   return true;
 }
@@ -115,7 +115,7 @@ Result<bool> PostgresCopy::pull(std::int64_t row_count_max) {
 std::optional<SourceBatch> PostgresCopy::give_last() {
   done_ = true;
   held_->has_more = false;
-  held_->position_changes = request_.position.parts();
+  held_->position_changes = request_.position_changes;
   return std::exchange(held_, std::nullopt);
 }
 

@@ -26,7 +26,8 @@ struct CopyTable {
 
 struct CopyRequest {
   std::vector<CopyTable> tables;
-  PostgresPosition position;   // behind the copy: its last batch moves there
+  Position position_changes;   // behind the copy: its last batch moves there
+  Lsn lsn = 0;                 // of the snapshot
   std::int64_t row_limit = 0;  // of each table; 0: all
 };
 

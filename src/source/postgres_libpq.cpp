@@ -176,6 +176,8 @@ class LibpqServer final : public PostgresServer {
         options_(std::move(options)),
         place_(std::move(place)) {}
 
+  bool has_password() const override { return !password_.empty(); }
+
   Result<std::unique_ptr<PostgresLink>> connect(LinkKind kind) override {
     std::vector<const char*> names = {
         "connect_timeout", "fallback_application_name", "dbname", "client_encoding", "options"};

@@ -52,6 +52,8 @@ class PostgresServer {
  public:
   virtual ~PostgresServer() = default;
   virtual Result<std::unique_ptr<PostgresLink>> connect(LinkKind kind) = 0;
+
+  virtual bool has_password() const { return false; }  // in the url
 };
 
 // By libpq. `url`: postgresql://user:password@host/database?sslmode=verify-full. No error of it

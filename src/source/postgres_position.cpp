@@ -44,8 +44,12 @@ Position PostgresPosition::parts() const {
   out[""] = head.dump();
   out[std::string(kLsnPart)] = lsn_text(lsn);
   for (const auto& [origin, copied] : tables)
-    out[std::string(kTablePart) + origin] = lsn_text(copied);
+    add_copied(out, origin, copied);
   return out;
+}
+
+void add_copied(Position& changes, const std::string& origin, const CopiedTable& table) {
+  changes[std::string(kTablePart) + origin] = lsn_text(table.lsn) + " " + table.shape;
 }
 
 Position lsn_change(Lsn lsn) {
@@ -60,12 +64,14 @@ Result<PostgresPosition> parse_postgres_position(const Position& parts) {
       TRY(parse_head(text, out));
       continue;
     }
-    const std::optional<Lsn> lsn = parse_lsn(text);
-    if (!lsn) return corrupt(part);
-    if (part == kLsnPart) {
+    const bool is_table = part.starts_with(kTablePart);
+    const std::size_t space = is_table ? text.find(' ') : text.size();
+    const std::optional<Lsn> lsn = parse_lsn(std::string_view(text).substr(0, space));
+    if (!lsn || space == std::string::npos) return corrupt(part);
+    if (is_table) {
+      out.tables[part.substr(kTablePart.size())] = {*lsn, text.substr(space + 1)};
+    } else if (part == kLsnPart) {
       out.lsn = *lsn;
-    } else if (part.starts_with(kTablePart)) {
-      out.tables[part.substr(kTablePart.size())] = *lsn;
     } else {
       return corrupt(part);
     }

@@ -1,5 +1,7 @@
 #include "source/postgres_rows.h"
 
+#include "base/hash.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -50,6 +52,17 @@ Result<PostgresTarget> parse_target(const SourceTarget& target, int index) {
   }
   if (out.schema.size() > 0) out.key = TRY(out.schema.require_all(target.key));
   return out;
+}
+
+std::string table_shape(const PostgresTarget& target, const Relation& relation) {
+  constexpr std::size_t kShown = 16;
+  std::string text = fmt::format("{}", relation.id);
+  for (const Field& field : target.schema.fields()) {
+    const auto column = std::ranges::find(relation.columns, field.name, &RelationColumn::name);
+    if (column == relation.columns.end()) continue;
+    text += fmt::format("\n{} {} {}", column->name, column->type, column->modifier);
+  }
+  return sha256_hex(text).substr(0, kShown);
 }
 
 std::string RowPlace::text() const {

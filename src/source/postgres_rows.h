@@ -28,6 +28,11 @@ struct PostgresTarget {
 // "vitals", "public.vitals", or an empty text for a source with one table.
 Result<PostgresTarget> parse_target(const SourceTarget& target, int index);
 
+// What a copy of the table depends on: that it is this table, and the types of its columns that the
+// dataset has. A change of them may have written every row anew, and the stream has no word of
+// that.
+std::string table_shape(const PostgresTarget& target, const Relation& relation);
+
 // The cells of a tuple, and where each of the dataset's columns stands among them.
 struct TupleView {
   const std::vector<TupleCell>& cells;

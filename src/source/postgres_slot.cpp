@@ -69,13 +69,12 @@ struct NewSlot {
 };
 
 // The server waits for every transaction that is writing: not for ever.
-Result<NewSlot> create_slot(const PostgresOpening& opening,
-                            PostgresLink& replication,
-                            PostgresLink& link) {
+Result<NewSlot> create_slot(PostgresLink& replication,
+                            PostgresLink& link,
+                            const std::string& name_and_kind) {
   TRY(replication.query("SET lock_timeout = '30s'", {}));
   Result<PostgresAnswer> made = replication.query(
-      fmt::format("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput (SNAPSHOT 'export')",
-                  quote_name(opening.settings.slot)),
+      fmt::format("CREATE_REPLICATION_SLOT {}LOGICAL pgoutput (SNAPSHOT 'export')", name_and_kind),
       {});
   if (!made.ok()) {
     Error error = std::move(made).error();
@@ -99,15 +98,40 @@ Result<NewSlot> create_slot(const PostgresOpening& opening,
 
 }  // namespace
 
+namespace {
+
+// `link` sees what the slot's snapshot has, and the copy takes it over. The positions of the tables
+// go into the request, for all that is not of theirs is the caller's.
+struct SnapshotCopy {
+  CopyRequest request;
+  std::map<std::string, CopiedTable> tables;
+};
+
+Result<SnapshotCopy> look_in_snapshot(PostgresLink& link,
+                                      const NewSlot& slot,
+                                      const std::string& publication,
+                                      const std::vector<PostgresTarget>& targets) {
+  SnapshotCopy out;
+  out.request.lsn = slot.start;
+  TRY(link.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", {}));
+  TRY(link.query("SET TRANSACTION SNAPSHOT " + quote_text(slot.snapshot), {}));
+  for (const PostgresTarget& target : targets) {
+    const PostgresTable table = TRY(read_table(link, target));
+    TRY(check_table(target, table));
+    TRY(check_publication_of(link, publication, target, table));
+    out.request.tables.push_back({target, table.kind == 'p'});
+    out.tables[target.origin()] = {slot.start, table_shape(target, table.relation(target))};
+  }
+  return out;
+}
+
+}  // namespace
+
 Result<BegunCopy> begin_copy(const PostgresOpening& opening, const PostgresPosition& before) {
   BegunCopy begun;
   std::unique_ptr<PostgresLink> link = TRY(opening.server.connect(LinkKind::kQueries));
-  CopyRequest request;
-  for (const PostgresTarget& target : opening.targets) {
-    const PostgresTable table = TRY(read_table(*link, target));
-    TRY(check_table(target, table));
-    request.tables.push_back({target, table.kind == 'p'});
-  }
+  for (const PostgresTarget& target : opening.targets)
+    TRY(check_table(target, TRY(read_table(*link, target))));
   TRY(publish(opening, *link));
   begun.replication = TRY(opening.server.connect(LinkKind::kReplication));
   const PostgresSystem system = TRY(identify(*begun.replication));
@@ -116,19 +140,54 @@ Result<BegunCopy> begin_copy(const PostgresOpening& opening, const PostgresPosit
   const bool had_another =
       !before.is_empty() && before.slot != opening.settings.slot && before.system == system.system;
   if (had_another) TRY(drop_slot(*link, before.slot));
-  const NewSlot slot = TRY(create_slot(opening, *begun.replication, *link));
+  const NewSlot slot =
+      TRY(create_slot(*begun.replication, *link, quote_name(opening.settings.slot) + " "));
+  SnapshotCopy copy =
+      TRY(look_in_snapshot(*link, slot, opening.settings.publication, opening.targets));
   begun.position = {.system = system.system,
                     .timeline = system.timeline,
                     .slot = opening.settings.slot,
                     .lsn = slot.start,
-                    .tables = {}};
-  for (const PostgresTarget& target : opening.targets)
-    begun.position.tables[target.origin()] = slot.start;
-  request.position = begun.position;
-  TRY(link->query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", {}));
-  TRY(link->query("SET TRANSACTION SNAPSHOT " + quote_text(slot.snapshot), {}));
-  begun.copy = std::make_unique<PostgresCopy>(std::move(link), std::move(request));
+                    .tables = std::move(copy.tables)};
+  copy.request.position_changes = begun.position.parts();
+  begun.copy = std::make_unique<PostgresCopy>(std::move(link), std::move(copy.request));
   return begun;
+}
+
+Result<CopyOfSome> begin_copy_of(const PostgresOpening& opening,
+                                 const std::set<std::string>& origins) {
+  std::unique_ptr<PostgresLink> link = TRY(opening.server.connect(LinkKind::kQueries));
+  std::vector<PostgresTarget> targets;
+  for (const PostgresTarget& target : opening.targets) {
+    if (origins.contains(target.origin())) targets.push_back(target);
+  }
+  TRY(publish(opening, *link));
+  const std::unique_ptr<PostgresLink> replication =
+      TRY(opening.server.connect(LinkKind::kReplication));
+  constexpr std::size_t kNameMax = 58;
+  const std::string name = opening.settings.slot.substr(0, kNameMax) + "_copy";
+  const NewSlot slot = TRY(create_slot(*replication, *link, quote_name(name) + " TEMPORARY "));
+  CopyOfSome out;
+  SnapshotCopy copy = TRY(look_in_snapshot(*link, slot, opening.settings.publication, targets));
+  for (const auto& [origin, table] : copy.tables)
+    add_copied(copy.request.position_changes, origin, table);
+  out.tables = std::move(copy.tables);
+  out.copy = std::make_unique<PostgresCopy>(std::move(link), std::move(copy.request));
+  return out;
+}
+
+Result<std::set<std::string>> find_stale(const PostgresOpening& opening,
+                                         const std::map<std::string, CopiedTable>& copied) {
+  const std::unique_ptr<PostgresLink> link = TRY(opening.server.connect(LinkKind::kQueries));
+  std::set<std::string> stale;
+  for (const PostgresTarget& target : opening.targets) {
+    const auto known = copied.find(target.origin());
+    const bool is_same =
+        known != copied.end() &&
+        known->second.shape == table_shape(target, TRY(read_table(*link, target)).relation(target));
+    if (!is_same) stale.insert(target.origin());
+  }
+  return stale;
 }
 
 Result<std::unique_ptr<PostgresLink>> resume(const PostgresOpening& opening,

@@ -8,7 +8,10 @@
 #include "source/postgres_position.h"
 #include "source/postgres_settings.h"
 
+#include <map>
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 namespace lockstep {
@@ -28,7 +31,21 @@ struct BegunCopy {
   PostgresPosition position;
 };
 
-// `before`: where the source was read to, under another slot or without one of the tables.
+// The copy of some tables, while the stream of all goes on: of those that came later, or are others
+// now. Its slot is gone with it.
+struct CopyOfSome {
+  std::unique_ptr<PostgresCopy> copy;
+  std::map<std::string, CopiedTable> tables;  // what it moves their positions to
+};
+
+Result<CopyOfSome> begin_copy_of(const PostgresOpening& opening,
+                                 const std::set<std::string>& origins);
+
+// The tables that are not as they were when they were copied, or never were.
+Result<std::set<std::string>> find_stale(const PostgresOpening& opening,
+                                         const std::map<std::string, CopiedTable>& copied);
+
+// `before`: where the source was read to, under another slot.
 Result<BegunCopy> begin_copy(const PostgresOpening& opening, const PostgresPosition& before);
 
 // A connection on which the stream can be started at `position`. kRefused: changes behind it would

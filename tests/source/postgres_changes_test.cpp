@@ -190,13 +190,34 @@ TEST_F(Changes, TransactionsUpToThePositionAreNotGivenAgain) {
 class ChangesAfterACopy : public Changes {
  protected:
   ChangesAfterACopy()
-      : Changes({.system = "1", .lsn = 0x100, .tables = {{"public.vitals", 0x300}}}) {}
+      : Changes({.system = "1", .lsn = 0x100, .tables = {{"public.vitals", {0x300, "other"}}}}) {}
 };
 
 TEST_F(ChangesAfterACopy, RowsThatTheCopyHasAreNotGivenAgain) {
   const auto before =
       transaction({insert_bytes(7, {"1", "1", "a"}), insert_bytes(8, {"1", "1", "a"})});
   EXPECT_EQ(story(before), (Story{"U public.stays 0/200 row 2: 1,1,a"}));
+  EXPECT_TRUE(changes_.stale().empty());
+  EXPECT_EQ(transaction({insert_bytes(7, {"1", "1", "a"})}, 0x300).size(), 1u);
+}
+
+TEST_F(ChangesAfterACopy, ATableOfAnotherShapeThanItsCopyIsStaleUntilItIsCopiedAnew) {
+  EXPECT_EQ(transaction({insert_bytes(7, {"1", "1", "a"})}, 0x300).size(), 1u);
+  EXPECT_EQ(changes_.stale(), (std::set<std::string>{"public.vitals"}));
+  changes_.copied("public.vitals", {0x400, "new"});
+  EXPECT_TRUE(changes_.stale().empty());
+  take(begin_bytes(0x350));
+  take(insert_bytes(7, {"1", "2", "a"}));
+  take(commit_bytes(0x350, 0x360));
+  EXPECT_TRUE(give_all().empty());
+}
+
+TEST_F(ChangesAfterACopy, AFormThatNoLongerFitsIsPassedOverUpToTheCopy) {
+  take(begin_bytes(0x200));
+  take(relation_bytes(7, "vitals", {{"id", 20, true}}));
+  take(insert_bytes(7, {"1"}));
+  take(commit_bytes(0x200, 0x210));
+  EXPECT_TRUE(give_all().empty());
   EXPECT_EQ(transaction({insert_bytes(7, {"1", "1", "a"})}, 0x300).size(), 1u);
 }
 
@@ -278,11 +299,12 @@ TEST_F(Changes, WhatIsOutOfOrderIsAnError) {
 }
 
 TEST(PostgresPosition, PartsComeBack) {
-  const PostgresPosition position{.system = "7329",
-                                  .timeline = 2,
-                                  .slot = "lockstep_clinic",
-                                  .lsn = 0x16B374D848,
-                                  .tables = {{"public.vitals", 0x100}, {"clinic.Stays x", 0x200}}};
+  const PostgresPosition position{
+      .system = "7329",
+      .timeline = 2,
+      .slot = "lockstep_clinic",
+      .lsn = 0x16B374D848,
+      .tables = {{"public.vitals", {0x100, "a b"}}, {"clinic.Stays x", {0x200, ""}}}};
   const auto parsed = parse_postgres_position(position.parts());
   ASSERT_TRUE(parsed.ok()) << parsed.error().message;
   EXPECT_EQ(parsed.value(), position);
