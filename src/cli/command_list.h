@@ -25,6 +25,7 @@ Command rollback_command();
 Command accept_command();
 Command pause_command();
 Command resume_command();
+Command resync_command();
 Command revert_command();
 Command recalibrate_command();
 Command export_command();

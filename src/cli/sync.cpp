@@ -4,25 +4,12 @@
 #include "cli/command_list.h"
 #include "cli/hub_access.h"
 #include "cli/render.h"
+#include "cli/source_errors.h"
 
 #include <fmt/format.h>
 
 namespace lockstep {
 namespace {
-
-// One source that fails stops no other; the first of them gives the exit code.
-int report_source_errors(Session& session, const Json& errors) {
-  int exit_code = kExitDone;
-  const bool colour = session.view.colour && session.terminal.error_is_terminal();
-  for (const Json& one : errors) {
-    const Code code = code_of_name(text_of(one, "code")).value_or(Code::kInvalid);
-    const Error error =
-        make_error(code, printable(text_of(one, "message")), printable(text_of(one, "hint")));
-    session.terminal.write_error(failure_text(error, session.json, colour));
-    if (exit_code == kExitDone) exit_code = code_info(code).exit_code;
-  }
-  return exit_code;
-}
 
 Result<int> run_sync(Session& session, const Arguments& arguments) {
   WriteOptions options;
@@ -38,6 +25,19 @@ Result<int> run_sync(Session& session, const Arguments& arguments) {
 }
 
 }  // namespace
+
+int report_source_errors(Session& session, const Json& errors) {
+  int exit_code = kExitDone;
+  const bool colour = session.view.colour && session.terminal.error_is_terminal();
+  for (const Json& one : errors) {
+    const Code code = code_of_name(text_of(one, "code")).value_or(Code::kInvalid);
+    const Error error =
+        make_error(code, printable(text_of(one, "message")), printable(text_of(one, "hint")));
+    session.terminal.write_error(failure_text(error, session.json, colour));
+    if (exit_code == kExitDone) exit_code = code_info(code).exit_code;
+  }
+  return exit_code;
+}
 
 std::string changes_text(const View& view, const Json& changes) {
   std::string text;

@@ -64,6 +64,7 @@ Result<PostgresSettings> parse_postgres_settings(const SourceRequest& request) {
   const Settings settings =
       TRY(Settings::parse(request.settings, kTable, fmt::format("source '{}'", request.name)));
   PostgresSettings out;
+  out.name = request.name;
   out.url = settings.text("url");
   out.slot = settings.has("slot") ? settings.text("slot") : name_of_slot(request.name);
   out.publication = settings.has("publication") ? settings.text("publication") : out.slot;

@@ -13,6 +13,7 @@ namespace lockstep {
 
 // Value.
 struct PostgresSettings {
+  std::string name;  // the source's
   std::string url;
   std::string slot;
   std::string publication;

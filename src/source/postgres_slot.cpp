@@ -16,10 +16,8 @@ constexpr const char* kSlotIsActive = "55006";
 constexpr const char* kLockTimeout = "55P03";
 
 std::string copy_anew(const PostgresSettings& settings) {
-  return fmt::format(
-      "give the source another slot, as slot: {}_2: then its tables are copied anew "
-      "and compared with what the hub has",
-      settings.slot);
+  return fmt::format("lockstep resync {} copies its tables anew and changes what differs",
+                     settings.name);
 }
 
 Result<void> publish(const PostgresOpening& opening, PostgresLink& link) {

@@ -90,9 +90,7 @@ Result<void> split_tables(const Configuration& configuration, DatasetConfigurati
 
 Result<void> check_fed(const Configuration& configuration, const SourceConfiguration& source) {
   const std::vector<FedDataset> fed = fed_datasets(configuration, source.name);
-  const SourceInfo* type = type_of(source);
-  const bool has_tables = type != nullptr && type->has_tables;
-  if (fed.empty() || (fed.size() > 1 && !has_tables)) {
+  if (fed.empty() || (fed.size() > 1 && !has_tables(source))) {
     return invalid_at(
         source.mark,
         fmt::format("source '{}' feeds {} datasets, not one", source.name, fed.size()),
@@ -121,6 +119,11 @@ Result<void> check_fed(const Configuration& configuration, const SourceConfigura
 }
 
 }  // namespace
+
+bool has_tables(const SourceConfiguration& source) {
+  const SourceInfo* type = type_of(source);
+  return type != nullptr && type->has_tables;
+}
 
 Result<void> resolve_references(Configuration& configuration) {
   TRY(check_dataset_names(configuration));

@@ -22,6 +22,9 @@ struct FedDataset {
 
 std::vector<FedDataset> fed_datasets(const Configuration& configuration, const std::string& source);
 
+// Whether its type may feed several datasets, a table each.
+bool has_tables(const SourceConfiguration& source);
+
 // What a source is made with. The targets' columns are those declared.
 SourceRequest source_request(const Configuration& configuration, const SourceConfiguration& source);
 

@@ -53,6 +53,7 @@ class HubEngine final : public Engine {
     std::int64_t retry_at_us = 0;          // when it is opened again, by the steady clock
     std::int64_t retry_pause_us = 0;
     bool paused = false;  // by command, until it is resumed
+    bool anew = false;    // it is read from its beginning, whatever its position says
     Pace pace;
     std::uint64_t bytes_total = 0;  // the most that was ever left to read: the progress bar's end
 
@@ -104,6 +105,8 @@ class HubEngine final : public Engine {
                                                   LoadInput& input);
   Result<std::optional<SourceBatch>> next_of_transaction(Feed& feed);
   Result<void> load(Feed& feed, LoadInput& input, LoadNote note, SyncTotals& totals);
+  Result<void> note_sweep(const Feed& feed, SourceBatch& batch, LoadNote& note);
+  Result<void> stage_sweeps(Feed& feed, LoadNote& note);
   Result<DatasetChange> take(const Feed& feed, const SourceBatch& batch, const LoadNote& note);
   Result<void> finish_models(const LoadNote& note,
                              const std::string& dataset,
@@ -156,6 +159,7 @@ class HubEngine final : public Engine {
   Result<void> read_pauses();
   Result<Feed*> feed_of(const std::string& source);
   Result<Json> set_paused(const std::string& source, bool paused);
+  Result<Json> resync(const std::string& source);
   Json source_states();
 
   // engine_upkeep.cpp

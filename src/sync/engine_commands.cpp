@@ -82,6 +82,7 @@ Result<Json> HubEngine::run(const Json& command) {
   }
   if (name == "pause" || name == "resume")
     return set_paused(TRY(text_at(command, "source")), name == "pause");
+  if (name == "resync") return resync(TRY(text_at(command, "source")));
   if (name == "sources") return source_states();
   if (name == "tag-delete") return delete_tag(TRY(text_at(command, "tag")));
   return make_error(Code::kUsage, fmt::format("there is no command '{}'", name));

@@ -141,6 +141,36 @@ Result<std::optional<SourceBatch>> HubEngine::next_of_load(Feed& feed,
   return std::optional<SourceBatch>();
 }
 
+// A table that was emptied and is given anew, before any other row of it in this transaction: its
+// old rows leave at the end, those that did not come again.
+Result<void> HubEngine::note_sweep(const Feed& feed, SourceBatch& batch, LoadNote& note) {
+  const std::string& dataset = feed.dataset_of(batch);
+  if (batch.truncates && !note.changed.contains(dataset)) {
+    note.sweeps.insert_or_assign(batch.target, Sweep(batch.origin));
+    batch.truncates = false;
+  }
+  // Emptied after rows of it came: they all leave at once, the old ones among them.
+  if (batch.truncates) note.sweeps.erase(batch.target);
+  const auto sweep = note.sweeps.find(batch.target);
+  if (sweep == note.sweeps.end()) return {};
+  return sweep->second.add(*flows_.at(dataset), feed.configuration->name, batch);
+}
+
+Result<void> HubEngine::stage_sweeps(Feed& feed, LoadNote& note) {
+  const std::string& source = feed.configuration->name;
+  for (const auto& [target, sweep] : std::exchange(note.sweeps, {})) {
+    const std::string& dataset = feed.datasets[static_cast<std::size_t>(target)];
+    for (const SourceBatch& gone : TRY(sweep.rest(*hub_, *flows_.at(dataset), source, target))) {
+      const DatasetChange change = TRY(take(feed, gone, note));
+      if (change.tables.empty()) continue;
+      note.add(dataset, gone, change);
+      TRY(fold_staged(dataset, change.train, hub_->staged_count()));
+      TRY(hub_->stage(load_name(feed), change.tables, note.json()));
+    }
+  }
+  return {};
+}
+
 // Where the source or a row of it fails, what came before is committed, as it would be by batch:
 // not of a transaction, which comes again as a whole.
 Result<void> HubEngine::load(Feed& feed, LoadInput& input, LoadNote note, SyncTotals& totals) {
@@ -150,6 +180,11 @@ Result<void> HubEngine::load(Feed& feed, LoadInput& input, LoadNote note, SyncTo
     Result<std::optional<SourceBatch>> next = next_of_load(feed, note, input);
     if (!next.ok()) error = std::move(next).error();
     batch = error ? std::nullopt : std::move(next).value();
+    if (batch && batch->whole) {
+      if (Result<void> noted = note_sweep(feed, *batch, note); !noted.ok())
+        error = std::move(noted).error();
+      if (error) break;
+    }
     if (batch && !batch->has_more) break;
     const bool stopped = options_.stop && options_.stop();
     if (!batch && !(note.whole && stopped)) break;
@@ -166,6 +201,10 @@ Result<void> HubEngine::load(Feed& feed, LoadInput& input, LoadNote note, SyncTo
     error = std::move(staged).error();
     batch.reset();
     break;
+  }
+  if (note.whole && !error) {
+    if (Result<void> swept = stage_sweeps(feed, note); !swept.ok())
+      error = std::move(swept).error();
   }
   if (note.whole && error) {
     failed_ = true;

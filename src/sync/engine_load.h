@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sync/engine.h"
+#include "sync/sweep.h"
 
 #include <cstdint>
 #include <map>
@@ -52,6 +53,8 @@ struct HubEngine::LoadNote {
   std::optional<Timestamp> source_time;
   std::set<std::string> changed;  // datasets
   bool whole = false;             // it is a transaction of the source
+  // Of tables that it gives as a whole, by target. Not in the journal: a transaction begins anew.
+  std::map<int, Sweep> sweeps;
 
   // The batch of a dataset with its change, folded or about to be.
   void add(const std::string& dataset, const SourceBatch& batch, const DatasetChange& change);

@@ -1,4 +1,5 @@
 // How the sources are: at work, failing, or paused by command. A pause outlives the process.
+#include "sync/configuration_references.h"
 #include "sync/engine.h"
 
 #include <fmt/format.h>
@@ -74,6 +75,28 @@ Result<Json> HubEngine::set_paused(const std::string& source, bool paused) {
   feed.error.reset();
   feed.retry_pause_us = 0;
   return Json{{"source", source}, {"paused", paused}, {"unchanged", was_paused == paused}};
+}
+
+// Reads it all anew, and changes what differs: for a source whose position is worth nothing now.
+Result<Json> HubEngine::resync(const std::string& source) {
+  Feed& feed = *TRY(feed_of(source));
+  if (feed.paused) {
+    return make_error(Code::kRefused,
+                      fmt::format("source '{}' is paused", source),
+                      fmt::format("lockstep resume {}", source));
+  }
+  if (!has_tables(*feed.configuration)) {
+    return make_error(Code::kUnsupported,
+                      fmt::format("source '{}' is of type {}, which has no tables to copy anew",
+                                  source,
+                                  feed.configuration->type),
+                      "a file that changed is read again by itself");
+  }
+  feed.source.reset();
+  feed.error.reset();
+  feed.retry_at_us = 0;
+  feed.anew = true;
+  return sync();
 }
 
 // How each source is, for `status`.

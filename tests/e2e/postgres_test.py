@@ -288,7 +288,7 @@ def test_a_slot_that_is_gone_made_anew_or_moved_is_refused_and_another_heals(tmp
     assert "is gone" in place.json("sync", codes=None)["errors"][0]["message"]
     database.run(f"SELECT pg_create_logical_replication_slot('{name}', 'pgoutput')")
     error = place.json("sync", codes=None)["errors"][0]
-    assert "made anew" in error["message"] and "slot:" in error["hint"]
+    assert "made anew" in error["message"] and "lockstep resync clinic" in error["hint"]
     database.run("DELETE FROM t WHERE id < 4")
     place.configure(configuration(database, datasets).replace(f"slot: {name}", f"slot: {name}_2, publication: {name}"))
     report = synced(place, database)

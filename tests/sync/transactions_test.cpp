@@ -185,7 +185,7 @@ History history_of(std::uint64_t seed, int count, std::size_t rows_max) {
     Writer writer(dice, rows_max);
     const std::size_t changes = dice.one_in(6) ? 2 * rows_max + dice.below(20) : dice.below(6);
     for (std::size_t change = 0; change < changes; ++change) {
-      if (dice.one_in(60)) {
+      if (dice.one_in(30)) {
         writer.truncate_a();
         state.a.clear();
       }

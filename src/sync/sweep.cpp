@@ -1,0 +1,83 @@
+#include "sync/sweep.h"
+
+#include "base/hash.h"
+#include "sync/winner.h"
+
+#include <algorithm>
+#include <memory>
+#include <numeric>
+#include <optional>
+
+namespace lockstep {
+namespace {
+
+const KeyedHash& key_hash() {
+  static const KeyedHash kHash("keys of a copy");
+  return kHash;
+}
+
+SourceBatch deletes_of(Batch rows, int target, const std::string& origin) {
+  const auto count = static_cast<std::size_t>(rows.row_count());
+  SourceBatch batch;
+  batch.target = target;
+  batch.origin = origin;
+  batch.rows = std::move(rows);
+  batch.operations.assign(count, Operation::kDelete);
+  batch.positions.assign(count, "not in the copy");
+  batch.has_more = true;
+  batch.whole = true;
+  return batch;
+}
+
+}  // namespace
+
+Result<void> Sweep::add(const DatasetFlow& flow,
+                        const std::string& source,
+                        const SourceBatch& batch) {
+  if (batch.origin != origin_) return {};
+  const Batch keys = TRY(keys_of(flow, {std::span(&batch, 1), source}));
+  std::vector<int> columns(static_cast<std::size_t>(keys.schema().size()));
+  std::iota(columns.begin(), columns.end(), 0);
+  for (std::int64_t row = 0; row < keys.row_count(); ++row)
+    seen_.insert(key_hash().hash128(encode_key(keys, columns, row)));
+  return {};
+}
+
+Result<std::vector<SourceBatch>> Sweep::rest(Hub& hub,
+                                             const DatasetFlow& flow,
+                                             const std::string& source,
+                                             int target) const {
+  ScanOptions options;
+  options.columns = {"_source", "_origin"};
+  options.columns.insert(options.columns.end(), flow.key().begin(), flow.key().end());
+  const std::unique_ptr<Scan> scan =
+      TRY(hub.scan(flow.table(Layer::kRaw), hub.latest_snapshot(), options));
+  std::vector<SourceBatch> out;
+  while (const std::optional<Batch> rows = TRY(scan->next())) {
+    std::vector<std::string> names = {"_source"};
+    names.insert(names.end(), flow.key().begin(), flow.key().end());
+    const std::vector<int> key = TRY(rows->schema().require_all(names));
+    const int origin = TRY(rows->schema().require("_origin"));
+    BatchBuilder gone(flow.columns());
+    std::int64_t gone_count = 0;
+    for (std::int64_t row = 0; row < rows->row_count(); ++row) {
+      if (rows->text_at(key[0], row) != source || rows->text_at(origin, row) != origin_) continue;
+      if (seen_.contains(key_hash().hash128(encode_key(*rows, key, row)))) continue;
+      for (int column = 0; column < flow.columns().size(); ++column) {
+        const auto part = std::ranges::find(flow.key(), flow.columns().field(column).name);
+        if (part == flow.key().end()) {
+          gone.append_null(column);
+        } else {
+          const auto place = static_cast<std::size_t>(part - flow.key().begin());
+          gone.append_from(column, *rows, key[place + 1], row);
+        }
+      }
+      gone.append_sign(1);
+      ++gone_count;
+    }
+    if (gone_count > 0) out.push_back(deletes_of(TRY(gone.finish()), target, origin_));
+  }
+  return out;
+}
+
+}  // namespace lockstep
