@@ -161,17 +161,14 @@ Result<void> HubEngine::commit_batches(Feed& feed,
   }
   request.remove_overrides = std::move(change.remove_overrides);
   request.changes = std::move(change.tables);
-  if (!request.changes.empty()) {
-    ModelChange for_models;
-    for_models.train = change.train;
-    for_models.snapshot = hub_->next_snapshot();
-    TRY(add_models(feed.dataset, for_models, request));
-  }
   if (!group_.open) {
     TRY(hub_->begin_group());
     group_ = {.open = true, .started_us = started_us};
   }
-  TRY(commit(request));
+  ModelChange for_models;
+  for_models.train = change.train;
+  for_models.snapshot = hub_->next_snapshot();
+  TRY(commit_learning(feed.dataset, std::move(for_models), request, totals));
   for (const SourceBatch& batch : batches) {
     move_position(feed.position, batch.position_changes);
     feed.unacknowledged.push_back(batch.position_changes);
@@ -179,7 +176,6 @@ Result<void> HubEngine::commit_batches(Feed& feed,
   group_.row_count += row_count_of(batches);
   feed.pace.took(row_count_of(batches), io_.monotonic_us() - started_us);
   totals.add(change.counts);
-  totals.add(request.versions);
   totals.commits += request.changes.empty() ? 0 : 1;
   return {};
 }
@@ -200,7 +196,58 @@ Result<void> HubEngine::add_models(const std::string& dataset,
   return {};
 }
 
+// The models learn beside the hub where they need not ask it, else before it commits.
+Result<void> HubEngine::commit_learning(const std::string& dataset,
+                                        ModelChange change,
+                                        CommitRequest& request,
+                                        SyncTotals& totals) {
+  TRY(take_learned(totals));
+  if (!request.changes.empty() && learning_.takes(change.train)) {
+    learning_.start(dataset, std::move(change));
+    Result<Committed> committed = hub_->commit(request);
+    failed_ = failed_ || !committed.ok();
+    learning_for_.push_back(TRY(std::move(committed)));
+    return {};
+  }
+  TRY(catch_up(totals));
+  if (!request.changes.empty()) TRY(add_models(dataset, change, request));
+  TRY(commit(request));
+  totals.add(request.versions);
+  return {};
+}
+
+// What models have learned by now becomes part of its commits.
+Result<void> HubEngine::take_learned(SyncTotals& totals) {
+  while (!learning_.is_idle()) {
+    const std::optional<Learned> learned = learning_.take_done();
+    if (!learned) break;
+    TRY(add_learned(*learned, totals));
+  }
+  return {};
+}
+
+// The same, of all that is under way.
+Result<void> HubEngine::catch_up(SyncTotals& totals) {
+  while (!learning_.is_idle())
+    TRY(add_learned(learning_.take(), totals));
+  return {};
+}
+
+Result<void> HubEngine::add_learned(const Learned& learned, SyncTotals& totals) {
+  failed_ = failed_ || learned.failure.has_value();
+  if (learned.failure) return *learned.failure;
+  const Committed committed = learning_for_.front();
+  learning_for_.pop_front();
+  if (Result<void> added = hub_->add_models(committed, learned.models); !added.ok()) {
+    failed_ = true;
+    return added;
+  }
+  totals.add(learned.models.versions);
+  return {};
+}
+
 Result<Committed> HubEngine::commit(CommitRequest& request) {
+  LOCKSTEP_ASSERT(learning_.is_idle(), "sync-6: a commit while another's models are at work");
   Result<Committed> committed = hub_->commit(request);
   if (!committed.ok()) {
     failed_ = true;
@@ -219,6 +266,7 @@ Result<Committed> HubEngine::commit(CommitRequest& request) {
 // Makes the open group durable, and then tells the sources so.
 Result<void> HubEngine::flush(SyncTotals& totals) {
   if (!group_.open) return {};
+  TRY(catch_up(totals));
   group_ = {};
   if (Result<void> flushed = hub_->flush(); !flushed.ok()) {
     failed_ = true;

@@ -5,11 +5,13 @@
 #include "source/source.h"
 #include "sync/dataset_flow.h"
 #include "sync/gather.h"
+#include "sync/learning.h"
 #include "sync/model_track.h"
 #include "sync/sync.h"
 
 #include <nlohmann/json.hpp>
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -112,6 +114,13 @@ class HubEngine final : public Engine {
                           const ModelChange& change,
                           CommitRequest& request);
   Result<Committed> commit(CommitRequest& request);
+  Result<void> commit_learning(const std::string& dataset,
+                               ModelChange change,
+                               CommitRequest& request,
+                               SyncTotals& totals);
+  Result<void> take_learned(SyncTotals& totals);
+  Result<void> catch_up(SyncTotals& totals);
+  Result<void> add_learned(const Learned& learned, SyncTotals& totals);
   Result<void> flush(SyncTotals& totals);
   void acknowledge(SyncTotals& totals);
   void keep_up();
@@ -148,6 +157,8 @@ class HubEngine final : public Engine {
   std::map<std::string, std::unique_ptr<DatasetFlow>>
       flows_;  // of datasets whose columns are known
   std::vector<std::unique_ptr<ModelTrack>> tracks_;
+  Learning learning_{tracks_};
+  std::deque<Committed> learning_for_;  // commits whose models are at work, in order
   std::vector<Feed> feeds_;
   std::vector<ModelVersionRecord> owed_versions_;  // made without a source, and not reported yet
   std::vector<std::int64_t> adopted_;              // foreign snapshots, not reported yet
