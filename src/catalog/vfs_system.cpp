@@ -4,8 +4,8 @@
 
 #include <sqlite3.h>
 
-#include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <span>
@@ -32,7 +32,7 @@ struct GatheredWrites {
 
   void add(std::span<const std::byte> piece, sqlite3_int64 at) {
     if (size == 0) offset = at;
-    std::ranges::copy(piece, bytes.get() + size);
+    std::memcpy(bytes.get() + size, piece.data(), piece.size());
     size += piece.size();
   }
 };
