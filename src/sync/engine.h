@@ -6,7 +6,6 @@
 #include "sync/dataset_flow.h"
 #include "sync/gather.h"
 #include "sync/learning.h"
-#include "sync/model_track.h"
 #include "sync/sync.h"
 
 #include <nlohmann/json.hpp>
