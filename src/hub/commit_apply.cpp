@@ -59,23 +59,6 @@ Result<void> end_files(Catalog& catalog, const TablePlan& plan, std::int64_t sna
   return {};
 }
 
-Result<void> apply_models(RecordStore& records,
-                          LateRecords& late,
-                          const CommitRequest& request,
-                          Timestamp time) {
-  for (const DefinitionRecord& definition : request.definitions)
-    TRY(records.add_definition(definition));
-  for (const ModelVersionRecord& version : request.versions)
-    TRY(records.add_version(version));
-  for (AliasEvent event : request.aliases) {
-    event.time = time;
-    TRY(records.add_alias_event(event));
-  }
-  for (const ModelStateRecord& state : request.model_states)
-    late.put(state);
-  return {};
-}
-
 }  // namespace
 
 Result<void> insert_data_file(Catalog& catalog,
@@ -190,6 +173,23 @@ Result<void> apply_table(Catalog& catalog,
   if (!files.empty()) return {};
   if (plan.entering.empty()) return {};
   return inlined.insert(catalog, table, *plan.rows, plan.entering, snapshot);
+}
+
+Result<void> apply_models(RecordStore& records,
+                          LateRecords& late,
+                          const CommitRequest& request,
+                          Timestamp time) {
+  for (const DefinitionRecord& definition : request.definitions)
+    TRY(records.add_definition(definition));
+  for (const ModelVersionRecord& version : request.versions)
+    TRY(records.add_version(version));
+  for (AliasEvent event : request.aliases) {
+    event.time = time;
+    TRY(records.add_alias_event(event));
+  }
+  for (const ModelStateRecord& state : request.model_states)
+    late.put(state);
+  return {};
 }
 
 Result<void> apply_records(RecordStore& records,

@@ -62,6 +62,12 @@ Result<void> apply_records(RecordStore& records,
                            const CommitRequest& request,
                            const CommitRecord& commit);
 
+// The part of it that models made, of a commit of that time.
+Result<void> apply_models(RecordStore& records,
+                          LateRecords& late,
+                          const CommitRequest& request,
+                          Timestamp time);
+
 // {"models":[{"model":"bp","version":7}]}, or empty.
 std::string models_json(const std::vector<ModelVersionRecord>& versions);
 

@@ -46,6 +46,13 @@ struct Compaction {
   std::int64_t surveyed_at = 0;                // the newest snapshot then
   std::map<std::string, std::int64_t>
       looked_at;  // inlined table, place up to which rows were looked at
+
+  struct Seen {
+    std::int64_t newest = 0;        // place
+    std::int64_t record_count = 0;  // of the table's statistics then: it rises with each row
+  };
+
+  std::map<std::string, Seen> seen;  // inlined table, as of the newest look at it
   std::map<std::int64_t, std::int64_t>
       dead_before;  // table id, snapshot from which on all are kept: files may have dead rows
 

@@ -125,6 +125,8 @@ class Hub {
   virtual Result<Committed> commit(const CommitRequest& request) = 0;
   // No group is open. What is not flushed when the hub goes is not there.
   virtual Result<void> begin_group() = 0;
+  // What models made of a commit of the open group, when its rows were committed without it.
+  virtual Result<void> add_models(const Committed& committed, const CommitRequest& models) = 0;
   virtual Result<void> flush() = 0;  // ends the group; without one it does nothing
   // Moves the catalog's log into the database once it is long. It takes a while, so it belongs
   // behind the acknowledgement of a commit; not within a group.

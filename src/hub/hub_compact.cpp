@@ -47,8 +47,18 @@ Result<std::optional<LakeTable>> HubOverDuckLake::table_to_flush(const Compactio
   std::int64_t most = std::max<std::int64_t>(limits.rows_min, 1) - 1;
   for (const auto& [name, state] : states_) {
     if (state->lake.inlined.empty()) continue;  // another program's table, which has none
+    const std::int64_t looked_at = compaction_->looked_at[state->lake.inlined];
+    // Asked after each commit: what cannot be enough yet costs no query.
+    const std::int64_t record_count = state->statistics.record_count;
+    const auto seen = compaction_->seen.find(state->lake.inlined);
+    if (state->indexed && seen != compaction_->seen.end()) {
+      const std::int64_t came = record_count - seen->second.record_count;
+      if (came >= 0 && seen->second.newest + came - looked_at <= most) continue;
+    }
     const std::int64_t newest = TRY(newest_place(*catalog_, state->lake));
-    const std::int64_t waiting = newest - compaction_->looked_at[state->lake.inlined];
+    if (state->indexed)
+      compaction_->seen[state->lake.inlined] = {.newest = newest, .record_count = record_count};
+    const std::int64_t waiting = newest - looked_at;
     if (waiting <= most) continue;
     most = waiting;
     chosen = state.get();

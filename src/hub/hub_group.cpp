@@ -14,6 +14,18 @@ Result<void> HubOverDuckLake::begin_group() {
   return {};
 }
 
+Result<void> HubOverDuckLake::add_models(const Committed& committed, const CommitRequest& models) {
+  TRY(check_writable());
+  LOCKSTEP_ASSERT(in_group_ && transaction_ != nullptr, "hub-11: models of a commit of no group");
+  LOCKSTEP_ASSERT(models.changes.empty() && models.positions.empty(), "hub: models that have rows");
+  Result<void> added = apply_models(*records_, late_, models, committed.time);
+  if (added.ok() && committed.snapshot && !models.versions.empty()) {
+    added = add_extra_info(*catalog_, number(*committed.snapshot), models_json(models.versions));
+  }
+  if (!added.ok()) roll_back();
+  return added;
+}
+
 Result<void> HubOverDuckLake::flush() {
   TRY(check_writable());
   in_group_ = false;

@@ -33,6 +33,7 @@ class HubOverDuckLake final : public HubRecords {
 
   Result<Committed> commit(const CommitRequest& request) override;
   Result<void> begin_group() override;
+  Result<void> add_models(const Committed& committed, const CommitRequest& models) override;
   Result<void> flush() override;
   Result<void> tend_log() override;
 

@@ -334,6 +334,12 @@ Result<void> insert_snapshot(Catalog& catalog,
       {snapshot.id, note.changes_made, or_null(note.message), or_null(note.extra_info)});
 }
 
+Result<void> add_extra_info(Catalog& catalog, std::int64_t snapshot, const std::string& text) {
+  Statement* row = TRY(catalog.cached(
+      "UPDATE ducklake_snapshot_changes SET commit_extra_info = ? WHERE snapshot_id = ?"));
+  return row->run({text, snapshot});
+}
+
 Result<void> check_lake_version(Catalog& catalog) {
   Statement* row =
       TRY(catalog.cached("SELECT \"value\" FROM ducklake_metadata WHERE \"key\" = 'version'"));

@@ -82,6 +82,8 @@ Result<LakeSnapshot> newest_snapshot(Catalog& catalog);
 Result<void> insert_snapshot(Catalog& catalog,
                              const LakeSnapshot& snapshot,
                              const SnapshotNote& note);
+// Once its snapshot is inserted.
+Result<void> add_extra_info(Catalog& catalog, std::int64_t snapshot, const std::string& text);
 // kTooNew when the catalog is of another form than 1.0.
 Result<void> check_lake_version(Catalog& catalog);
 

@@ -165,14 +165,14 @@ IncomingRows HubEngine::incoming_of(const Feed& feed, std::span<const SourceBatc
   return incoming;
 }
 
-// What the batches change in each of the datasets that they are for, and in its models. Within a
-// dataset their order stays.
-Result<void> HubEngine::take_batches(Feed& feed,
-                                     std::span<SourceBatch> batches,
-                                     CommitRequest& request,
-                                     ChangeCounts& counts) {
+// What the batches change in each of the datasets that they are for. Within a dataset their order
+// stays. The models come after all of it is taken: those that folded rows cannot go back.
+Result<std::vector<HubEngine::ChangedTrain>> HubEngine::take_batches(Feed& feed,
+                                                                     std::span<SourceBatch> batches,
+                                                                     CommitRequest& request,
+                                                                     ChangeCounts& counts) {
   std::ranges::stable_sort(batches, {}, &SourceBatch::target);
-  std::vector<std::pair<std::string, Batch>> trains;  // by dataset
+  std::vector<ChangedTrain> trains;
   while (!batches.empty()) {
     const int target = batches.front().target;
     const auto end = std::ranges::find_if(
@@ -186,16 +186,12 @@ Result<void> HubEngine::take_batches(Feed& feed,
     std::ranges::move(change.remove_overrides, std::back_inserter(request.remove_overrides));
     if (change.tables.empty()) continue;
     std::ranges::move(change.tables, std::back_inserter(request.changes));
-    trains.emplace_back(dataset, std::move(change.train));
-  }
-  // Only once all of it is taken: models that folded rows cannot go back.
-  for (auto& [dataset, train] : trains) {
     ModelChange for_models;
-    for_models.train = std::move(train);
+    for_models.train = std::move(change.train);
     for_models.snapshot = hub_->next_snapshot();
-    TRY(add_models(dataset, for_models, request));
+    trains.push_back({dataset, std::move(for_models)});
   }
-  return {};
+  return trains;
 }
 
 // One snapshot, in the open group.
@@ -215,12 +211,12 @@ Result<void> HubEngine::commit_batches(Feed& feed,
     moves.push_back(batch.position_changes);
   }
   ChangeCounts counts;
-  TRY(take_batches(feed, batches, request, counts));
+  std::vector<ChangedTrain> trains = TRY(take_batches(feed, batches, request, counts));
   if (!group_.open) {
     TRY(hub_->begin_group());
     group_ = {.open = true, .started_us = started_us};
   }
-  TRY(commit(request));
+  TRY(commit_learning(std::move(trains), request, totals));
   for (Position& changes : moves) {
     move_position(feed.position, changes);
     feed.unacknowledged.push_back(std::move(changes));
@@ -228,7 +224,6 @@ Result<void> HubEngine::commit_batches(Feed& feed,
   group_.row_count += row_count_of(batches);
   feed.pace.took(row_count_of(batches), io_.monotonic_us() - started_us);
   totals.add(counts);
-  totals.add(request.versions);
   totals.commits += request.changes.empty() ? 0 : 1;
   return {};
 }
@@ -249,7 +244,58 @@ Result<void> HubEngine::add_models(const std::string& dataset,
   return {};
 }
 
+// The models learn beside the hub where they need not ask it, else before it commits.
+Result<void> HubEngine::commit_learning(std::vector<ChangedTrain> trains,
+                                        CommitRequest& request,
+                                        SyncTotals& totals) {
+  TRY(take_learned(totals));
+  if (trains.size() == 1 && learning_.takes(trains.front().change.train)) {
+    learning_.start(trains.front().dataset, std::move(trains.front().change));
+    Result<Committed> committed = hub_->commit(request);
+    failed_ = failed_ || !committed.ok();
+    learning_for_.push_back(TRY(std::move(committed)));
+    return {};
+  }
+  TRY(catch_up(totals));
+  for (const ChangedTrain& train : trains)
+    TRY(add_models(train.dataset, train.change, request));
+  TRY(commit(request));
+  totals.add(request.versions);
+  return {};
+}
+
+// What models have learned by now becomes part of its commits.
+Result<void> HubEngine::take_learned(SyncTotals& totals) {
+  while (!learning_.is_idle()) {
+    const std::optional<Learned> learned = learning_.take_done();
+    if (!learned) break;
+    TRY(add_learned(*learned, totals));
+  }
+  return {};
+}
+
+// The same, of all that is under way.
+Result<void> HubEngine::catch_up(SyncTotals& totals) {
+  while (!learning_.is_idle())
+    TRY(add_learned(learning_.take(), totals));
+  return {};
+}
+
+Result<void> HubEngine::add_learned(const Learned& learned, SyncTotals& totals) {
+  failed_ = failed_ || learned.failure.has_value();
+  if (learned.failure) return *learned.failure;
+  const Committed committed = learning_for_.front();
+  learning_for_.pop_front();
+  if (Result<void> added = hub_->add_models(committed, learned.models); !added.ok()) {
+    failed_ = true;
+    return added;
+  }
+  totals.add(learned.models.versions);
+  return {};
+}
+
 Result<Committed> HubEngine::commit(CommitRequest& request) {
+  LOCKSTEP_ASSERT(learning_.is_idle(), "sync-6: a commit while another's models are at work");
   Result<Committed> committed = hub_->commit(request);
   if (!committed.ok()) {
     failed_ = true;
@@ -268,6 +314,7 @@ Result<Committed> HubEngine::commit(CommitRequest& request) {
 // Makes the open group durable, and then tells the sources so.
 Result<void> HubEngine::flush(SyncTotals& totals) {
   if (!group_.open) return {};
+  TRY(catch_up(totals));
   group_ = {};
   if (Result<void> flushed = hub_->flush(); !flushed.ok()) {
     failed_ = true;

@@ -5,11 +5,12 @@
 #include "source/source.h"
 #include "sync/dataset_flow.h"
 #include "sync/gather.h"
-#include "sync/model_track.h"
+#include "sync/learning.h"
 #include "sync/sync.h"
 
 #include <nlohmann/json.hpp>
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -125,15 +126,27 @@ class HubEngine final : public Engine {
   bool begins_load(std::span<const SourceBatch> batches) const;
   std::span<SourceBatch> before_a_load(std::span<SourceBatch> batches) const;
   IncomingRows incoming_of(const Feed& feed, std::span<const SourceBatch> batches);
-  Result<void> take_batches(Feed& feed,
-                            std::span<SourceBatch> batches,
-                            CommitRequest& request,
-                            ChangeCounts& counts);
+
+  struct ChangedTrain {
+    std::string dataset;
+    ModelChange change;
+  };
+
+  Result<std::vector<ChangedTrain>> take_batches(Feed& feed,
+                                                 std::span<SourceBatch> batches,
+                                                 CommitRequest& request,
+                                                 ChangeCounts& counts);
   Result<void> commit_batches(Feed& feed, std::span<SourceBatch> batches, SyncTotals& totals);
   Result<void> add_models(const std::string& dataset,
                           const ModelChange& change,
                           CommitRequest& request);
   Result<Committed> commit(CommitRequest& request);
+  Result<void> commit_learning(std::vector<ChangedTrain> trains,
+                               CommitRequest& request,
+                               SyncTotals& totals);
+  Result<void> take_learned(SyncTotals& totals);
+  Result<void> catch_up(SyncTotals& totals);
+  Result<void> add_learned(const Learned& learned, SyncTotals& totals);
   Result<void> flush(SyncTotals& totals);
   void acknowledge(SyncTotals& totals);
   void keep_up();
@@ -178,6 +191,8 @@ class HubEngine final : public Engine {
   std::map<std::string, std::unique_ptr<DatasetFlow>>
       flows_;  // of datasets whose columns are known
   std::vector<std::unique_ptr<ModelTrack>> tracks_;
+  Learning learning_{tracks_};
+  std::deque<Committed> learning_for_;  // commits whose models are at work, in order
   std::vector<Feed> feeds_;
   std::vector<ModelVersionRecord> owed_versions_;  // made without a source, and not reported yet
   std::vector<std::int64_t> adopted_;              // foreign snapshots, not reported yet

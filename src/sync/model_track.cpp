@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace lockstep {
 namespace {
@@ -232,6 +233,22 @@ Result<bool> ModelTrack::calibration_due(const ModelChange& change) {
     rows += TRY(hub_.row_count(flow_.table(Layer::kTrain), hub_.latest_snapshot()));
   }
   return rows >= model_.calibrate_after_rows;
+}
+
+// What the gate decides moves the champion to the version just made, or leaves it.
+bool ModelTrack::champion_is_at_hand() const {
+  const std::optional<std::int64_t> version = champion_version();
+  if (!version) return true;
+  if (!champion_ || champion_->version != *version) return false;
+  return champion_->definition == current_->definition.sha256 ||
+         (other_ && other_->definition.sha256 == champion_->definition);
+}
+
+std::int64_t ModelTrack::rows_alone() const {
+  if (!current_ || load_ || !champion_is_at_hand()) return 0;
+  const std::int64_t again = model_.calibrate_after_rows * kSecondCalibrationFactor;
+  if (memory_.calibrated_rows >= again) return std::numeric_limits<std::int64_t>::max();
+  return std::max<std::int64_t>(0, again - 1 - current_->state.counts.folded);
 }
 
 Lineage* ModelTrack::lineage_of(const Standing& standing) {

@@ -88,6 +88,11 @@ class ModelTrack final {
   // Writes a checkpoint when enough was folded since the last one. Between commits.
   Result<void> checkpoint(SnapshotId head);
 
+  // How many rows advance() and committed() may take, one commit after the other, before one of
+  // them might ask the hub: for all rows, to calibrate on them, or for a champion that is not at
+  // hand.
+  std::int64_t rows_alone() const;
+
   bool warming() const { return !current_.has_value(); }
 
   // Whether its rows changed since its newest version, and its trigger says that they are to be
@@ -109,6 +114,7 @@ class ModelTrack final {
   Result<void> restore();
   Result<Lineage> restore_lineage(const std::string& definition_sha256);
   std::optional<std::int64_t> champion_version() const;
+  bool champion_is_at_hand() const;
   Result<void> reload_champion(const ModelVersionRecord* made);
   Result<void> keep_lineage_of_champion();
   Result<std::optional<Standing>> load_standing(std::int64_t version);

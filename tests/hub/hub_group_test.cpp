@@ -54,6 +54,48 @@ TEST(HubGroup, IsReadByItsWriterAtOnceAndByOthersWhenItIsFlushed) {
   must(hub->flush());  // no group is open: nothing happens
 }
 
+TEST(HubGroup, TakesWhatModelsMadeOfItsCommitsBehindTheirRows) {
+  HubPlayground ground;
+  auto hub = ground.open(kMixed);
+  must(hub->commit(creation()));
+  must(hub->begin_group());
+  std::vector<Committed> committed;
+  for (std::int64_t id = 0; id < 3; ++id)
+    committed.push_back(must(hub->commit(insert(id, id + 1))));
+  for (std::size_t index = 0; index < committed.size(); ++index) {
+    const auto version = static_cast<std::int64_t>(index + 1);
+    CommitRequest models;
+    ModelVersionRecord& made = models.versions.emplace_back();
+    made.model = "m";
+    made.version = version;
+    made.snapshot = *committed[index].snapshot;
+    AliasEvent& alias = models.aliases.emplace_back();
+    alias.model = "m";
+    alias.alias = "champion";
+    alias.version = version;
+    models.model_states.push_back({"m", fmt::format("[{}]", version)});
+    must(hub->add_models(committed[index], models));
+  }
+  must(hub->flush());
+  hub.reset();
+  hub = ground.open(kMixed);
+  EXPECT_EQ(must(hub->model_state("m")), "[3]");
+  const auto aliases = must(hub->alias_history("m"));
+  ASSERT_EQ(aliases.size(), 3U);
+  for (std::size_t index = 0; index < committed.size(); ++index) {
+    const auto versions = must(hub->versions_of_snapshot(*committed[index].snapshot));
+    ASSERT_EQ(versions.size(), 1U);
+    EXPECT_EQ(versions[0].version, static_cast<std::int64_t>(index + 1));
+    EXPECT_EQ(aliases[index].time.us, committed[index].time.us);
+  }
+  const auto catalog =
+      must(open_sqlite(ground.io(), ground.folder() + "/catalog.sqlite", CatalogMode::kRead));
+  const Cell noted = must(catalog->single(
+      "SELECT commit_extra_info FROM ducklake_snapshot_changes WHERE snapshot_id = ?",
+      {number(*committed[1].snapshot)}));
+  EXPECT_EQ(noted, Cell(std::string(R"({"models":[{"model":"m","version":2}]})")));
+}
+
 TEST(HubGroup, ThatIsNotFlushedIsNotThere) {
   HubPlayground ground;
   {
