@@ -444,3 +444,17 @@ def test_init_writes_a_configuration_that_works(tmp_path, database):
     with open(place.catalog, "rb") as file:
         assert b"hush-hush" not in file.read()
     assert place.run("init", "--force", "--from", "mysql://x", codes=(2,)).err
+
+
+def test_a_large_table_that_is_copied_anew_changes_only_what_differs(tmp_path, database):
+    database.run("CREATE TABLE t(id int PRIMARY KEY, x int, note text); INSERT INTO t SELECT i, i, 'n' || i FROM generate_series(1, 30000) i")
+    datasets = {"t": ("id", "id: int, x: int, note: text")}
+    place = follow(tmp_path, database, datasets)
+    synced(place, database)
+    database.run(f"SELECT pg_drop_replication_slot('{database.name}')")
+    database.run("DELETE FROM t WHERE id % 100 = 0; UPDATE t SET x = 0 WHERE id % 100 = 1; INSERT INTO t VALUES (0, 0, 'new')")
+    place.configure(configuration(database, datasets).replace(f"slot: {database.name}", f"slot: {database.name}_2"))
+    report = synced(place, database)
+    assert report["changes"] == {"inserted": 1, "updated": 300, "deleted": 300}
+    database.run("UPDATE t SET x = 1 WHERE id = 1")
+    assert synced(place, database)["changes"] == {"inserted": 0, "updated": 1, "deleted": 0}
