@@ -25,7 +25,7 @@ VALUES = ", ".join(f"i * 0.{i + 1}" for i in range(4))
 CONFIGURATION = """
 hub: {{catalog: "sqlite:hub/catalog.sqlite", data: hub/data}}
 sources:
-  db: {{type: postgres, url: "{url}", slot: bench}}
+  db: {{type: postgres, url: "{url}", slot: bench, publication: bench}}
 datasets:
   t: {{from: [db.public.t], key: [id]}}
 """

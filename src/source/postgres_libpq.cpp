@@ -188,14 +188,8 @@ class LibpqServer final : public PostgresServer {
                                       "dbname",
                                       "client_encoding",
                                       "options"};
-    std::vector<const char*> values = {kConnectSeconds,
-                                       "30",
-                                       "10",
-                                       "3",
-                                       "lockstep",
-                                       url_.c_str(),
-                                       "UTF8",
-                                       options_.c_str()};
+    std::vector<const char*> values = {
+        kConnectSeconds, "30", "10", "3", "lockstep", url_.c_str(), "UTF8", options_.c_str()};
     if (kind == LinkKind::kReplication) {
       names.push_back("replication");
       values.push_back("database");
