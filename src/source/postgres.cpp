@@ -15,12 +15,15 @@
 namespace lockstep {
 namespace {
 
-// While there is more to come for sure, the server is waited for so long.
-constexpr std::int64_t kPatienceUs = 10'000'000;
+// While there is more to come for sure, the server is waited for, and may be silent for so long: it
+// reads through huge transactions of other tables without a word.
+constexpr std::int64_t kSilenceUs = 300'000'000;
 // A keepalive at least so often; the server hangs up after a minute without one.
 constexpr std::int64_t kStatusUs = 5'000'000;
 // What is committed is told the server no more often than that.
 constexpr std::int64_t kFlushedUs = 20'000;
+// The server is asked how far it is no more often than that.
+constexpr std::int64_t kAskUs = 100'000;
 // Behind by more than that, the position follows the log at once, not with the next heartbeat.
 constexpr Lsn kIdleBytes = 1'000'000;
 
@@ -132,6 +135,7 @@ class PostgresSource final : public Source {
   Lsn flushed_ = 0;  // of those that are durable
   Lsn told_ = 0;     // of those that the server knows of
   std::int64_t told_us_ = 0;
+  std::int64_t heard_us_ = 0;
   std::int64_t heartbeat_us_ = 0;  // when the position moved last
   std::int64_t row_count_max_ = SourceLimits{}.row_count_max;
 };
@@ -212,20 +216,22 @@ Result<void> PostgresSource::end_copy() {
 }
 
 Result<std::optional<SourceBatch>> PostgresSource::next_copied(std::int64_t row_count_max) {
-  const std::int64_t end_us = io_.monotonic_us() + kPatienceUs;
   for (;;) {
     std::optional<SourceBatch> batch = TRY(copy_->next(row_count_max));
-    if (batch || copy_->is_done() || io_.monotonic_us() >= end_us) return batch;
-    TRY(copy_->link().wait(kFlushedUs));
+    if (batch || copy_->is_done()) return batch;
+    TRY(copy_->link().wait(kStatusUs));
     if (changes_) TRY(tell_server(false));
   }
 }
 
 Result<std::optional<SourceBatch>> PostgresSource::next_changed(std::int64_t row_count_max) {
-  const std::int64_t end_us = io_.monotonic_us() + kPatienceUs;
+  heard_us_ = io_.monotonic_us();
   while (!TRY(pump(row_count_max))) {
-    if (!is_behind() || io_.monotonic_us() >= end_us) return std::optional<SourceBatch>();
-    if (!TRY(replication_->wait(kFlushedUs))) TRY(tell_server(!changes_->in_transaction()));
+    if (!is_behind()) return std::optional<SourceBatch>();
+    if (io_.monotonic_us() - heard_us_ >= kSilenceUs)
+      return make_error(Code::kIo, "PostgreSQL has changes, and has been silent for five minutes");
+    if (TRY(replication_->wait(kAskUs)) || changes_->in_transaction()) continue;
+    TRY(tell_server(io_.monotonic_us() - told_us_ >= kAskUs));
   }
   SourceBatch batch = *std::exchange(ready_, std::nullopt);
   const auto moved = batch.position_changes.find(std::string(kLsnPart));
@@ -258,6 +264,7 @@ Result<bool> PostgresSource::pump(std::int64_t row_count_max) {
 Result<void> PostgresSource::take(std::string_view bytes, std::int64_t row_count_max) {
   const StreamFrame frame = TRY(parse_frame(bytes));
   log_end_ = std::max(log_end_, frame.log_end);
+  heard_us_ = io_.monotonic_us();
   if (frame.kind == 'w') return changes_->take(frame.message, row_count_max);
   // All that was committed up to there has been sent.
   if (!changes_->in_transaction()) changes_->saw(frame.log_end);
@@ -328,7 +335,7 @@ Result<std::optional<SourceBatch>> PostgresSource::sample(int target, std::int64
   for (;;) {
     std::optional<SourceBatch> batch = TRY(copy.next(row_count + 1));
     if (batch || copy.is_done()) return batch;
-    TRY(copy.link().wait(kPatienceUs));
+    TRY(copy.link().wait(kStatusUs));
   }
 }
 

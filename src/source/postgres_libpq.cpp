@@ -179,10 +179,17 @@ class LibpqServer final : public PostgresServer {
   bool has_password() const override { return !password_.empty(); }
 
   Result<std::unique_ptr<PostgresLink>> connect(LinkKind kind) override {
-    std::vector<const char*> names = {
-        "connect_timeout", "fallback_application_name", "dbname", "client_encoding", "options"};
+    // A peer that vanished without a word is noticed after a minute, not after two hours.
+    std::vector<const char*> names = {"connect_timeout",
+                                      "keepalives_idle",
+                                      "keepalives_interval",
+                                      "keepalives_count",
+                                      "fallback_application_name",
+                                      "dbname",
+                                      "client_encoding",
+                                      "options"};
     std::vector<const char*> values = {
-        kConnectSeconds, "lockstep", url_.c_str(), "UTF8", options_.c_str()};
+        kConnectSeconds, "30", "10", "3", "lockstep", url_.c_str(), "UTF8", options_.c_str()};
     if (kind == LinkKind::kReplication) {
       names.push_back("replication");
       values.push_back("database");

@@ -1,6 +1,7 @@
 #include "source/postgres_rows.h"
 
 #include "base/hash.h"
+#include "table/scalar_text.h"
 
 #include <fmt/format.h>
 
@@ -21,6 +22,17 @@ const TupleCell* cell_at(const TupleView& tuple, int column) {
   return &tuple.cells[static_cast<std::size_t>(place)];
 }
 
+// What is no UTF-8, as in a database without an encoding, cannot be kept.
+std::string printable(std::string text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const std::optional<std::size_t> bad = first_invalid_utf8(std::string_view(text).substr(at));
+    if (!bad) break;
+    at += *bad;
+    text[at] = '?';
+  }
+  return text;
+}
+
 std::string tuple_text(const PostgresTarget& target, const TupleView& row) {
   std::string text;
   for (int column = 0; column < target.schema.size() && text.size() < kRefusedTextMax; ++column) {
@@ -30,7 +42,7 @@ std::string tuple_text(const PostgresTarget& target, const TupleView& row) {
         "{}{}={}", text.empty() ? "" : ", ", target.schema.field(column).name, cell->text);
   }
   if (text.size() > kRefusedTextMax) text.resize(kRefusedTextMax);
-  return text;
+  return printable(std::move(text));
 }
 
 }  // namespace

@@ -21,7 +21,9 @@ constexpr std::array kTable = {
             .text = "The replication slot, made with the first copy: lockstep_ and the source's "
                     "name unless given. With another name all tables are copied anew."},
     Setting{.name = "publication",
-            .text = "The publication, made where it is missing: named as the slot unless given."},
+            .text =
+                "The publication, made where it is missing: lockstep_ and the source's name unless "
+                "given."},
     Setting{.name = "heartbeat",
             .type = Setting::Type::kDuration,
             .fallback = "10s",
@@ -67,7 +69,8 @@ Result<PostgresSettings> parse_postgres_settings(const SourceRequest& request) {
   out.name = request.name;
   out.url = settings.text("url");
   out.slot = settings.has("slot") ? settings.text("slot") : name_of_slot(request.name);
-  out.publication = settings.has("publication") ? settings.text("publication") : out.slot;
+  out.publication =
+      settings.has("publication") ? settings.text("publication") : name_of_slot(request.name);
   out.heartbeat_us = settings.duration_us("heartbeat");
   TRY(check_slot(request.settings.mark, out.slot));
   return out;

@@ -1,5 +1,6 @@
 """A real PostgreSQL server for tests: on the loopback, on a free port, in a folder of its own, ended by its process."""
 
+import contextlib
 import csv
 import glob
 import io
@@ -10,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import pytest
@@ -153,3 +155,62 @@ class Client:
         self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait(20)
+
+
+class Proxy:
+    """Stands between a client and the server: cuts connections at any byte, closes one half of them, holds bytes back."""
+
+    def __init__(self, port):
+        self.target = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.pairs = []
+        self.gate = threading.Event()  # set: bytes pass
+        self.gate.set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                if self.listener.fileno() < 0:
+                    return
+                client.close()  # the server is away
+                continue
+            self.pairs.append((client, server))
+            for source, sink in ((client, server), (server, client)):
+                threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+
+    def _carry(self, source, sink):
+        try:
+            while data := source.recv(1 << 12):
+                self.gate.wait(5)
+                sink.sendall(data)
+        except OSError:
+            pass
+        for one in (source, sink):
+            one.close()
+
+    def cut(self):
+        for client, server in self.pairs:
+            for one in (client, server):
+                with contextlib.suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+        self.pairs.clear()
+
+    def half_close(self):
+        """The client hears no more, and may go on talking."""
+        for client, _ in self.pairs:
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_WR)
+
+    def hold(self, seconds):
+        self.gate.clear()
+        time.sleep(seconds)
+        self.gate.set()
+
+    def close(self):
+        self.listener.close()
+        self.cut()

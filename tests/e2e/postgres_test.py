@@ -290,7 +290,7 @@ def test_a_slot_that_is_gone_made_anew_or_moved_is_refused_and_another_heals(tmp
     error = place.json("sync", codes=None)["errors"][0]
     assert "made anew" in error["message"] and "lockstep resync clinic" in error["hint"]
     database.run("DELETE FROM t WHERE id < 4")
-    place.configure(configuration(database, datasets).replace(f"slot: {name}", f"slot: {name}_2, publication: {name}"))
+    place.configure(configuration(database, datasets).replace(f"slot: {name}", f"slot: {name}_2"))
     report = synced(place, database)
     assert report["changes"] == {"inserted": 1, "updated": 0, "deleted": 3}
 
@@ -412,7 +412,7 @@ def test_check_tells_what_is_missing_with_the_statements_and_no_password(tmp_pat
     assert any("CREATE PUBLICATION" in hint for hint in failed.values())
     assert "has no replica identity" in done.out
     assert "hush-hush" not in done.out + done.err
-    database.run(f"ALTER ROLE reader REPLICATION; GRANT SELECT ON t, u TO reader; CREATE PUBLICATION {database.name} FOR TABLE t, u")
+    database.run(f"ALTER ROLE reader REPLICATION; GRANT SELECT ON t, u TO reader; CREATE PUBLICATION lockstep_clinic FOR TABLE t, u")
     place.run("check")
     assert place.json("sync")["errors"] == []
     done = place.run("sync", codes=None, PG_URL="postgresql://reader:hush-hush@127.0.0.1:1/x")
@@ -444,3 +444,17 @@ def test_init_writes_a_configuration_that_works(tmp_path, database):
     with open(place.catalog, "rb") as file:
         assert b"hush-hush" not in file.read()
     assert place.run("init", "--force", "--from", "mysql://x", codes=(2,)).err
+
+
+def test_a_large_table_that_is_copied_anew_changes_only_what_differs(tmp_path, database):
+    database.run("CREATE TABLE t(id int PRIMARY KEY, x int, note text); INSERT INTO t SELECT i, i, 'n' || i FROM generate_series(1, 30000) i")
+    datasets = {"t": ("id", "id: int, x: int, note: text")}
+    place = follow(tmp_path, database, datasets)
+    synced(place, database)
+    database.run(f"SELECT pg_drop_replication_slot('{database.name}')")
+    database.run("DELETE FROM t WHERE id % 100 = 0; UPDATE t SET x = 0 WHERE id % 100 = 1; INSERT INTO t VALUES (0, 0, 'new')")
+    place.configure(configuration(database, datasets).replace(f"slot: {database.name}", f"slot: {database.name}_2"))
+    report = synced(place, database)
+    assert report["changes"] == {"inserted": 1, "updated": 300, "deleted": 300}
+    database.run("UPDATE t SET x = 1 WHERE id = 1")
+    assert synced(place, database)["changes"] == {"inserted": 0, "updated": 1, "deleted": 0}

@@ -241,6 +241,7 @@ TEST_F(Changes, ARowThatCannotBeStoredIsARefusalWithItsPlaceAndKey) {  // source
   EXPECT_EQ(first.text, "id=1, hr=not, note=a");
   EXPECT_EQ(first.key, (std::vector<Value>{std::int64_t{1}}));
   EXPECT_EQ(batches[0].refusals[1].reason, "column 'note': it is not UTF-8");
+  EXPECT_EQ(batches[0].refusals[1].text, "id=3, hr=1, note=?");
   EXPECT_EQ(batches[0].refusals[2].stage, "key");
 }
 

@@ -267,6 +267,7 @@ TEST(PostgresSettings, NamesOfSlotsAreChecked) {
   };
   EXPECT_EQ(make("").value().slot, "lockstep_ward_1");
   EXPECT_EQ(make("").value().publication, "lockstep_ward_1");
+  EXPECT_EQ(make(", slot: a_1").value().publication, "lockstep_ward_1");
   EXPECT_EQ(make(", slot: a_1, publication: P").value().publication, "P");
   EXPECT_FALSE(make(", slot: A").ok());
   EXPECT_FALSE(make(", sloth: a").ok());
