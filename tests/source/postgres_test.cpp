@@ -81,7 +81,7 @@ class PostgresStory : public ::testing::Test {
     ASSERT_FALSE(opened.ok()) << why;
     EXPECT_EQ(opened.error().code, Code::kRefused) << opened.error().message;
     EXPECT_NE(opened.error().message.find(why), std::string::npos) << opened.error().message;
-    EXPECT_NE(opened.error().hint.find("slot: lockstep_clinic_2"), std::string::npos);
+    EXPECT_NE(opened.error().hint.find("lockstep resync clinic"), std::string::npos);
   }
 
   std::unique_ptr<SimulatedIo> io_;
