@@ -231,20 +231,17 @@ struct DaemonOptions {
   EngineOptions engine;
 };
 
-// Syncs, watches, and takes commands on the hub's socket, until stop() says so. Finishes the commit
-// in hand.
+// Syncs, watches, takes commands on the hub's socket until stop(); finishes the commit in hand.
 Result<void> run_daemon(Io& io,
                         Log& log,
                         const Configuration& configuration,
                         const DaemonOptions& options);
 
-// Sends a command to the daemon of this hub; nullopt: none is running. kInterrupted: it is there,
-// and has not answered in time.
-inline constexpr std::int64_t kDaemonAnswerUs = 600'000'000;
+// Sends a command to the hub's daemon; nullopt: there is none. kInterrupted: no answer in time.
 Result<std::optional<Json>> ask_daemon(Io& io,
                                        const Configuration& configuration,
                                        const Json& command,
-                                       std::int64_t timeout_us = kDaemonAnswerUs);
+                                       std::int64_t timeout_us = 600'000'000);
 
 // The process of this hub's daemon; nullopt: none is running. Asks it nothing, so it answers amid a
 // long commit too.
