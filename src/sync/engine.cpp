@@ -87,7 +87,7 @@ Result<bool> HubEngine::look_at_sources(SyncTotals& totals) {
       totals.stop(feed.configuration->name, *feed.error);
       continue;
     }
-    const Result<bool> stepped = step(feed, totals);
+    Result<bool> stepped = step(feed, totals);
     if (failed_) return stepped;
     if (stepped.ok()) {
       feed.error.reset();

@@ -178,8 +178,12 @@ Result<void> HubEngine::load(Feed& feed, LoadInput& input, LoadNote note, SyncTo
   std::optional<SourceBatch> batch;
   while (true) {
     Result<std::optional<SourceBatch>> next = next_of_load(feed, note, input);
-    if (!next.ok()) error = std::move(next).error();
-    batch = error ? std::nullopt : std::move(next).value();
+    batch.reset();
+    if (next.ok()) {
+      batch = std::move(next).value();
+    } else {
+      error = std::move(next).error();
+    }
     if (batch && batch->whole) {
       if (Result<void> noted = note_sweep(feed, *batch, note); !noted.ok())
         error = std::move(noted).error();
