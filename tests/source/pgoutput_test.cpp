@@ -95,13 +95,15 @@ TEST(Pgoutput, CellsTellNullUnchangedAndEmptyApart) {
 TEST(Pgoutput, MessagesOfApplicationsTypesAndOriginsArePassedOver) {
   for (const char kind : {'M', 'Y', 'O'}) {
     PgoutputMessage message;
-    EXPECT_TRUE(parse_pgoutput(std::string(1, kind) + "anything", message).ok());
+    const std::string bytes = std::string(1, kind) + "anything";
+    EXPECT_TRUE(parse_pgoutput(bytes, message).ok());
     EXPECT_EQ(message.kind, kind);
   }
 }
 
 TEST(Pgoutput, FramesAreReadAndTheirTruncationsRefused) {
-  const auto data = parse_frame(frame_bytes(99, "B"));
+  const std::string bytes = frame_bytes(99, "B");  // what was read points into it
+  const auto data = parse_frame(bytes);
   ASSERT_TRUE(data.ok());
   EXPECT_EQ(data.value().log_end, 99u);
   EXPECT_EQ(data.value().message, "B");
