@@ -78,7 +78,7 @@ std::string dataset_name(const SurveyedTable& table, const std::set<std::string>
 // largest with a number that is not of its key.
 void choose_model(const std::vector<std::string>& named, DatabasePlan& out) {
   TablePlan* chosen = nullptr;
-  std::vector<std::string> chosen_targets;
+  InitPlan chosen_plan;
   for (TablePlan& one : out.tables) {
     const std::vector<std::string> targets = named.empty() ? guess_targets(one.facts) : named;
     const bool has_them = one.facts.schema.require_all(targets).ok();
@@ -89,14 +89,11 @@ void choose_model(const std::vector<std::string>& named, DatabasePlan& out) {
     if (targets.empty() || !has_them || !is_larger) continue;
     InitPlan plan = plan_model(one.facts, one.plan.dataset, targets);
     if (plan.model.empty()) continue;
-    plan.dataset = one.plan.dataset;
+    plan.from = one.plan.from;
     chosen = &one;
-    chosen_targets = targets;
+    chosen_plan = std::move(plan);
   }
-  if (chosen == nullptr) return;
-  InitPlan plan = plan_model(chosen->facts, chosen->plan.dataset, chosen_targets);
-  plan.from = chosen->plan.from;
-  chosen->plan = std::move(plan);
+  if (chosen != nullptr) chosen->plan = std::move(chosen_plan);
 }
 
 Result<DatabasePlan> plan_database(Session& session,

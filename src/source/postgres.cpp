@@ -107,6 +107,9 @@ class PostgresSource final : public Source {
   bool owes_heartbeat();
   SourceBatch heartbeat();
 
+  // Between two words to the server.
+  std::int64_t told_pause_us() const { return told_ == flushed_ ? kStatusUs : kFlushedUs; }
+
   bool is_behind() const { return changes_->in_transaction() || changes_->seen() < goal_; }
 
   // Errors stay: after one the connection is worth nothing.
@@ -273,8 +276,7 @@ Result<void> PostgresSource::take(std::string_view bytes, std::int64_t row_count
 
 Result<void> PostgresSource::tell_server(bool at_once) {
   const std::int64_t now_us = io_.monotonic_us();
-  const std::int64_t pause_us = told_ == flushed_ ? kStatusUs : kFlushedUs;
-  if (!at_once && now_us - told_us_ < pause_us) return {};
+  if (!at_once && now_us - told_us_ < told_pause_us()) return {};
   // Behind, it is asked how far it is: it may have nothing to say of itself.
   TRY(replication_->send(status_bytes(
       {.flushed = flushed_, .now_us = io_.now_us(), .asks_reply = changes_->seen() < goal_})));
@@ -318,8 +320,7 @@ Result<bool> PostgresSource::wait(std::int64_t timeout_us) {
     if (TRY(keep(pump(row_count_max_)))) return true;
     const std::int64_t left_us = end_us - io_.monotonic_us();
     if (left_us <= 0) return false;
-    const std::int64_t told_us = told_ == flushed_ ? kStatusUs : kFlushedUs;
-    TRY(keep(replication_->wait(std::min({left_us, told_us, settings_.heartbeat_us}))));
+    TRY(keep(replication_->wait(std::min({left_us, told_pause_us(), settings_.heartbeat_us}))));
   }
 }
 

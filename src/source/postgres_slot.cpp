@@ -94,10 +94,6 @@ Result<NewSlot> create_slot(PostgresLink& replication,
   return slot;
 }
 
-}  // namespace
-
-namespace {
-
 // `link` sees what the slot's snapshot has, and the copy takes it over. The positions of the tables
 // go into the request, for all that is not of theirs is the caller's.
 struct SnapshotCopy {

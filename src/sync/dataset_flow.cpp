@@ -23,12 +23,6 @@ std::vector<Field> raw_fields(const Schema& columns) {
   return fields;
 }
 
-std::vector<std::string> raw_key(const std::vector<std::string>& key) {
-  std::vector<std::string> out = {"_source"};
-  out.insert(out.end(), key.begin(), key.end());
-  return out;
-}
-
 nlohmann::ordered_json columns_json(const Schema& columns) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const Field& field : columns.fields())
@@ -104,6 +98,12 @@ void ChangeCounts::add(const ChangeCounts& more) {
 
 std::vector<std::string> effective_key(const DatasetConfiguration& dataset) {
   return dataset.key.empty() ? std::vector<std::string>{"_file", "_row"} : dataset.key;
+}
+
+std::vector<std::string> raw_key(const std::vector<std::string>& key) {
+  std::vector<std::string> out = {"_source"};
+  out.insert(out.end(), key.begin(), key.end());
+  return out;
 }
 
 Schema dataset_columns(const Schema& raw_schema) {

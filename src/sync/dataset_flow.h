@@ -125,6 +125,9 @@ class DatasetFlow final {
 // The key columns that a dataset without a key of its own has (the files source fills them).
 std::vector<std::string> effective_key(const DatasetConfiguration& dataset);
 
+// raw's: the source before the dataset's own.
+std::vector<std::string> raw_key(const std::vector<std::string>& key);
+
 // Columns of a raw table that are the dataset's own.
 Schema dataset_columns(const Schema& raw_schema);
 

@@ -97,8 +97,7 @@ Result<bool> HubEngine::look_at_sources(SyncTotals& totals) {
     }
     // One failing source stops no other, and loses nothing of what it gave before.
     TRY(flush(totals));
-    fail(feed, stepped.error());
-    totals.stop(feed.configuration->name, *feed.error);
+    fail(feed, stepped.error(), totals);
   }
   TRY(flush(totals));
   return more;
@@ -231,17 +230,9 @@ Result<void> HubEngine::commit_batches(Feed& feed,
 Result<void> HubEngine::add_models(const std::string& dataset,
                                    const ModelChange& change,
                                    CommitRequest& request) {
-  for (const std::unique_ptr<ModelTrack>& track : tracks_) {
-    if (track->model().dataset != dataset) continue;
-    Result<ModelCommit> made = track->advance(change);
-    if (!made.ok()) {
-      // The track has folded rows that will not be committed: it is worth nothing now.
-      failed_ = true;
-      return std::move(made).error().with_context(fmt::format("model '{}'", track->model().name));
-    }
-    add_to(request, std::move(made).value());
-  }
-  return {};
+  Result<void> learned = learn_change(tracks_, dataset, change, request);
+  failed_ = failed_ || !learned.ok();
+  return learned;
 }
 
 // The models learn beside the hub where they need not ask it, else before it commits.
@@ -301,11 +292,9 @@ Result<Committed> HubEngine::commit(CommitRequest& request) {
     failed_ = true;
     return committed;
   }
-  for (const std::unique_ptr<ModelTrack>& track : tracks_) {
-    if (Result<void> known = track->committed(request); !known.ok()) {
-      failed_ = true;
-      return std::move(known).error().with_context("after a commit");
-    }
+  if (Result<void> known = tell_committed(tracks_, request); !known.ok()) {
+    failed_ = true;
+    return std::move(known).error();
   }
   if (!group_.open) keep_up();
   return committed;
@@ -333,8 +322,8 @@ void HubEngine::acknowledge(SyncTotals& totals) {
       const Result<void> heard = feed.source->committed(changes);
       if (heard.ok()) continue;
       fail(feed,
-           Error(heard.error()).with_context(fmt::format("source '{}'", feed.configuration->name)));
-      totals.stop(feed.configuration->name, *feed.error);
+           Error(heard.error()).with_context(fmt::format("source '{}'", feed.configuration->name)),
+           totals);
       break;
     }
   }

@@ -169,6 +169,7 @@ class HubEngine final : public Engine {
 
   // engine_sources.cpp
   void fail(Feed& feed, Error error);
+  void fail(Feed& feed, Error error, SyncTotals& totals);
   Result<void> read_pauses();
   Result<Feed*> feed_of(const std::string& source);
   Result<Json> set_paused(const std::string& source, bool paused);

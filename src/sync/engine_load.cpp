@@ -325,8 +325,8 @@ Result<void> HubEngine::resume_loads(SyncTotals& totals) {
     if (resumed.ok()) continue;
     if (failed_) return resumed.error();
     fail(feed,
-         Error(resumed.error()).with_context(fmt::format("source '{}'", feed.configuration->name)));
-    totals.stop(feed.configuration->name, *feed.error);
+         Error(resumed.error()).with_context(fmt::format("source '{}'", feed.configuration->name)),
+         totals);
   }
   return {};
 }

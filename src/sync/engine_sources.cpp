@@ -1,6 +1,6 @@
 // How the sources are: at work, failing, or paused by command. A pause outlives the process.
 #include "sync/configuration_references.h"
-#include "sync/engine.h"
+#include "sync/engine_load.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -27,6 +27,12 @@ void HubEngine::fail(Feed& feed, Error error) {
   feed.error = std::move(error);
   feed.retry_at_us = io_.monotonic_us() + feed.retry_pause_us;
   feed.retry_pause_us = std::clamp(2 * feed.retry_pause_us, kRetryUs, kRetryUsMax);
+}
+
+// The same, told by the sync that is under way.
+void HubEngine::fail(Feed& feed, Error error, SyncTotals& totals) {
+  fail(feed, std::move(error));
+  totals.stop(feed.configuration->name, *feed.error);
 }
 
 // Of sources that are no longer configured nothing is kept.

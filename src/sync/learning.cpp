@@ -10,6 +10,26 @@
 
 namespace lockstep {
 
+Result<void> learn_change(const std::vector<std::unique_ptr<ModelTrack>>& tracks,
+                          const std::string& dataset,
+                          const ModelChange& change,
+                          CommitRequest& request) {
+  for (const std::unique_ptr<ModelTrack>& track : tracks) {
+    if (track->model().dataset != dataset) continue;
+    ModelCommit made =
+        TRY_IN(track->advance(change), fmt::format("model '{}'", track->model().name));
+    add_to(request, std::move(made));
+  }
+  return {};
+}
+
+Result<void> tell_committed(const std::vector<std::unique_ptr<ModelTrack>>& tracks,
+                            const CommitRequest& request) {
+  for (const std::unique_ptr<ModelTrack>& track : tracks)
+    TRY_IN(track->committed(request), "after a commit");
+  return {};
+}
+
 Learning::Learning(const std::vector<std::unique_ptr<ModelTrack>>& tracks) : tracks_(tracks) {
 }
 
@@ -82,22 +102,9 @@ void Learning::run() {
 
 Learned Learning::learn(const Task& task) {
   Learned learned;
-  for (const std::unique_ptr<ModelTrack>& track : tracks_) {
-    if (track->model().dataset != task.dataset) continue;
-    Result<ModelCommit> made = track->advance(task.change);
-    if (!made.ok()) {
-      learned.failure =
-          std::move(made).error().with_context(fmt::format("model '{}'", track->model().name));
-      return learned;
-    }
-    add_to(learned.models, std::move(made).value());
-  }
-  for (const std::unique_ptr<ModelTrack>& track : tracks_) {
-    if (Result<void> known = track->committed(learned.models); !known.ok()) {
-      learned.failure = std::move(known).error().with_context("after a commit");
-      return learned;
-    }
-  }
+  Result<void> known = learn_change(tracks_, task.dataset, task.change, learned.models);
+  if (known.ok()) known = tell_committed(tracks_, learned.models);
+  if (!known.ok()) learned.failure = std::move(known).error();
   return learned;
 }
 

@@ -17,6 +17,16 @@
 
 namespace lockstep {
 
+// The models of the dataset learn a change; what they make goes into the request. After a failure
+// the tracks hold rows that will not be committed: they are worth nothing.
+Result<void> learn_change(const std::vector<std::unique_ptr<ModelTrack>>& tracks,
+                          const std::string& dataset,
+                          const ModelChange& change,
+                          CommitRequest& request);
+// All of them hear what was committed.
+Result<void> tell_committed(const std::vector<std::unique_ptr<ModelTrack>>& tracks,
+                            const CommitRequest& request);
+
 // Value. What the models made of one commit.
 struct Learned {
   CommitRequest models;          // versions, definitions, aliases, states

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <numeric>
 #include <optional>
 
 namespace lockstep {
@@ -36,8 +35,7 @@ Result<void> Sweep::add(const DatasetFlow& flow,
                         const SourceBatch& batch) {
   if (batch.origin != origin_) return {};
   const Batch keys = TRY(keys_of(flow, {std::span(&batch, 1), source}));
-  std::vector<int> columns(static_cast<std::size_t>(keys.schema().size()));
-  std::iota(columns.begin(), columns.end(), 0);
+  const std::vector<int> columns = all_columns(keys.schema());
   for (std::int64_t row = 0; row < keys.row_count(); ++row)
     seen_.insert(key_hash().hash128(encode_key(keys, columns, row)));
   return {};
@@ -47,15 +45,14 @@ Result<std::vector<SourceBatch>> Sweep::rest(Hub& hub,
                                              const DatasetFlow& flow,
                                              const std::string& source,
                                              int target) const {
+  const std::vector<std::string> names = raw_key(flow.key());
   ScanOptions options;
-  options.columns = {"_source", "_origin"};
-  options.columns.insert(options.columns.end(), flow.key().begin(), flow.key().end());
+  options.columns = names;
+  options.columns.emplace_back("_origin");
   const std::unique_ptr<Scan> scan =
       TRY(hub.scan(flow.table(Layer::kRaw), hub.latest_snapshot(), options));
   std::vector<SourceBatch> out;
   while (const std::optional<Batch> rows = TRY(scan->next())) {
-    std::vector<std::string> names = {"_source"};
-    names.insert(names.end(), flow.key().begin(), flow.key().end());
     const std::vector<int> key = TRY(rows->schema().require_all(names));
     const int origin = TRY(rows->schema().require("_origin"));
     BatchBuilder gone(flow.columns());

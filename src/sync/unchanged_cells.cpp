@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -24,9 +23,7 @@ class Filler final {
       : flow_(flow),
         keys_(std::move(keys)),
         old_(std::move(old)),
-        key_(static_cast<std::size_t>(keys_.schema().size())) {
-    std::iota(key_.begin(), key_.end(), 0);
-  }
+        key_(all_columns(keys_.schema())) {}
 
   Result<SourceBatch> fill(const SourceBatch& batch) {
     if (batch.truncates) {
@@ -92,7 +89,7 @@ class Filler final {
   const DatasetFlow& flow_;
   const Batch keys_;
   const Lookup old_;
-  std::vector<int> key_;
+  const std::vector<int> key_;
   std::unordered_map<std::string, std::vector<Value>> newest_;  // by encoded key
   bool emptied_ = false;
   std::int64_t first_place_ = 0;

@@ -41,13 +41,6 @@ bool same_value(const Value& left, const Value& right) {
   return left == right;
 }
 
-std::vector<int> all_columns(const Schema& schema) {
-  std::vector<int> out;
-  for (int column = 0; column < schema.size(); ++column)
-    out.push_back(column);
-  return out;
-}
-
 // Of a table, those of a load that is under way among them.
 Result<Batch> current_rows(Hub& hub, const TableName& name, std::span<const int> key) {
   const Batch committed = TRY(hub.read(name, hub.latest_snapshot()));
@@ -238,9 +231,7 @@ class Resolver final {
 
   // What raw holds of an origin that was replaced or emptied, and nobody named.
   Result<void> remove_rest_of_origin(BatchBuilder& delta) {
-    std::vector<std::string> names = {"_source"};
-    names.insert(names.end(), flow_.key().begin(), flow_.key().end());
-    const std::vector<int> key = TRY(flow_.raw_schema().require_all(names));
+    const std::vector<int> key = TRY(flow_.raw_schema().require_all(raw_key(flow_.key())));
     const Batch raw = TRY(current_rows(hub_, flow_.table(Layer::kRaw), key));
     std::int64_t of_source = 0;
     std::vector<std::int64_t> gone;
@@ -358,9 +349,7 @@ Result<std::vector<Batch>> rows_of_all_sources(Hub& hub,
 
 // From what raw holds after a change to what it held before.
 Result<void> take_back(const DatasetFlow& flow, const Batch& change, std::vector<Batch>& there) {
-  std::vector<std::string> names = {"_source"};
-  names.insert(names.end(), flow.key().begin(), flow.key().end());
-  const std::vector<int> key = TRY(change.schema().require_all(names));
+  const std::vector<int> key = TRY(change.schema().require_all(raw_key(flow.key())));
   std::set<std::string> entered;
   std::vector<std::int64_t> left;
   for (std::int64_t row = 0; row < change.row_count(); ++row) {
@@ -382,6 +371,13 @@ Result<void> take_back(const DatasetFlow& flow, const Batch& change, std::vector
 }
 
 }  // namespace
+
+std::vector<int> all_columns(const Schema& schema) {
+  std::vector<int> out;
+  for (int column = 0; column < schema.size(); ++column)
+    out.push_back(column);
+  return out;
+}
 
 Result<Batch> keys_of(const DatasetFlow& flow, const IncomingRows& incoming) {
   const std::vector<int> key = TRY(flow.columns().require_all(flow.key()));

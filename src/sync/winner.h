@@ -27,6 +27,8 @@ struct RawDelta {
   bool stored = false;  // raw holds the other part already
 };
 
+std::vector<int> all_columns(const Schema& schema);
+
 // The keys of all rows that came, in order, as raw has them: (_source, the dataset's key).
 Result<Batch> keys_of(const DatasetFlow& flow, const IncomingRows& incoming);
 
