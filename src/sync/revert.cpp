@@ -49,9 +49,7 @@ Result<RevertDelta> revert_delta(Hub& hub,
   RevertDelta out;
   out.raw = Batch::empty(flow.raw_schema());
   if (change.row_count() == 0) return out;
-  std::vector<std::string> names = {"_source"};
-  names.insert(names.end(), flow.key().begin(), flow.key().end());
-  const std::vector<int> key = TRY(change.schema().require_all(names));
+  const std::vector<int> key = TRY(change.schema().require_all(raw_key(flow.key())));
   std::map<std::string, Sides> sides;
   for (std::int64_t row = 0; row < change.row_count(); ++row) {
     Sides& side = sides[encode_key(change, key, row)];
