@@ -22,6 +22,16 @@ if(LOCKSTEP_TESTS)
   target_compile_options(lockstep_test_pch PRIVATE ${LOCKSTEP_TEST_OPTIMISATION})
 endif()
 
+# Arrow's headers cost more than what is behind them, so files that include them are compiled together. Their
+# anonymous namespaces become one: a name stands in one file of a layer only.
+function(lockstep_unity target)
+  if(LOCKSTEP_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    # A class of a header that holds one of its file's own: GCC takes the file for a header here.
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+  endif()
+endfunction()
+
 # lockstep_layer(NAME [ARROW] [PROGRAM exe] [LINK libraries...])
 # A layer is the folder src/NAME as a static library, with its unit tests in tests/NAME as test_NAME.
 # ARROW: links Arrow.
@@ -39,10 +49,15 @@ function(lockstep_layer name)
     return()
   endif()
   add_library(${target} STATIC ${sources})
+  # One text for each instruction set.
+  set(kernels ${sources})
+  list(FILTER kernels INCLUDE REGEX "/kernel_[^/]*$")
+  set_source_files_properties(${kernels} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   target_include_directories(${target} PUBLIC "${CMAKE_SOURCE_DIR}/src")
   target_link_libraries(${target} PUBLIC ${layer_LINK} Threads::Threads)
   if(layer_ARROW)
     target_link_libraries(${target} PUBLIC lockstep_arrow)
+    lockstep_unity(${target})
   endif()
   target_precompile_headers(${target} REUSE_FROM lockstep_pch)
   if(layer_PROGRAM AND EXISTS "${CMAKE_SOURCE_DIR}/src/${name}/main.cpp")

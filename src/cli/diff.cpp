@@ -11,7 +11,7 @@
 namespace lockstep {
 namespace {
 
-constexpr std::int64_t kRowsDefault = 20;
+constexpr std::int64_t kDiffRows = 20;
 constexpr std::size_t kWeightsShown = 20;
 
 // A model wins over a tag of the same name.
@@ -49,7 +49,7 @@ class RowPrinter final {
 Result<int> run_diff(Session& session, const Arguments& arguments) {
   const bool all_rows = arguments.text("--rows", "") == "all";
   DiffOptions options;
-  if (!all_rows) options.rows_max = TRY(arguments.integer("--rows", kRowsDefault, 0));
+  if (!all_rows) options.rows_max = TRY(arguments.integer("--rows", kDiffRows, 0));
   RowPrinter printer(session);
   if (all_rows) options.sink = [&](const Json& row) { return printer.add(row); };
   const OpenedHub opened = TRY(open_for_reading(session));

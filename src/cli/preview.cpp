@@ -10,10 +10,10 @@
 namespace lockstep {
 namespace {
 
-constexpr std::int64_t kRowsDefault = 10;
+constexpr std::int64_t kPreviewRows = 10;
 
 Result<int> run_preview(Session& session, const Arguments& arguments) {
-  const std::int64_t rows = TRY(arguments.integer("--rows", kRowsDefault, 1));
+  const std::int64_t rows = TRY(arguments.integer("--rows", kPreviewRows, 1));
   const Configuration configuration =
       TRY(load_configuration(session.io, session.configuration_path));
   const std::string dataset = TRY(dataset_or_only(configuration, arguments.word(0)));

@@ -9,10 +9,10 @@
 namespace lockstep {
 namespace {
 
-constexpr std::int64_t kRowsDefault = 100;
+constexpr std::int64_t kRejectedRows = 100;
 
 Result<int> run_rejected(Session& session, const Arguments& arguments) {
-  const std::int64_t rows = TRY(arguments.integer("--rows", kRowsDefault, 1));
+  const std::int64_t rows = TRY(arguments.integer("--rows", kRejectedRows, 1));
   const OpenedHub opened = TRY(open_for_reading(session));
   const std::string dataset = TRY(dataset_or_only(opened.configuration, arguments.word(0)));
   const Json report = TRY(report_rejected(*opened.hub, dataset, rows));

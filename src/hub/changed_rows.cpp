@@ -9,7 +9,7 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::int64_t kPageRows = 65'536;
+constexpr std::int64_t kLookUpRows = 65'536;
 constexpr std::size_t kFewRows = 1'024;  // in a row group: read by their pages
 
 std::vector<ParquetColumn> key_columns(const LakeTable& table) {
@@ -105,7 +105,7 @@ Result<void> ChangedRows::each_of_inlined(const InlinedTable& inlined,
   InlinedQuery query{.set = sign < 0 ? InlinedSet::kWent : InlinedSet::kCame,
                      .at = to_,
                      .from = from_,
-                     .row_count_max = kPageRows};
+                     .row_count_max = kLookUpRows};
   while (true) {
     const InlinedPage page = TRY(read_inlined(catalog_, table_, inlined, columns, query));
     if (page.row_ids.empty()) return {};

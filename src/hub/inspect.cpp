@@ -15,9 +15,8 @@ namespace lockstep {
 namespace {
 
 constexpr const char* kRepair = "lockstep repair";
-constexpr const char* kRestore = "restore a back-up: lockstep restore";
 constexpr std::int64_t kCommitInHandUs = 600'000'000;
-constexpr const char* kStatesFolder = "_states";
+constexpr const char* kStateFolder = "_states";
 
 std::uint64_t sum_of(const std::vector<Orphan>& files) {
   std::uint64_t bytes = 0;
@@ -213,7 +212,7 @@ Result<std::vector<Orphan>> files_below(Io& io, const std::string& data) {
     for (const FileInfo& info : TRY(listed)) {
       const std::string name = file_name(info.path);
       // Other caches keep their own house.
-      const bool foreign = folder == data && name.starts_with('_') && name != kStatesFolder;
+      const bool foreign = folder == data && name.starts_with('_') && name != kStateFolder;
       if (info.is_directory && !foreign) folders.push_back(info.path);
       if (!info.is_directory) files.push_back({info.path, info.size_bytes, info.modified_us});
     }

@@ -11,8 +11,6 @@ namespace lockstep {
 
 namespace {
 
-constexpr const char* kRestore = "restore a back-up: lockstep restore";
-
 // `sql` counts, or lists, what is wrong; the first column of its rows names it.
 struct Question {
   const char* what;

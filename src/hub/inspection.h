@@ -10,6 +10,8 @@
 
 namespace lockstep {
 
+inline constexpr const char* kRestore = "restore a back-up: lockstep restore";
+
 // Value. A state whose file is not what the catalog says.
 struct BadState {
   std::string path;  // below the data path

@@ -14,19 +14,19 @@ namespace lockstep {
 namespace {
 
 // Fewer rows are written at once: a thread would cost more than it saves.
-constexpr std::int64_t kThreadRowsMin = 10'000;
+constexpr std::int64_t kLoadThreadRowsMin = 10'000;
 
 bool is_staged(const std::map<std::int64_t, WrittenFile>& pieces, const RowPlace& place) {
   return pieces.contains(place.file_id);
 }
+
+}  // namespace
 
 std::vector<int> first_columns(std::size_t count) {
   std::vector<int> columns(count);
   std::iota(columns.begin(), columns.end(), 0);
   return columns;
 }
-
-}  // namespace
 
 struct Load::Writing {
   struct Job {
@@ -182,7 +182,7 @@ Result<void> Load::stage(const std::vector<std::pair<TableState*, Batch>>& chang
   const auto write = [this, work = writing_.get()] {
     work->run(ground_.io, ground_.files.data_path(), ground_.base.id + 1);
   };
-  if (row_count >= kThreadRowsMin && hardware_threads() > 1) {
+  if (row_count >= kLoadThreadRowsMin && hardware_threads() > 1) {
     writing_->thread = std::make_unique<Thread>(write);
     return {};
   }

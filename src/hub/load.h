@@ -26,6 +26,9 @@ struct LoadGround {
   LakeSnapshot base;  // the newest; the load becomes the next
 };
 
+// 0, 1 ... count - 1.
+std::vector<int> first_columns(std::size_t count);
+
 // What a load does to one table of the catalog.
 struct LoadedTable {
   TablePlan plan;      // what leaves

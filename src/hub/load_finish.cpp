@@ -29,12 +29,6 @@ std::vector<std::int64_t> survivors(std::int64_t row_count, const std::vector<st
   return rows;
 }
 
-std::vector<int> first_columns(std::size_t count) {
-  std::vector<int> columns(count);
-  std::iota(columns.begin(), columns.end(), 0);
-  return columns;
-}
-
 }  // namespace
 
 // Read by place, so that each row group is decoded once; in no other order.

@@ -1,5 +1,7 @@
 #include "hub/scan_filter.h"
 
+#include "hub/table_statistics.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -46,11 +48,6 @@ Value bound_cell(const Statement& row, int column, Type type) {
   if (row.is_null(column)) return {};
   Result<Value> value = parse_value(row.text(column), type);
   return value.ok() ? std::move(value).value() : Value();
-}
-
-bool is_nan(const Value& value) {
-  const auto* number = std::get_if<double>(&value);
-  return number != nullptr && std::isnan(*number);
 }
 
 // Calls `keep` with a function that tells whether left stands to right as the comparison says.

@@ -7,12 +7,12 @@
 
 namespace lockstep {
 
-namespace {
-
 bool is_nan(const Value& value) {
   const double* number = std::get_if<double>(&value);
   return number != nullptr && std::isnan(*number);
 }
+
+namespace {
 
 Cell text_or_null(const Value& value) {
   return is_null(value) ? Cell{} : Cell{value_text(value)};

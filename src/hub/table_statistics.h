@@ -14,6 +14,8 @@
 
 namespace lockstep {
 
+bool is_nan(const Value& value);
+
 // Value. Bounds of one column. NaN has no place among them, so that a column with NaN has no
 // maximum.
 struct ColumnBounds {

@@ -10,7 +10,7 @@
 namespace lockstep {
 namespace {
 
-constexpr std::int64_t kBlockRows = 2048;
+constexpr std::int64_t kFoldedRows = 2048;
 
 // Rows for one sum with one sign, gathered side by side as the kernels want them.
 class Gatherer final {
@@ -93,8 +93,8 @@ void fold_rows(const Expander& expander,
                ModelState& state) {
   ExpandedRows rows;
   rows.kernel = &kernel;
-  for (std::int64_t offset = 0; offset < batch.row_count(); offset += kBlockRows) {
-    const std::int64_t count = std::min(kBlockRows, batch.row_count() - offset);
+  for (std::int64_t offset = 0; offset < batch.row_count(); offset += kFoldedRows) {
+    const std::int64_t count = std::min(kFoldedRows, batch.row_count() - offset);
     expander.expand(batch, binding, offset, count, rows);
     for (std::int64_t row = 0; row < count; ++row) {
       count_row(rows.fates[static_cast<std::size_t>(row)], batch.sign(offset + row), state.counts);

@@ -14,7 +14,7 @@
 namespace lockstep {
 namespace {
 
-constexpr std::int64_t kBlockRows = 1024;
+constexpr std::int64_t kPredictedRows = 1024;
 
 // Half the width of a prediction's interval: quantile * deviation * sqrt(1 + x'A^-1 x).
 class Intervals final {
@@ -135,8 +135,8 @@ Result<Prediction> predict_rows(const Expander& expander,
   Prediction prediction;
   ExpandedRows expanded;
   expanded.wants_reasons = true;
-  for (std::int64_t offset = 0; offset < rows.row_count(); offset += kBlockRows) {
-    const std::int64_t count = std::min(kBlockRows, rows.row_count() - offset);
+  for (std::int64_t offset = 0; offset < rows.row_count(); offset += kPredictedRows) {
+    const std::int64_t count = std::min(kPredictedRows, rows.row_count() - offset);
     expander.expand(rows, binding, offset, count, expanded);
     for (std::int64_t row = 0; row < count; ++row) {
       if (expanded.fates[static_cast<std::size_t>(row)] == RowFate::kRefused) {
@@ -166,8 +166,8 @@ Result<BatchErrors> batch_errors(const Expander& expander,
   errors.squared_error_sum.assign(target_count, 0.0);
   ExpandedRows expanded;
   std::vector<double> columns(solution.columns.size());
-  for (std::int64_t offset = 0; offset < rows.row_count(); offset += kBlockRows) {
-    const std::int64_t count = std::min(kBlockRows, rows.row_count() - offset);
+  for (std::int64_t offset = 0; offset < rows.row_count(); offset += kPredictedRows) {
+    const std::int64_t count = std::min(kPredictedRows, rows.row_count() - offset);
     expander.expand(rows, binding, offset, count, expanded);
     for (std::int64_t row = 0; row < count; ++row) {
       const RowFate fate = expanded.fates[static_cast<std::size_t>(row)];

@@ -13,7 +13,6 @@ namespace lockstep {
 namespace {
 
 constexpr std::int64_t kUsPerDay = 86'400'000'000;
-constexpr double kIntEnd = 9223372036854775808.0;  // 2^63
 
 class RowStep final : public Step {
  public:

@@ -15,6 +15,8 @@
 
 namespace lockstep {
 
+inline constexpr double kIntEnd = 9223372036854775808.0;  // 2^63
+
 struct RowStepInfo {
   std::string_view name;
   Schema input;

@@ -33,12 +33,12 @@ constexpr std::array kMapSettings = {
             .text = "The name of a new column; without it the column itself changes."},
 };
 
-enum class Otherwise { kReject, kNull, kKeep };
+enum class Unmapped { kReject, kNull, kKeep };
 
 struct Mapping {
   int column = 0;
   Field field;
-  Otherwise otherwise = Otherwise::kReject;
+  Unmapped otherwise = Unmapped::kReject;
   std::map<std::string, Value> values;  // by encode_key's bytes of the old value
 };
 
@@ -92,11 +92,11 @@ Result<void> read_values(const Node& node, Type old_type, Mapping& mapping) {
   return {};
 }
 
-Otherwise otherwise_of(const std::string& word) {
-  if (word == "null") return Otherwise::kNull;
-  if (word == "keep") return Otherwise::kKeep;
+Unmapped unmapped_of(const std::string& word) {
+  if (word == "null") return Unmapped::kNull;
+  if (word == "keep") return Unmapped::kKeep;
   LOCKSTEP_ASSERT(word == "reject", "the settings allow no other word");
-  return Otherwise::kReject;
+  return Unmapped::kReject;
 }
 
 Result<StepOutput> apply_map(const Batch& batch, const Mapping& mapping) {
@@ -113,13 +113,13 @@ Result<StepOutput> apply_map(const Batch& batch, const Mapping& mapping) {
       writer.append(found->second);
       continue;
     }
-    if (mapping.otherwise == Otherwise::kReject) {
+    if (mapping.otherwise == Unmapped::kReject) {
       sieve.reject(row,
                    fmt::format("{} is {}, which is not listed",
                                batch.schema().field(mapping.column).name,
                                shown(value)));
     }
-    writer.append(mapping.otherwise == Otherwise::kKeep ? value : Value());
+    writer.append(mapping.otherwise == Unmapped::kKeep ? value : Value());
   }
   const Batch out = TRY(std::move(writer).put_into(batch));
   return std::move(sieve).finish(out);
@@ -136,13 +136,13 @@ Result<Mapping> read_mapping(const Settings& settings, const Schema& input) {
   const Field& old = input.field(mapping.column);
   mapping.field = {settings.has("as") ? settings.text("as") : old.name,
                    common_type(values.fields, old.type)};
-  mapping.otherwise = otherwise_of(settings.text("otherwise"));
+  mapping.otherwise = unmapped_of(settings.text("otherwise"));
   if (mapping.field.name != old.name && input.index_of(mapping.field.name)) {
     return invalid_at(settings.mark(),
                       fmt::format("step 'map': there is a column '{}' already", mapping.field.name),
                       "give another name with as:");
   }
-  if (mapping.otherwise == Otherwise::kKeep && mapping.field.type != old.type) {
+  if (mapping.otherwise == Unmapped::kKeep && mapping.field.type != old.type) {
     return invalid_at(settings.mark(),
                       fmt::format("step 'map' keeps values of type {} among new ones of type {}",
                                   type_name(old.type),

@@ -33,7 +33,7 @@ constexpr std::array kRangeSettings = {
             .choices = "reject | null | clip"},
 };
 
-enum class Otherwise { kReject, kNull, kClip };
+enum class OutOfRange { kReject, kNull, kClip };
 
 enum class Side { kInside, kBelow, kAbove, kNan };
 
@@ -41,10 +41,8 @@ struct Range {
   std::vector<int> columns;
   std::optional<double> min;
   std::optional<double> max;
-  Otherwise otherwise = Otherwise::kReject;
+  OutOfRange otherwise = OutOfRange::kReject;
 };
-
-constexpr double kIntEnd = 9223372036854775808.0;  // 2^63
 
 // Exact for integers beyond 2^53 too: bounds are rounded to integers, not values to floats.
 Side side_of(std::int64_t value, const Range& range) {
@@ -100,7 +98,7 @@ Result<Batch> replace_outside(const Batch& batch, int column, const Range& range
     const Side side = side_of(batch, column, row, range);
     if (side == Side::kInside) {
       writer.append(batch.value(column, row));
-    } else if (range.otherwise == Otherwise::kNull) {
+    } else if (range.otherwise == OutOfRange::kNull) {
       writer.append_null();
     } else {
       writer.append(clipped(side, field.type, range));
@@ -113,7 +111,7 @@ Result<StepOutput> apply_range(const Batch& batch, const Range& range) {
   Sieve sieve(batch.row_count());
   Batch out = batch;
   for (const int column : range.columns) {
-    if (range.otherwise != Otherwise::kReject) {
+    if (range.otherwise != OutOfRange::kReject) {
       out = TRY(replace_outside(out, column, range));
       continue;
     }
@@ -125,11 +123,11 @@ Result<StepOutput> apply_range(const Batch& batch, const Range& range) {
   return std::move(sieve).finish(out);
 }
 
-Otherwise otherwise_of(const std::string& word) {
-  if (word == "null") return Otherwise::kNull;
-  if (word == "clip") return Otherwise::kClip;
+OutOfRange out_of_range_of(const std::string& word) {
+  if (word == "null") return OutOfRange::kNull;
+  if (word == "clip") return OutOfRange::kClip;
   LOCKSTEP_ASSERT(word == "reject", "the settings allow no other word");
-  return Otherwise::kReject;
+  return OutOfRange::kReject;
 }
 
 // An int column has no integer to clip to between 0.2 and 0.8.
@@ -151,7 +149,7 @@ Result<void> check_bounds(const Range& range, const Schema& input, const Mark& m
                                     type_name(field.type)),
                         "cast it before, or use a filter");
     }
-    if (field.type != Type::kInt || range.otherwise != Otherwise::kClip) continue;
+    if (field.type != Type::kInt || range.otherwise != OutOfRange::kClip) continue;
     const double least = range.min ? std::ceil(*range.min) : -kIntEnd;
     const double greatest = range.max ? std::floor(*range.max) : 0;
     if (least < -kIntEnd || least >= kIntEnd || greatest < -kIntEnd || greatest >= kIntEnd ||
@@ -185,10 +183,10 @@ MadeStep make_range(const Node& arguments, const Schema& input) {
   range.columns = TRY(columns_at(*settings.given("columns"), names, input));
   if (settings.has("min")) range.min = settings.number("min");
   if (settings.has("max")) range.max = settings.number("max");
-  range.otherwise = otherwise_of(settings.text("otherwise"));
+  range.otherwise = out_of_range_of(settings.text("otherwise"));
   TRY(check_bounds(range, input, arguments.mark));
   RowStepInfo info{"range", input, input, full_arguments(settings, range), {}};
-  if (range.otherwise != Otherwise::kReject) {
+  if (range.otherwise != OutOfRange::kReject) {
     for (const std::string& name : names)
       info.moved[name] = std::nullopt;
   }

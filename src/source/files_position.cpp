@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kFilesPositionVersion = 1;
 constexpr std::size_t kSha256Digits = 64;
 
 Json json_of(const FileState& state) {
@@ -90,7 +90,7 @@ std::string part_text(const FileState& state) {
 }
 
 std::string head_text(const std::string& last) {
-  const Json json = {{"version", kVersion}, {"last", last}};
+  const Json json = {{"version", kFilesPositionVersion}, {"last", last}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -106,7 +106,7 @@ Result<FilesPosition> parse_position(const Position& parts) {
       position.files.emplace(name, TRY(state_of(json)));
       continue;
     }
-    if (TRY(count_in(json, "version")) > static_cast<std::uint64_t>(kVersion)) {
+    if (TRY(count_in(json, "version")) > static_cast<std::uint64_t>(kFilesPositionVersion)) {
       return make_error(Code::kTooNew,
                         "the position of the files was written by a newer lockstep",
                         "install the newer version");

@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kOffsetHoursMax = 14;
 
-constexpr std::array kTable = {
+constexpr std::array kFilesTable = {
     Setting{.name = "type", .text = "What the source reads from.", .required = true},
     Setting{.name = "path",
             .type = Setting::Type::kTexts,
@@ -146,7 +146,7 @@ Result<void> check_operation(const SourceRequest& request, const FilesSettings& 
 }  // namespace
 
 std::span<const Setting> files_setting_table() {
-  return kTable;
+  return kFilesTable;
 }
 
 std::optional<int> parse_utc_offset(std::string_view text) {
@@ -182,7 +182,7 @@ ParseOptions FilesSettings::options_for(Format file_format) const {
 
 Result<FilesSettings> parse_files_settings(const SourceRequest& request) {
   const std::string what = fmt::format("source '{}'", request.name);
-  const Settings settings = TRY(Settings::parse(request.settings, kTable, what));
+  const Settings settings = TRY(Settings::parse(request.settings, kFilesTable, what));
   FilesSettings files;
   files.patterns = settings.texts("path");
   if (settings.has("format")) files.format = format_of_word(settings.text("format"));

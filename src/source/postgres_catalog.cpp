@@ -9,12 +9,6 @@
 namespace lockstep {
 namespace {
 
-std::int64_t integer_of(const std::string& text) {
-  std::int64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
 char letter_of(const std::string& text, char fallback) {
   return text.empty() ? fallback : text.front();
 }
@@ -49,6 +43,12 @@ SELECT coalesce(plugin, ''), coalesce(database, ''), active, coalesce(active_pid
   FROM pg_replication_slots WHERE slot_name = $1)";
 
 }  // namespace
+
+std::int64_t integer_of(const std::string& text) {
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
 
 const PostgresColumn* PostgresTable::column(const std::string& name) const {
   const auto found = std::ranges::find(columns, name, &PostgresColumn::name);

@@ -14,6 +14,9 @@
 
 namespace lockstep {
 
+// A number as the server writes it; 0 for anything else.
+std::int64_t integer_of(const std::string& text);
+
 // Value. A table's column.
 struct PostgresColumn {
   std::string name;

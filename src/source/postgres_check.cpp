@@ -21,12 +21,6 @@ void add(Findings& out, Level level, std::string text, std::string hint = {}) {
   out.push_back({level, std::move(text), std::move(hint)});
 }
 
-std::int64_t integer_of(const std::string& text) {
-  std::int64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
 constexpr const char* kServer = R"(
 SELECT current_setting('server_version_num'), current_setting('wal_level'),
        current_setting('max_replication_slots')::bigint - (SELECT count(*) FROM pg_replication_slots),

@@ -6,26 +6,24 @@
 namespace lockstep {
 namespace {
 
-using Json = nlohmann::json;
-
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kPostgresPositionVersion = 1;
 constexpr std::string_view kTablePart = "table ";
 
-Error corrupt(const std::string& part) {
+Error corrupt_part(const std::string& part) {
   return make_error(Code::kCorrupt,
                     fmt::format("the position of the source is damaged at '{}'", part));
 }
 
 Result<void> parse_head(const std::string& text, PostgresPosition& out) {
-  const Json head = Json::parse(text, nullptr, false);
+  const nlohmann::json head = nlohmann::json::parse(text, nullptr, false);
   if (!head.is_object() || !head.contains("version") || !head["version"].is_number_integer())
-    return corrupt("");
-  if (head["version"].get<std::int64_t>() > kVersion)
+    return corrupt_part("");
+  if (head["version"].get<std::int64_t>() > kPostgresPositionVersion)
     return make_error(Code::kTooNew, "the position of the source is of a newer Lockstep");
   const bool sound = head.contains("system") && head["system"].is_string() &&
                      head.contains("timeline") && head["timeline"].is_number_integer() &&
                      head.contains("slot") && head["slot"].is_string();
-  if (!sound) return corrupt("");
+  if (!sound) return corrupt_part("");
   out.system = head["system"].get<std::string>();
   out.timeline = head["timeline"].get<std::int64_t>();
   out.slot = head["slot"].get<std::string>();
@@ -36,8 +34,8 @@ Result<void> parse_head(const std::string& text, PostgresPosition& out) {
 
 Position PostgresPosition::parts() const {
   Position out;
-  Json head;
-  head["version"] = kVersion;
+  nlohmann::json head;
+  head["version"] = kPostgresPositionVersion;
   head["system"] = system;
   head["timeline"] = timeline;
   head["slot"] = slot;
@@ -67,16 +65,16 @@ Result<PostgresPosition> parse_postgres_position(const Position& parts) {
     const bool is_table = part.starts_with(kTablePart);
     const std::size_t space = is_table ? text.find(' ') : text.size();
     const std::optional<Lsn> lsn = parse_lsn(std::string_view(text).substr(0, space));
-    if (!lsn || space == std::string::npos) return corrupt(part);
+    if (!lsn || space == std::string::npos) return corrupt_part(part);
     if (is_table) {
       out.tables[part.substr(kTablePart.size())] = {*lsn, text.substr(space + 1)};
     } else if (part == kLsnPart) {
       out.lsn = *lsn;
     } else {
-      return corrupt(part);
+      return corrupt_part(part);
     }
   }
-  if (out.system.empty() || out.lsn == 0) return corrupt("");
+  if (out.system.empty() || out.lsn == 0) return corrupt_part("");
   return out;
 }
 

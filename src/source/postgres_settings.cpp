@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kNameMax = 63;
 
-constexpr std::array kTable = {
+constexpr std::array kPostgresTable = {
     Setting{.name = "type", .text = "What the source reads from.", .required = true},
     Setting{.name = "url",
             .text = "The database: postgresql://user@host:5432/database?sslmode=verify-full. A "
@@ -59,12 +59,12 @@ Result<void> check_slot(const Mark& mark, const std::string& slot) {
 }  // namespace
 
 std::span<const Setting> postgres_setting_table() {
-  return kTable;
+  return kPostgresTable;
 }
 
 Result<PostgresSettings> parse_postgres_settings(const SourceRequest& request) {
-  const Settings settings =
-      TRY(Settings::parse(request.settings, kTable, fmt::format("source '{}'", request.name)));
+  const Settings settings = TRY(
+      Settings::parse(request.settings, kPostgresTable, fmt::format("source '{}'", request.name)));
   PostgresSettings out;
   out.name = request.name;
   out.url = settings.text("url");

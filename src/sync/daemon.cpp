@@ -19,8 +19,8 @@ constexpr std::int64_t kWaitForChangesUs = 50'000;
 constexpr std::int64_t kRequestUs = 5'000'000;
 constexpr std::size_t kMessageBytesMax = 64 << 20;
 constexpr std::int64_t kStandByUs = 200'000;
-constexpr std::int64_t kRetryUs = 1'000'000;
-constexpr std::int64_t kRetryUsMax = 60'000'000;
+constexpr std::int64_t kOpenRetryUs = 1'000'000;
+constexpr std::int64_t kOpenRetryUsMax = 60'000'000;
 
 std::string socket_path(const Configuration& configuration) {
   return join_path(parent_path(configuration.hub.catalog.substr(7)), "lockstep.sock");
@@ -152,7 +152,7 @@ Result<void> run_daemon(Io& io,
                         const Configuration& configuration,
                         const DaemonOptions& options) {
   const auto stopping = [&] { return options.engine.stop && options.engine.stop(); };
-  std::int64_t pause_us = kRetryUs;
+  std::int64_t pause_us = kOpenRetryUs;
   bool started = false;
   std::string standing_by;  // why, as it was told
   while (!stopping()) {
@@ -173,10 +173,10 @@ Result<void> run_daemon(Io& io,
       started = true;
       served = serve(log, std::move(post).value(), options);
       if (served.ok()) break;
-      pause_us = kRetryUs;
+      pause_us = kOpenRetryUs;
     } else {
       served = std::move(post).error();
-      pause_us = std::min(2 * pause_us, kRetryUsMax);
+      pause_us = std::min(2 * pause_us, kOpenRetryUsMax);
     }
     log.error(fmt::format(
         "{}; opening the hub again in {} s", served.error().message, pause_us / 1'000'000));

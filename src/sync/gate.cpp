@@ -23,7 +23,7 @@ double count_of(const GateMemory::Errors& errors, std::size_t target) {
 }
 
 // JSON has no infinity: such a sum is stored as null, and read as the infinity that it was.
-void append_number(double number, std::string& out) {
+void append_sum(double number, std::string& out) {
   if (std::isfinite(number)) {
     append_float_text(number, out);
   } else {
@@ -35,14 +35,14 @@ void append_numbers(const std::vector<double>& numbers, std::string& out) {
   out += '[';
   for (std::size_t index = 0; index < numbers.size(); ++index) {
     if (index > 0) out += ',';
-    append_number(numbers[index], out);
+    append_sum(numbers[index], out);
   }
   out += ']';
 }
 
 void append_errors(const GateMemory::Errors& errors, std::string& out) {
   out += R"({"rows":)";
-  append_number(errors.rows, out);
+  append_sum(errors.rows, out);
   out += R"(,"absolute":)";
   append_numbers(errors.absolute, out);
   out += R"(,"counts":)";

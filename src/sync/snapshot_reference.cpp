@@ -28,7 +28,7 @@ std::optional<Timestamp> moment(const std::string& text) {
 }
 
 // Commits that may have changed rows, and not only where they lie.
-bool has_data(const CommitRecord& commit) {
+bool may_change_rows(const CommitRecord& commit) {
   return commit.snapshot && commit.kind != CommitKind::kInit &&
          commit.kind != CommitKind::kMaintenance;
 }
@@ -48,7 +48,8 @@ Result<std::optional<CommitRecord>> data_commit(Hub& hub, Timestamp by, std::int
     const std::vector<CommitRecord> commits = TRY(hub.commits(portion));
     std::int64_t left = back;
     for (const CommitRecord& commit : commits) {
-      if (!has_data(commit) || commit.time > by || !TRY(is_kept(hub, *commit.snapshot))) continue;
+      if (!may_change_rows(commit) || commit.time > by || !TRY(is_kept(hub, *commit.snapshot)))
+        continue;
       if (left == 0) return std::optional(commit);
       --left;
     }

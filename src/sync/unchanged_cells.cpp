@@ -14,7 +14,7 @@
 namespace lockstep {
 namespace {
 
-constexpr std::int64_t kNone = -1;
+constexpr std::int64_t kNoRow = -1;
 
 // Resource. One pass over the batches, in order.
 class Filler final {
@@ -70,7 +70,7 @@ class Filler final {
     const auto found = newest_.find(encode_key(keys_, key_, place));
     if (found != newest_.end()) return found->second[static_cast<std::size_t>(column)];
     const std::int64_t old = old_.row_of_key[static_cast<std::size_t>(place)];
-    if (emptied_ || old == kNone) return std::nullopt;
+    if (emptied_ || old == kNoRow) return std::nullopt;
     return old_.rows.value(column + kRawSystemColumns, old);
   }
 

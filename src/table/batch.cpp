@@ -18,7 +18,7 @@ namespace lockstep {
 
 namespace {
 
-constexpr double kUsPerSecond = 1e6;
+constexpr double kUsOfSecond = 1e6;
 
 template <typename ArrayType>
 const ArrayType& array_as(const arrow::Array& array) {
@@ -211,7 +211,7 @@ double Batch::number_at(int column, std::int64_t row) const {
     case Type::kDate:
       return static_cast<double>(whole_at(column, row));
     case Type::kTimestamp:
-      return static_cast<double>(whole_at(column, row)) / kUsPerSecond;
+      return static_cast<double>(whole_at(column, row)) / kUsOfSecond;
     case Type::kText:
       break;
   }

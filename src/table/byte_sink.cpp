@@ -11,7 +11,7 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::size_t kPieceBytes = 128 << 10;
+constexpr std::size_t kOutputPieceBytes = 128 << 10;
 constexpr int kZstdLevel = 3;
 
 class FileSink final : public ByteSink {
@@ -39,7 +39,8 @@ class FileSink final : public ByteSink {
 
 class GzipSink final : public ByteSink {
  public:
-  explicit GzipSink(std::unique_ptr<ByteSink> file) : file_(std::move(file)), piece_(kPieceBytes) {}
+  explicit GzipSink(std::unique_ptr<ByteSink> file)
+      : file_(std::move(file)), piece_(kOutputPieceBytes) {}
 
   ~GzipSink() override { deflateEnd(&stream_); }
 
@@ -83,14 +84,14 @@ class GzipSink final : public ByteSink {
   z_stream stream_{};
 };
 
-struct ZstdFree {
+struct FreeCompressor {
   void operator()(ZSTD_CStream* stream) const { ZSTD_freeCStream(stream); }
 };
 
 class ZstdSink final : public ByteSink {
  public:
   explicit ZstdSink(std::unique_ptr<ByteSink> file)
-      : file_(std::move(file)), piece_(kPieceBytes), stream_(ZSTD_createCStream()) {}
+      : file_(std::move(file)), piece_(kOutputPieceBytes), stream_(ZSTD_createCStream()) {}
 
   Result<void> start() {
     if (stream_ && ZSTD_isError(ZSTD_initCStream(stream_.get(), kZstdLevel)) == 0) return {};
@@ -120,7 +121,7 @@ class ZstdSink final : public ByteSink {
 
   std::unique_ptr<ByteSink> file_;
   std::vector<char> piece_;
-  std::unique_ptr<ZSTD_CStream, ZstdFree> stream_;
+  std::unique_ptr<ZSTD_CStream, FreeCompressor> stream_;
 };
 
 template <typename Sink>

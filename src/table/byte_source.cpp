@@ -10,7 +10,7 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::size_t kPieceBytes = 128 << 10;
+constexpr std::size_t kInputPieceBytes = 128 << 10;
 
 class FileBytes final : public ByteSource {
  public:
@@ -31,7 +31,7 @@ class FileBytes final : public ByteSource {
 class Piece {
  public:
   explicit Piece(std::unique_ptr<ByteSource> source)
-      : source_(std::move(source)), bytes_(kPieceBytes) {}
+      : source_(std::move(source)), bytes_(kInputPieceBytes) {}
 
   Result<void> refill() {
     if (!rest_.empty() || at_end_) return {};
@@ -124,7 +124,7 @@ class GzipBytes final : public ByteSource {
   bool done_ = false;
 };
 
-struct ZstdFree {
+struct FreeDecompressor {
   void operator()(ZSTD_DStream* stream) const { ZSTD_freeDStream(stream); }
 };
 
@@ -167,7 +167,7 @@ class ZstdBytes final : public ByteSource {
 
   std::string path_;
   Piece piece_;
-  std::unique_ptr<ZSTD_DStream, ZstdFree> stream_;
+  std::unique_ptr<ZSTD_DStream, FreeDecompressor> stream_;
   bool in_frame_ = false;
   bool any_frame_ = false;
   bool done_ = false;

@@ -333,7 +333,36 @@ def untested_layers(files):
     return found
 
 
+ANONYMOUS = re.compile(r"^namespace \{\n(.*?)^\}  // namespace$", re.DOTALL | re.MULTILINE)
+# What may stand once in one translation unit: a type, a constant, a function with its parameters.
+UNNAMED_TYPE = re.compile(r"^(?:struct|class|enum class|using) (\w+)(?: = [^;]*;)?", re.MULTILINE)
+UNNAMED_CONSTANT = re.compile(r"^constexpr [^\n(=]*?\b(\w+)(?:\[\w*\])?(?: =|\{)", re.MULTILINE)
+UNNAMED_FUNCTION = re.compile(r"^(?!\s|//|#|\}|using |return |TEST)[^\n;{}=(]*?\b(\w+\([^)]*\))", re.MULTILINE)
+
+
+def one_name_a_layer(files):
+    """A cold build compiles several files of a layer that uses Arrow as one: there their anonymous namespaces meet."""
+    places = collections.defaultdict(set)
+    for path, text in sources(files).items():
+        if layer_of(path) in WITHOUT_ARROW or not path.endswith(".cpp") or "/kernel_" in path:
+            continue
+        for body in map(strip_comments, ANONYMOUS.findall(text)):
+            for pattern in (UNNAMED_TYPE, UNNAMED_CONSTANT, UNNAMED_FUNCTION):
+                for match in pattern.finditer(body):
+                    name = " ".join(match.group(1).split())
+                    alias = match.group(0) if match.group(0).startswith("using") else ""
+                    places[(layer_of(path), name)].add((alias, path))
+    found = {}
+    for (layer, name), where in sorted(places.items()):
+        paths = sorted({path for _, path in where})
+        same_alias = len({alias for alias, _ in where}) == 1 and all(alias for alias, _ in where)
+        if len(paths) > 1 and not same_alias:
+            found[f"{layer}:{name}"] = (len(paths), f"{', '.join(paths)}: {name} stands in each anonymous namespace: "
+                                                    "share it, or give one a name that says more")  # fmt: skip
+    return found
+
+
 RULES = [
-    layers, own_header_first, pragma_once, sizes, header_includes, functions, banned, promises, readmes, unfinished,
+    one_name_a_layer, layers, own_header_first, pragma_once, sizes, header_includes, functions, banned, promises, readmes, unfinished,
     switched_off, stray_words, untested_layers,
 ]  # fmt: skip
