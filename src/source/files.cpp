@@ -6,6 +6,7 @@
 #include "source/files_position.h"
 #include "source/files_settings.h"
 #include "source/glob.h"
+#include "source/object_store_io.h"
 
 #include <fmt/format.h>
 
@@ -24,7 +25,6 @@ namespace {
 // A file that the system would not let us read is tried again after this time: rights and disks are
 // mended without the file's changing.
 constexpr std::int64_t kRetryUs = 60'000'000;
-constexpr std::int64_t kPollUs = 1'000'000;
 
 // What is known of a file beyond its state: it is not looked at again before it changes.
 struct Held {
@@ -35,8 +35,10 @@ struct Held {
 
 class FilesSource final : public Source {
  public:
-  FilesSource(Io& io, SourceRequest request, FilesSettings settings)
-      : io_(io),
+  // `bucket`: instead of `io`, where there is one.
+  FilesSource(Io& io, std::unique_ptr<Io> bucket, SourceRequest request, FilesSettings settings)
+      : bucket_(std::move(bucket)),
+        io_(bucket_ ? *bucket_ : io),
         request_(std::move(request)),
         target_(request_.targets.empty() ? SourceTarget() : request_.targets.front()),
         settings_(std::move(settings)) {}
@@ -68,12 +70,14 @@ class FilesSource final : public Source {
     queue_.clear();
     vanished_.clear();
     held_.clear();
+    look_at_us_ = 0;
     return {};
   }
 
   Result<std::optional<SourceBatch>> next(const SourceLimits& limits) override {
-    if (!TRY(has_plan())) return std::optional<SourceBatch>();
-    bool has_scanned = false;
+    // A look at a bucket is a request, and some are paid for.
+    bool has_scanned = bucket_ && is_idle() && io_.monotonic_us() < look_at_us_;
+    if (!has_scanned && !TRY(has_plan())) return std::optional<SourceBatch>();
     while (true) {
       std::optional<SourceBatch> batch;
       if (reader_) {
@@ -98,7 +102,7 @@ class FilesSource final : public Source {
   Result<void> committed(const Position&) override { return {}; }  // files stay where they are
 
   Result<bool> wait(std::int64_t timeout_us) override {
-    if (reader_ || !queue_.empty() || !vanished_.empty()) return true;
+    if (!is_idle()) return true;
     if (!watch_ && !polls_) {
       start_watching();
       return true;  // what came before the watch began was not seen by it
@@ -118,9 +122,12 @@ class FilesSource final : public Source {
   }
 
   SourceLag lag() override {
-    const Result<std::vector<GlobMatch>> work = list_work();
+    // What a bucket has is known from the last look at it.
+    const Result<std::vector<GlobMatch>> work =
+        bucket_ ? std::vector<GlobMatch>(queue_.begin(), queue_.end()) : list_work();
     if (!work.ok()) return {};
-    std::uint64_t bytes = 0;
+    std::uint64_t bytes =
+        bucket_ && reader_ ? unread_bytes({reader_->task().name, reader_->task().info}) : 0;
     for (const GlobMatch& match : work.value())
       bytes += unread_bytes(match);
     return {.bytes = bytes};
@@ -197,8 +204,11 @@ class FilesSource final : public Source {
     return matches;
   }
 
+  bool is_idle() const { return !reader_ && queue_.empty() && vanished_.empty(); }
+
   // Looks at the folders anew.
   Result<void> scan() {
+    look_at_us_ = io_.monotonic_us() + settings_.poll_us;
     std::vector<GlobMatch> matches = TRY(list_files(io_, listing_request()));
     std::set<std::string> present;
     for (const GlobMatch& match : matches)
@@ -393,13 +403,17 @@ class FilesSource final : public Source {
   Result<bool> poll(std::int64_t timeout_us) {
     const std::int64_t end_us = io_.monotonic_us() + timeout_us;
     while (true) {
-      if (!TRY(list_work()).empty()) return true;
-      const std::int64_t left_us = end_us - io_.monotonic_us();
-      if (left_us <= 0) return false;
-      io_.sleep_us(std::min(left_us, kPollUs));
+      const std::int64_t now_us = io_.monotonic_us();
+      if (now_us >= look_at_us_) {
+        if (!TRY(list_work()).empty()) return true;
+        look_at_us_ = now_us + settings_.poll_us;
+      }
+      if (now_us >= end_us) return false;
+      io_.sleep_us(std::min(end_us, look_at_us_) - now_us);
     }
   }
 
+  const std::unique_ptr<Io> bucket_;
   Io& io_;
   const SourceRequest request_;
   const SourceTarget target_;
@@ -413,15 +427,22 @@ class FilesSource final : public Source {
   std::map<std::string, Held> held_;
   std::unique_ptr<DirectoryWatch> watch_;
   bool polls_ = false;
+  std::int64_t look_at_us_ = 0;  // not before then, where nothing is watched
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Source>> make_files_source(Io& io, const SourceRequest& request) {
-  FilesSettings settings = TRY(parse_files_settings(request));
+  FilesSettings settings = TRY(parse_files_settings(io, request));
   SourceRequest own = request;
   if (own.directory.empty()) own.directory.assign(1, '.');
-  auto source = std::make_unique<FilesSource>(io, std::move(own), std::move(settings));
+  std::unique_ptr<Io> bucket;
+  if (settings.bucket) {
+    bucket = make_object_store_io(io, TRY(make_s3_store(*settings.bucket)));
+    own.directory.assign(1, '/');
+  }
+  auto source =
+      std::make_unique<FilesSource>(io, std::move(bucket), std::move(own), std::move(settings));
   TRY(source->prepare());
   return std::unique_ptr<Source>(std::move(source));
 }

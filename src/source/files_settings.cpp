@@ -11,13 +11,15 @@ namespace lockstep {
 namespace {
 
 constexpr int kOffsetHoursMax = 14;
+constexpr std::int64_t kFolderPollUs = 1'000'000;
+constexpr std::int64_t kBucketPollUs = 10'000'000;
 
 constexpr std::array kFilesTable = {
     Setting{.name = "type", .text = "What the source reads from.", .required = true},
     Setting{.name = "path",
             .type = Setting::Type::kTexts,
             .text = "A pattern, or a list of them: `*`, `?`, `[a-z]`, and `**` for any folders; "
-                    "relative to lockstep.yaml.",
+                    "relative to lockstep.yaml, or s3://bucket/folder/*.csv.",
             .required = true},
     Setting{.name = "format",
             .type = Setting::Type::kChoice,
@@ -61,6 +63,14 @@ constexpr std::array kFilesTable = {
             .text = "Whether a last line without its newline may still grow (`wait`) or is taken "
                     "(`take`). Compressed and mirrored files are always taken whole.",
             .choices = "wait | take"},
+    Setting{.name = "region", .text = "Of an S3 bucket; left out, `AWS_REGION`, or us-east-1."},
+    Setting{.name = "endpoint",
+            .text = "The address of an S3 server that is not Amazon's, as http://127.0.0.1:9000."},
+    Setting{.name = "poll",
+            .type = Setting::Type::kDuration,
+            .text = "How often files are looked for where no event tells of them: `10s` in a "
+                    "bucket, else `1s`, if left out.",
+            .min = 100'000.0},
     Setting{.name = "max_delete",
             .fallback = "20%",
             .text = "A mirrored file that would delete more of the dataset than this is held back "
@@ -126,6 +136,78 @@ Result<void> check_patterns(const Settings& settings, const FilesSettings& files
   return {};
 }
 
+constexpr std::string_view kS3Scheme = "s3://";
+
+bool has_only(std::string_view text, std::string_view also) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [also](char character) {
+    const bool is_letter =
+        (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z');
+    const bool is_digit = character >= '0' && character <= '9';
+    return is_letter || is_digit || also.find(character) != std::string_view::npos;
+  });
+}
+
+// They go into a URI as they are.
+Result<void> check_place(const Settings& settings, const BucketPlace& place) {
+  if (!has_only(place.bucket, ".-_")) {
+    return invalid_at(mark_of(settings, "path"),
+                      fmt::format("'{}' is not the name of a bucket", place.bucket),
+                      "write s3://bucket/folder/*.csv");
+  }
+  if (!has_only(place.region, "-")) {
+    return invalid_at(mark_of(settings, "region"),
+                      fmt::format("'{}' is not a region", place.region),
+                      "write it as eu-central-1");
+  }
+  const std::string_view endpoint = place.endpoint;
+  const bool has_scheme = endpoint.starts_with("http://") || endpoint.starts_with("https://");
+  if (!endpoint.empty() &&
+      !(has_scheme && has_only(endpoint.substr(endpoint.find("://") + 3), ".-:[]"))) {
+    return invalid_at(mark_of(settings, "endpoint"),
+                      fmt::format("'{}' is not the address of an S3 server", endpoint),
+                      "write it as http://127.0.0.1:9000");
+  }
+  return {};
+}
+
+// Takes the bucket off the patterns. All of them or none name one, and the same.
+Result<void> take_bucket(Io& io, const Settings& settings, FilesSettings& files) {
+  const auto is_s3 = [](const std::string& pattern) { return pattern.starts_with(kS3Scheme); };
+  if (!std::any_of(files.patterns.begin(), files.patterns.end(), is_s3)) {
+    for (const char* name : {"region", "endpoint"}) {
+      if (!settings.has(name)) continue;
+      return invalid_at(mark_of(settings, name),
+                        fmt::format("'{}' is for a path in a bucket", name),
+                        "write the path as s3://bucket/folder/*.csv, or leave it out");
+    }
+    return {};
+  }
+  BucketPlace place;
+  for (std::string& pattern : files.patterns) {
+    const std::size_t slash = std::min(pattern.find('/', kS3Scheme.size()), pattern.size());
+    const std::string bucket =
+        is_s3(pattern) ? pattern.substr(kS3Scheme.size(), slash - kS3Scheme.size()) : "";
+    if (!place.bucket.empty() && bucket != place.bucket) {
+      return invalid_at(mark_of(settings, "path"),
+                        "the patterns of 'path' are not in one bucket",
+                        "make a source for each bucket");
+    }
+    place.bucket = bucket;
+    pattern.erase(0, slash);
+    if (pattern.size() < 2) {
+      return invalid_at(mark_of(settings, "path"),
+                        fmt::format("'path' names bucket '{}', and no object in it", bucket),
+                        fmt::format("write s3://{}/*.csv", bucket));
+    }
+  }
+  const std::string region = io.environment("AWS_REGION").value_or("us-east-1");
+  place.region = settings.has("region") ? settings.text("region") : region;
+  if (settings.has("endpoint")) place.endpoint = settings.text("endpoint");
+  TRY(check_place(settings, place));
+  files.bucket = std::move(place);
+  return {};
+}
+
 Result<void> check_operation(const SourceRequest& request, const FilesSettings& files) {
   if (files.operation.empty()) return {};
   if (files.mode == FilesMode::kMirror) {
@@ -180,7 +262,7 @@ ParseOptions FilesSettings::options_for(Format file_format) const {
   return result;
 }
 
-Result<FilesSettings> parse_files_settings(const SourceRequest& request) {
+Result<FilesSettings> parse_files_settings(Io& io, const SourceRequest& request) {
   const std::string what = fmt::format("source '{}'", request.name);
   const Settings settings = TRY(Settings::parse(request.settings, kFilesTable, what));
   FilesSettings files;
@@ -192,6 +274,9 @@ Result<FilesSettings> parse_files_settings(const SourceRequest& request) {
   files.delimiter_given = settings.has("delimiter");
   files.take_final_line = settings.text("final_line") == "take";
   TRY(check_patterns(settings, files));
+  TRY(take_bucket(io, settings, files));
+  files.poll_us = settings.has("poll") ? settings.duration_us("poll")
+                                       : (files.bucket ? kBucketPollUs : kFolderPollUs);
   TRY(check_operation(request, files));
   return files;
 }

@@ -3,9 +3,11 @@
 
 #include "base/config.h"
 #include "base/result.h"
+#include "source/object_store.h"
 #include "source/source.h"
 #include "table/codec.h"
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,8 +24,10 @@ enum class FilesMode {
 
 // Value.
 struct FilesSettings {
-  std::vector<std::string> patterns;
-  std::optional<Format> format;  // else by each file's ending
+  std::vector<std::string> patterns;  // in a bucket: from its top, as /incoming/*.csv
+  std::optional<BucketPlace> bucket;  // else the machine's own files
+  std::int64_t poll_us = 0;           // how often what cannot be watched is looked at
+  std::optional<Format> format;       // else by each file's ending
   FilesMode mode = FilesMode::kAppend;
   std::string operation;  // the column that holds I, U or D; empty: none
   ParseOptions options;
@@ -37,7 +41,7 @@ struct FilesSettings {
 };
 
 std::span<const Setting> files_setting_table();
-Result<FilesSettings> parse_files_settings(const SourceRequest& request);
+Result<FilesSettings> parse_files_settings(Io& io, const SourceRequest& request);
 
 // "+02:00" in minutes; nullopt: not an offset of at most 14 hours.
 std::optional<int> parse_utc_offset(std::string_view text);
