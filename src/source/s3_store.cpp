@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <string_view>
 #include <utility>
@@ -51,6 +52,7 @@ class S3Store final : public ObjectStore {
     selector.allow_not_found = true;
     auto found = files_->GetFileInfo(selector);
     if (!found.ok()) return store_error(found.status(), shown_place(folder));
+    if (found->empty()) TRY(check_bucket());
     std::vector<FileInfo> entries;
     entries.reserve(found->size());
     for (const arrow::fs::FileInfo& entry : *found)
@@ -65,6 +67,7 @@ class S3Store final : public ObjectStore {
     auto found = files_->GetFileInfo(whole_path(key));
     if (!found.ok()) return store_error(found.status(), shown_place(key));
     if (found->IsFile() || found->IsDirectory()) return file_info_of(*found, bucket_);
+    TRY(check_bucket());
     return make_error(Code::kNotFound, fmt::format("{} is missing", shown_place(key)));
   }
 
@@ -90,6 +93,16 @@ class S3Store final : public ObjectStore {
   }
 
  private:
+  // Nothing in a bucket that is not there is an error, not an empty folder.
+  Result<void> check_bucket() {
+    if (has_bucket_) return {};
+    auto found = files_->GetFileInfo(bucket_);
+    if (!found.ok()) return store_error(found.status(), shown_place(""));
+    has_bucket_ = found->IsDirectory();
+    if (has_bucket_) return {};
+    return make_error(Code::kIo, fmt::format("there is no bucket {}", shown_place("")), kS3Hint);
+  }
+
   std::string whole_path(const std::string& key) const {
     return key.empty() ? bucket_ : bucket_ + "/" + key;
   }
@@ -104,6 +117,7 @@ class S3Store final : public ObjectStore {
 
   const std::shared_ptr<arrow::fs::FileSystem> files_;
   const std::string bucket_;
+  std::atomic<bool> has_bucket_ = false;
 };
 
 // Arrow's S3 must be told that the process ends, or crashes in it. To be told in time, this must be
