@@ -11,6 +11,8 @@ find_package(Threads REQUIRED)
 find_library(XXHASH xxhash REQUIRED)
 find_library(ZSTD zstd REQUIRED)
 find_library(MUPARSER muparser REQUIRED)
+find_library(RDKAFKA rdkafka REQUIRED)
+find_library(SIMDJSON simdjson REQUIRED)
 
 # Arrow and Parquet come with the pyarrow wheel in .venv: headers and shared libraries.
 file(GLOB LOCKSTEP_PYARROW "${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/pyarrow")

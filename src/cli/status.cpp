@@ -77,15 +77,22 @@ std::string remarks_text(const Json& models) {
   return text;
 }
 
+std::string lag_text(const View& view, const Json& lag) {
+  const Json& bytes = field(lag, "bytes");
+  if (bytes.is_number()) return bytes_text(view, bytes.get<std::int64_t>());
+  const Json& messages = field(lag, "messages");
+  if (messages.is_number()) return plural(view, messages.get<std::int64_t>(), "message");
+  return "";
+}
+
 std::string sources_text(const View& view, const Json& sources) {
   TextTable table({{"source"}, {"type"}, {"state"}, {"behind", true}, {"position"}});
   for (const Json& source : sources) {
     const std::string state = text_of(source, "state");
-    const Json& bytes = field(field(source, "lag"), "bytes");
     table.add({{text_of(source, "name")},
                {text_of(source, "type")},
                {state, state == "failing" ? Tone::kBad : Tone::kPlain},
-               {bytes.is_number() ? bytes_text(view, bytes.get<std::int64_t>()) : ""},
+               {lag_text(view, field(source, "lag"))},
                {text_of(source, "position")}});
   }
   std::string text = table.text(view);

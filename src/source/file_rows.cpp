@@ -14,13 +14,6 @@ namespace {
 constexpr std::size_t kFileHashDigits = 16;
 constexpr std::size_t kRefusalTextBytes = 4096;
 
-std::optional<Operation> operation_of_word(std::string_view word) {
-  if (word == "I" || word == "i") return Operation::kInsert;
-  if (word == "U" || word == "u") return Operation::kUpsert;
-  if (word == "D" || word == "d") return Operation::kDelete;
-  return std::nullopt;
-}
-
 std::string record_text(const std::vector<Value>& cells) {
   std::string text;
   for (const Value& cell : cells) {
@@ -229,6 +222,13 @@ class Sorter final {
 };
 
 }  // namespace
+
+std::optional<Operation> operation_of_word(std::string_view word) {
+  if (word == "I" || word == "i") return Operation::kInsert;
+  if (word == "U" || word == "u") return Operation::kUpsert;
+  if (word == "D" || word == "d") return Operation::kDelete;
+  return std::nullopt;
+}
 
 bool is_made_key(const std::vector<std::string>& key) {
   return key.empty() || (key.size() == 2 && key[0] == kFileColumn && key[1] == kRowColumn);

@@ -43,6 +43,9 @@ Result<RowPlan> plan_rows(const RowPlanRequest& request);
 // Whether rows of this key carry a made one.
 bool is_made_key(const std::vector<std::string>& key);
 
+// I, U or D, in either case; nullopt: it is none.
+std::optional<Operation> operation_of_word(std::string_view word);
+
 // Where the records stand.
 struct RecordPlace {
   std::string name;                  // the file's

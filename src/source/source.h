@@ -96,6 +96,8 @@ struct SourceBatch {
   bool origin_removed = false;
   // Set: before these rows the source emptied `origin`, and says so itself: max_delete has no say.
   bool truncates = false;
+  // Set: a delete of a key that is not there is no mistake: the source tells some of them twice.
+  bool deletes_again = false;
 };
 
 struct Capabilities {
@@ -150,6 +152,11 @@ class Source {
   virtual Result<Schema> infer_newest_schema(int target) = 0;
   // `position`: as committed, or empty for the beginning.
   virtual Result<void> open(const Position& position) = 0;
+
+  // At the beginning again, of a source whose rows are there already: where it knows all that it
+  // holds now, the others leave (`truncates`).
+  virtual Result<void> open_anew() { return open({}); }
+
   virtual Result<std::optional<SourceBatch>> next(
       const SourceLimits& limits) = 0;  // nullopt: nothing now
   // The oldest batch that was not told yet, by its position_changes, is durable (source-6).

@@ -1,5 +1,7 @@
 #include "source/files.h"
 #include "source/files_settings.h"
+#include "source/kafka.h"
+#include "source/kafka_settings.h"
 #include "source/postgres.h"
 #include "source/postgres_settings.h"
 #include "source/source.h"
@@ -34,6 +36,11 @@ std::span<const SourceInfo> source_types() {
                  .has_tables = true,
                  .settings = postgres_setting_table(),
                  .make = make_postgres_source},
+      SourceInfo{.type = "kafka",
+                 .text = "Topics of a Kafka cluster, each a table.",
+                 .has_tables = true,
+                 .settings = kafka_setting_table(),
+                 .make = make_kafka_source},
   };
   return kTypes;
 }

@@ -180,7 +180,7 @@ Result<bool> HubEngine::open_feed(Feed& feed) {
   SourceRequest request = source_request(configuration_, *feed.configuration);
   if (!TRY(know_columns(feed, request))) return false;
   std::unique_ptr<Source> source = TRY(source_of(request));
-  TRY(source->open(std::exchange(feed.anew, false) ? Position() : feed.position));
+  TRY(std::exchange(feed.anew, false) ? source->open_anew() : source->open(feed.position));
   feed.source = std::move(source);
   return true;
 }

@@ -1,7 +1,6 @@
 #include "sync/unchanged_cells.h"
 
 #include "sync/winner.h"
-#include "table/json_row.h"
 
 #include <fmt/format.h>
 

@@ -156,7 +156,7 @@ class Resolver final {
     }
     if (operation == Operation::kInsert && slot.present()) {
       refuse(row, "the key is there already, and the source's mode is append");
-    } else if (operation == Operation::kDelete && !slot.present()) {
+    } else if (operation == Operation::kDelete && !slot.present() && !row.batch->deletes_again) {
       refuse(row, "a delete of a key that is not there");
     } else {
       slot.touched = true;

@@ -4,7 +4,7 @@
 #include "table/cell.h"
 #include "table/codec.h"
 #include "table/decoders.h"
-#include "table/json_row.h"
+#include "table/json_document.h"
 #include "table/row_parser.h"
 
 #include <algorithm>
@@ -60,8 +60,8 @@ bool spells(std::string_view text, Type type, const Spelling& spelling) {
   return cell.is_good;
 }
 
-bool allows(const JsonMember& member, Type type, const Spelling& spelling) {
-  using Kind = JsonMember::Kind;
+bool allows(const JsonValue& member, Type type, const Spelling& spelling) {
+  using Kind = JsonValue::Kind;
   switch (member.kind) {
     case Kind::kBool:
       return type == Type::kBool;
@@ -120,21 +120,21 @@ Result<Schema> infer_ndjson(Io& io,
   RecordReader records(TRY(open_text(io, path, request)), parser->scanner(), request);
   std::vector<std::string> names;
   std::vector<Candidates> columns;
-  std::vector<JsonMember> members;
+  JsonDocument document;
   for (std::int64_t seen = 0; seen < row_count_max; ++seen) {
     const std::optional<Record> record = TRY_IN(records.next(), "reading " + path);
     if (!record) break;
     std::string reason;
-    if (record->too_long || !read_json_row(record->text, members, reason)) continue;
-    for (const JsonMember& member : members) {
+    if (record->too_long || !document.read_object(record->text, "the line", reason)) continue;
+    document.for_each(document.root(), [&](const JsonValue& member) {
       auto place = static_cast<std::size_t>(std::ranges::find(names, member.name) - names.begin());
       if (place == names.size()) {
-        names.push_back(member.name);
+        names.emplace_back(member.name);
         columns.emplace_back();
       }
-      if (member.kind == JsonMember::Kind::kNull) continue;
+      if (member.kind == JsonValue::Kind::kNull) return;
       columns[place].rule_out_unless([&](Type type) { return allows(member, type, spelling); });
-    }
+    });
   }
   return schema_of(names, columns);
 }

@@ -1,5 +1,5 @@
 // NDJSON: an object a line. JSON's own types are kept to: a number in quotes is not a number.
-#include "table/json_row.h"
+#include "table/json_cell.h"
 #include "table/row_parser.h"
 
 #include <fmt/format.h>
@@ -10,8 +10,6 @@
 namespace lockstep {
 
 namespace {
-
-using Kind = JsonMember::Kind;
 
 constexpr int kRecordsForNames = 100;
 
@@ -46,12 +44,10 @@ class NdjsonParser final : public RowParser {
       const std::optional<Record> record = TRY(records.next());
       if (!record) break;
       std::string reason;
-      if (record->too_long || !read_json_row(record->text, members_, reason)) continue;
-      for (JsonMember& member : members_) {
-        if (std::ranges::find(names, member.name) == names.end()) {
-          names.push_back(std::move(member.name));
-        }
-      }
+      if (record->too_long || !document_.read_object(record->text, "the line", reason)) continue;
+      document_.for_each(document_.root(), [&](const JsonValue& member) {
+        if (std::ranges::find(names, member.name) == names.end()) names.emplace_back(member.name);
+      });
     }
     return names;
   }
@@ -64,72 +60,27 @@ class NdjsonParser final : public RowParser {
 
   Parsed parse(const Record& record, std::vector<Cell>& cells, std::string& reason) override {
     if (is_blank(record.text)) return Parsed::kNothing;
-    if (!read_json_row(record.text, members_, reason)) return Parsed::kBadRecord;
+    if (!document_.read_object(record.text, "the line", reason)) return Parsed::kBadRecord;
     for (Cell& cell : cells)
       cell = Cell();
-    for (const JsonMember& member : members_) {
+    document_.for_each(document_.root(), [&](const JsonValue& member) {
       const auto place = places_.find(member.name);
-      if (place == places_.end()) continue;
+      if (place == places_.end()) return;
       Cell& cell = cells[static_cast<std::size_t>(place->second)];
       const Field& field = schema_.field(place->second);
-      read(member, field.type, cell);
-      if (cell.is_good || !reason.empty()) continue;
-      reason = fmt::format("column '{}': {}", field.name, refusal(member, field.type));
-    }
+      read_json_cell(member, field.type, spelling_, {}, cell);
+      if (cell.is_good || !reason.empty()) return;
+      reason = fmt::format("column '{}': {}", field.name, json_cell_refusal(member, field.type));
+    });
     return reason.empty() ? Parsed::kRow : Parsed::kBadCells;
   }
 
  private:
-  void read(const JsonMember& member, Type type, Cell& cell) const {
-    cell.is_null = member.kind == Kind::kNull;
-    if (cell.is_null) return;
-    cell.boolean = member.boolean;
-    cell.whole = member.whole;
-    cell.number = member.number;
-    switch (type) {
-      case Type::kBool:
-        cell.is_good = member.kind == Kind::kBool;
-        return;
-      case Type::kInt:
-        cell.is_good = member.kind == Kind::kInt;
-        return;
-      case Type::kFloat:
-        return read_float(member, cell);
-      default:
-        return read_text(member, type, cell);
-    }
-  }
-
-  // JSON has no NaN and no infinity: they come as "nan", "inf", "-inf".
-  static void read_float(const JsonMember& member, Cell& cell) {
-    cell.is_good = member.kind == Kind::kInt || member.kind == Kind::kNumber;
-    if (member.kind != Kind::kText) return;
-    const bool ends_in_digit =
-        !member.text.empty() && member.text.back() <= '9';  // then it is a number in quotes
-    if (ends_in_digit) return;
-    const std::optional<double> special = float_of_text(member.text, false);
-    cell.is_good = special.has_value();
-    cell.number = special.value_or(0);
-  }
-
-  void read_text(const JsonMember& member, Type type, Cell& cell) const {
-    cell.is_good = member.kind == Kind::kText && member.text.find('\0') == std::string::npos;
-    if (cell.is_good) read_cell(member.text, type, spelling_, cell);
-  }
-
-  static std::string refusal(const JsonMember& member, Type type) {
-    if (member.kind == Kind::kNested) return "a nested value is not taken";
-    if (member.text.find('\0') != std::string::npos) return "the text holds a NUL";
-    const bool other_kind = member.kind == Kind::kText &&
-                            (type == Type::kBool || type == Type::kInt || type == Type::kFloat);
-    return (other_kind ? "the text " : "") + not_a(member.text, type);
-  }
-
   LineScanner scanner_;
   Spelling spelling_;
   Schema schema_;
   std::map<std::string, int, std::less<>> places_;
-  std::vector<JsonMember> members_;
+  JsonDocument document_;
 };
 
 }  // namespace

@@ -337,7 +337,7 @@ ANONYMOUS = re.compile(r"^namespace \{\n(.*?)^\}  // namespace$", re.DOTALL | re
 # What may stand once in one translation unit: a type, a constant, a function with its parameters.
 UNNAMED_TYPE = re.compile(r"^(?:struct|class|enum class|using) (\w+)(?: = [^;]*;)?", re.MULTILINE)
 UNNAMED_CONSTANT = re.compile(r"^constexpr [^\n(=]*?\b(\w+)(?:\[\w*\])?(?: =|\{)", re.MULTILINE)
-UNNAMED_FUNCTION = re.compile(r"^(?!\s|//|#|\}|using |return |TEST)[^\n;{}=(]*?\b(\w+\([^)]*\))", re.MULTILINE)
+UNNAMED_FUNCTION = re.compile(r"^(?!\s|//|#|\}|using |return |TEST)[^\n;{}=(]*?(?<!::)\b(\w+\([^)]*\))", re.MULTILINE)
 
 
 def one_name_a_layer(files):

@@ -1,0 +1,69 @@
+// An object's members as the cells of a row, and a message's key as those of a row's key.
+#pragma once
+
+#include "source/change_rows.h"
+#include "source/kafka_settings.h"
+#include "table/json_cell.h"
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace lockstep {
+
+// Resource. Finds a dataset's columns by name; objects mostly have the same members in the same
+// order.
+class ColumnFinder final {
+ public:
+  explicit ColumnFinder(const ChangeTarget& target);
+
+  // `nth`: of the object's members. -1: no column.
+  int find(std::string_view name, std::size_t nth);
+
+ private:
+  std::map<std::string, int, std::less<>> columns_;
+  std::vector<std::pair<std::string, int>> last_;  // by nth
+};
+
+// Resource.
+class JsonRows final {
+ public:
+  JsonRows(const ChangeTarget& target, const KafkaSettings& settings);
+
+  // Members that are no column are passed over. The cells' texts are the document's.
+  void read(const JsonDocument& document, const JsonValue& object, RowCells& out);
+  // The same, where numbers and others may be texts.
+  void read_spelled(const JsonDocument& document, const JsonValue& object, RowCells& out);
+  void read_cell_of(int column, const JsonValue& value, RowCells& out) const;
+
+ private:
+  const Schema schema_;
+  const Spelling spelling_;
+  const std::optional<TimeUnit> time_unit_;
+  ColumnFinder columns_;
+};
+
+// Resource. The cells' texts are good until the next key.
+class MessageKeys final {
+ public:
+  MessageKeys(const ChangeTarget& target, const KafkaSettings& settings);
+
+  // Into `out`; empty, or why it cannot.
+  std::string read(std::optional<std::string_view> key, RowCells& out);
+
+ private:
+  std::string read_json(std::string_view key, RowCells& out);
+  std::string read_text(std::string_view key, RowCells& out) const;
+
+  const ChangeTarget target_;
+  const MessageKeyName name_;
+  const Spelling spelling_;
+  JsonRows rows_;
+  JsonDocument document_;
+};
+
+}  // namespace lockstep

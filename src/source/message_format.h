@@ -1,0 +1,40 @@
+// How a message's bytes become changes of a dataset. One for each format.
+#pragma once
+
+#include "base/result.h"
+#include "source/change_rows.h"
+#include "source/kafka_settings.h"
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+namespace lockstep {
+
+// Value.
+struct MessageBytes {
+  std::optional<std::string_view> key = {};
+  std::optional<std::string_view> value = {};  // none: a tombstone
+};
+
+// Interface; stateful: it keeps memory from message to message.
+class MessageFormat {
+ public:
+  virtual ~MessageFormat() = default;
+  // Adds what the message says, where `rows` stand at it; what it cannot say is refused there.
+  // false: it empties the table, and must be the first of its batch: nothing was added.
+  virtual bool read(const MessageBytes& message, ChangeRows& rows) = 0;
+};
+
+Result<std::unique_ptr<MessageFormat>> make_message_format(const KafkaSettings& settings,
+                                                           const ChangeTarget& target);
+
+// Behind make_message_format.
+std::unique_ptr<MessageFormat> make_json_messages(const KafkaSettings& settings,
+                                                  const ChangeTarget& target);
+std::unique_ptr<MessageFormat> make_debezium_messages(const KafkaSettings& settings,
+                                                      const ChangeTarget& target);
+std::unique_ptr<MessageFormat> make_row_messages(const KafkaSettings& settings,
+                                                 const ChangeTarget& target);
+
+}  // namespace lockstep
