@@ -2,8 +2,8 @@
 // becomes a cell.
 #pragma once
 
-#include "source/change_rows.h"
 #include "source/kafka_settings.h"
+#include "source/message_rows.h"
 #include "table/json_cell.h"
 
 #include <cstdint>
@@ -41,7 +41,7 @@ std::optional<std::string> bytes_of_base64(std::string_view text);
 // Resource. Reads values into cells.
 class ConnectCells final {
  public:
-  ConnectCells(const ChangeTarget& target, const KafkaSettings& settings)
+  ConnectCells(const MessageTarget& target, const KafkaSettings& settings)
       : schema_(target.schema), spelling_(settings.spelling), time_unit_(settings.time_unit) {}
 
   // `bytes` of a decimal are base64 in the document.

@@ -41,7 +41,7 @@ std::string_view text_of(const JsonDocument& document,
 // Resource. Rows by the fields of a schema.
 class SchemaRows final {
  public:
-  SchemaRows(const ChangeTarget& target, const KafkaSettings& settings)
+  SchemaRows(const MessageTarget& target, const KafkaSettings& settings)
       : target_(target),
         cells_(target, settings),
         columns_(target),
@@ -82,7 +82,7 @@ class SchemaRows final {
     return connect_field(text_of(document, field, "name"), text_of(document, field, "type"), scale);
   }
 
-  const ChangeTarget target_;
+  const MessageTarget target_;
   const ConnectCells cells_;
   ColumnFinder columns_;
   ColumnFinder schema_columns_;
@@ -91,7 +91,7 @@ class SchemaRows final {
 
 class DebeziumMessages final : public MessageFormat {
  public:
-  DebeziumMessages(const KafkaSettings& settings, const ChangeTarget& target)
+  DebeziumMessages(const KafkaSettings& settings, const MessageTarget& target)
       : settings_(settings),
         rows_(target, settings),
         key_rows_(target, settings),
@@ -101,7 +101,7 @@ class DebeziumMessages final : public MessageFormat {
         after_(target.schema.size()),
         key_(target.schema.size()) {}
 
-  bool read(const MessageBytes& message, ChangeRows& rows) override {
+  bool read(const MessageBytes& message, MessageRows& rows) override {
     std::string reason;
     if (message.value && !document_.read_object(*message.value, "the message", reason)) {
       const bool has_key = read_key(message).empty();
@@ -133,7 +133,7 @@ class DebeziumMessages final : public MessageFormat {
   }
 
   // Among partitions nobody knows which rows were there when a table was emptied.
-  bool truncate(ChangeRows& rows) {
+  bool truncate(MessageRows& rows) {
     if (rows.partition_count() != 1) {
       rows.refuse("operation",
                   "the table was truncated, and in a topic of several partitions nobody knows "
@@ -145,7 +145,7 @@ class DebeziumMessages final : public MessageFormat {
     return true;
   }
 
-  void change(std::string_view operation, const MessageBytes& message, ChangeRows& rows) {
+  void change(std::string_view operation, const MessageBytes& message, MessageRows& rows) {
     const JsonValue* before = document_.find(*parts_.payload, "before");
     const JsonValue* after = document_.find(*parts_.payload, "after");
     if (before != nullptr && before->kind == JsonKind::kNull) before = nullptr;
@@ -179,7 +179,7 @@ class DebeziumMessages final : public MessageFormat {
   }
 
   // false: refused.
-  bool read_row(const JsonValue& row, std::string_view name, RowCells& out, ChangeRows& rows) {
+  bool read_row(const JsonValue& row, std::string_view name, RowCells& out, MessageRows& rows) {
     if (row.kind == JsonKind::kText) {
       std::string reason = documents_.read(row.text, out);
       if (reason.empty()) return true;
@@ -203,7 +203,7 @@ class DebeziumMessages final : public MessageFormat {
     return found;
   }
 
-  void remove_by_key(const MessageBytes& message, ChangeRows& rows) {
+  void remove_by_key(const MessageBytes& message, MessageRows& rows) {
     std::string reason = read_key(message);
     if (!reason.empty()) return rows.refuse("key", "a delete without a row: " + reason);
     rows.remove(key_);
@@ -243,7 +243,7 @@ class DebeziumMessages final : public MessageFormat {
 }  // namespace
 
 std::unique_ptr<MessageFormat> make_debezium_messages(const KafkaSettings& settings,
-                                                      const ChangeTarget& target) {
+                                                      const MessageTarget& target) {
   return std::make_unique<DebeziumMessages>(settings, target);
 }
 

@@ -13,14 +13,14 @@ namespace {
 
 class JsonMessages final : public MessageFormat {
  public:
-  JsonMessages(const KafkaSettings& settings, const ChangeTarget& target)
+  JsonMessages(const KafkaSettings& settings, const MessageTarget& target)
       : operation_(settings.operation),
         rows_(target, settings),
         keys_(target, settings),
         cells_(target.schema.size()),
         key_cells_(target.schema.size()) {}
 
-  bool read(const MessageBytes& message, ChangeRows& rows) override {
+  bool read(const MessageBytes& message, MessageRows& rows) override {
     if (!message.value) {
       remove(message, rows);
       return true;
@@ -42,13 +42,13 @@ class JsonMessages final : public MessageFormat {
   }
 
  private:
-  void remove(const MessageBytes& message, ChangeRows& rows) {
+  void remove(const MessageBytes& message, MessageRows& rows) {
     std::string reason = keys_.read(message.key, key_cells_);
     if (!reason.empty()) return rows.refuse("key", "a message without a value: " + reason);
     rows.remove(key_cells_);
   }
 
-  void put(ChangeRows& rows) {
+  void put(MessageRows& rows) {
     if (operation_.empty()) return rows.upsert(cells_);
     const JsonValue* word = document_.find(document_.root(), operation_);
     const std::string spelled = word == nullptr ? "" : word->spelling();
@@ -75,7 +75,7 @@ class JsonMessages final : public MessageFormat {
 }  // namespace
 
 std::unique_ptr<MessageFormat> make_json_messages(const KafkaSettings& settings,
-                                                  const ChangeTarget& target) {
+                                                  const MessageTarget& target) {
   return std::make_unique<JsonMessages>(settings, target);
 }
 

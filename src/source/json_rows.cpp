@@ -6,7 +6,7 @@
 
 namespace lockstep {
 
-ColumnFinder::ColumnFinder(const ChangeTarget& target) {
+ColumnFinder::ColumnFinder(const MessageTarget& target) {
   for (int column = 0; column < target.schema.size(); ++column) {
     const bool is_made =
         target.makes_key() && std::ranges::find(target.key, column) != target.key.end();
@@ -25,7 +25,7 @@ int ColumnFinder::find(std::string_view name, std::size_t nth) {
   return column;
 }
 
-JsonRows::JsonRows(const ChangeTarget& target, const KafkaSettings& settings)
+JsonRows::JsonRows(const MessageTarget& target, const KafkaSettings& settings)
     : schema_(target.schema),
       spelling_(settings.spelling),
       time_unit_(settings.time_unit),
@@ -65,7 +65,7 @@ void JsonRows::read_spelled(const JsonDocument& document, const JsonValue& objec
   });
 }
 
-MessageKeys::MessageKeys(const ChangeTarget& target, const KafkaSettings& settings)
+MessageKeys::MessageKeys(const MessageTarget& target, const KafkaSettings& settings)
     : target_(target), name_(settings.key), spelling_(settings.spelling), rows_(target, settings) {
 }
 

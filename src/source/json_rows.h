@@ -1,8 +1,8 @@
 // An object's members as the cells of a row, and a message's key as those of a row's key.
 #pragma once
 
-#include "source/change_rows.h"
 #include "source/kafka_settings.h"
+#include "source/message_rows.h"
 #include "table/json_cell.h"
 
 #include <cstddef>
@@ -19,7 +19,7 @@ namespace lockstep {
 // order.
 class ColumnFinder final {
  public:
-  explicit ColumnFinder(const ChangeTarget& target);
+  explicit ColumnFinder(const MessageTarget& target);
 
   // `nth`: of the object's members. -1: no column.
   int find(std::string_view name, std::size_t nth);
@@ -32,7 +32,7 @@ class ColumnFinder final {
 // Resource.
 class JsonRows final {
  public:
-  JsonRows(const ChangeTarget& target, const KafkaSettings& settings);
+  JsonRows(const MessageTarget& target, const KafkaSettings& settings);
 
   // Members that are no column are passed over. The cells' texts are the document's.
   void read(const JsonDocument& document, const JsonValue& object, RowCells& out);
@@ -50,7 +50,7 @@ class JsonRows final {
 // Resource. The cells' texts are good until the next key.
 class MessageKeys final {
  public:
-  MessageKeys(const ChangeTarget& target, const KafkaSettings& settings);
+  MessageKeys(const MessageTarget& target, const KafkaSettings& settings);
 
   // Into `out`; empty, or why it cannot.
   std::string read(std::optional<std::string_view> key, RowCells& out);
@@ -59,7 +59,7 @@ class MessageKeys final {
   std::string read_json(std::string_view key, RowCells& out);
   std::string read_text(std::string_view key, RowCells& out) const;
 
-  const ChangeTarget target_;
+  const MessageTarget target_;
   const MessageKeyName name_;
   const Spelling spelling_;
   JsonRows rows_;

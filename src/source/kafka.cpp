@@ -22,7 +22,7 @@ constexpr std::int64_t kMillisecondUs = 1'000;
 
 // What becomes of a topic's messages.
 struct TopicRows {
-  ChangeRows rows;
+  MessageRows rows;
   std::unique_ptr<MessageFormat> format;
 };
 
@@ -120,10 +120,10 @@ Result<void> KafkaSource::open_topic(const std::string& topic) {
   for (std::size_t index = 0; index < requested_.size(); ++index) {
     const SourceTarget& requested = requested_[index];
     if (!requested.table.empty() && requested.table != topic) continue;
-    ChangeTarget target = TRY(parse_change_target(requested, static_cast<int>(index)));
+    MessageTarget target = TRY(parse_message_target(requested, static_cast<int>(index)));
     target.origin = topic;
     std::unique_ptr<MessageFormat> format = TRY(make_message_format(settings_, target));
-    topics_[topic] = std::make_unique<TopicRows>(ChangeRows(std::move(target)), std::move(format));
+    topics_[topic] = std::make_unique<TopicRows>(MessageRows(std::move(target)), std::move(format));
     return {};
   }
   return invalid(fmt::format("topic '{}' feeds no dataset", topic));
@@ -149,7 +149,7 @@ Result<void> KafkaSource::open_at(const Position& position,
 
 // A batch without rows: the position is all that moves.
 SourceBatch KafkaSource::moved_only(Position changes) const {
-  const ChangeTarget& target = topics_.begin()->second->rows.target();
+  const MessageTarget& target = topics_.begin()->second->rows.target();
   SourceBatch batch;
   batch.target = target.index;
   batch.rows = Batch::empty(target.schema);
@@ -242,7 +242,7 @@ Result<void> KafkaSource::take(std::vector<KafkaMessage>& messages, std::int64_t
 
 // A batch of what was read, up to `last`. Messages that said nothing move the position later.
 Result<void> KafkaSource::cut(const KafkaMessage& last) {
-  ChangeRows& rows = topic_of(last.reader).rows;
+  MessageRows& rows = topic_of(last.reader).rows;
   if (rows.is_empty()) return {};
   SourceBatch batch = TRY(rows.finish());
   KafkaReader& reader = readers_->all()[static_cast<std::size_t>(last.reader)];

@@ -3,7 +3,7 @@
 namespace lockstep {
 
 Result<std::unique_ptr<MessageFormat>> make_message_format(const KafkaSettings& settings,
-                                                           const ChangeTarget& target) {
+                                                           const MessageTarget& target) {
   switch (settings.format) {
     case MessageFormatName::kJson:
       return make_json_messages(settings, target);

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/result.h"
-#include "source/change_rows.h"
 #include "source/kafka_settings.h"
+#include "source/message_rows.h"
 
 #include <memory>
 #include <optional>
@@ -23,18 +23,18 @@ class MessageFormat {
   virtual ~MessageFormat() = default;
   // Adds what the message says, where `rows` stand at it; what it cannot say is refused there.
   // false: it empties the table, and must be the first of its batch: nothing was added.
-  virtual bool read(const MessageBytes& message, ChangeRows& rows) = 0;
+  virtual bool read(const MessageBytes& message, MessageRows& rows) = 0;
 };
 
 Result<std::unique_ptr<MessageFormat>> make_message_format(const KafkaSettings& settings,
-                                                           const ChangeTarget& target);
+                                                           const MessageTarget& target);
 
 // Behind make_message_format.
 std::unique_ptr<MessageFormat> make_json_messages(const KafkaSettings& settings,
-                                                  const ChangeTarget& target);
+                                                  const MessageTarget& target);
 std::unique_ptr<MessageFormat> make_debezium_messages(const KafkaSettings& settings,
-                                                      const ChangeTarget& target);
+                                                      const MessageTarget& target);
 std::unique_ptr<MessageFormat> make_row_messages(const KafkaSettings& settings,
-                                                 const ChangeTarget& target);
+                                                 const MessageTarget& target);
 
 }  // namespace lockstep

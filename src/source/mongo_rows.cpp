@@ -34,7 +34,7 @@ std::optional<std::int64_t> whole_of(const JsonDocument& document, const JsonVal
 
 }  // namespace
 
-MongoRows::MongoRows(const ChangeTarget& target, const KafkaSettings& settings)
+MongoRows::MongoRows(const MessageTarget& target, const KafkaSettings& settings)
     : schema_(target.schema), spelling_(settings.spelling), columns_(target) {
   if (target.key.size() == 1 && schema_.field(target.key.front()).name == kIdName)
     id_column_ = target.key.front();

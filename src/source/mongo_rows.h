@@ -12,7 +12,7 @@ namespace lockstep {
 // Resource. The cells' texts are good until the next document.
 class MongoRows final {
  public:
-  MongoRows(const ChangeTarget& target, const KafkaSettings& settings);
+  MongoRows(const MessageTarget& target, const KafkaSettings& settings);
 
   // Into `out`; empty, or why it cannot.
   std::string read(std::string_view document, RowCells& out);

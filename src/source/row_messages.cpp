@@ -50,14 +50,14 @@ constexpr std::array<NamedChange, 22> kChanges = {{
 
 class RowMessages final : public MessageFormat {
  public:
-  RowMessages(const KafkaSettings& settings, const ChangeTarget& target)
+  RowMessages(const KafkaSettings& settings, const MessageTarget& target)
       : settings_(settings),
         rows_(target, settings),
         keys_(target, settings),
         now_(target.schema.size()),
         old_(target.schema.size()) {}
 
-  bool read(const MessageBytes& message, ChangeRows& rows) override {
+  bool read(const MessageBytes& message, MessageRows& rows) override {
     if (!message.value) {
       std::string reason = keys_.read(message.key, now_);
       if (reason.empty()) {
@@ -92,7 +92,7 @@ class RowMessages final : public MessageFormat {
                               table->text);
   }
 
-  bool apply(RowChange change, ChangeRows& rows) {
+  bool apply(RowChange change, MessageRows& rows) {
     if (change == RowChange::kNothing) return true;
     if (change == RowChange::kTruncate) {
       if (rows.partition_count() != 1) {
@@ -132,7 +132,7 @@ class RowMessages final : public MessageFormat {
     return found;
   }
 
-  void apply_row(RowChange change, const JsonValue& row, const JsonValue* old, ChangeRows& rows) {
+  void apply_row(RowChange change, const JsonValue& row, const JsonValue* old, MessageRows& rows) {
     if (row.kind != JsonKind::kObject) return rows.refuse("decode", "a row is not an object");
     now_.clear();
     rows_.read_spelled(document_, row, now_);
@@ -157,7 +157,7 @@ class RowMessages final : public MessageFormat {
 }  // namespace
 
 std::unique_ptr<MessageFormat> make_row_messages(const KafkaSettings& settings,
-                                                 const ChangeTarget& target) {
+                                                 const MessageTarget& target) {
   return std::make_unique<RowMessages>(settings, target);
 }
 

@@ -1,4 +1,4 @@
-#include "source/change_rows.h"
+#include "source/message_rows.h"
 
 #include "source/file_rows.h"
 #include "table/scalar_text.h"
@@ -30,8 +30,8 @@ std::string shown_message(std::string_view bytes) {
 
 }  // namespace
 
-Result<ChangeTarget> parse_change_target(const SourceTarget& target, int index) {
-  ChangeTarget out;
+Result<MessageTarget> parse_message_target(const SourceTarget& target, int index) {
+  MessageTarget out;
   out.index = index;
   out.origin = target.table;
   out.schema = target.schema;
@@ -72,15 +72,16 @@ void RowCells::fill(int column, const RowCells& other) {
   cells_[static_cast<std::size_t>(column)] = other.cell(column);
 }
 
-ChangeRows::ChangeRows(ChangeTarget target) : target_(std::move(target)), builder_(target_.schema) {
+MessageRows::MessageRows(MessageTarget target)
+    : target_(std::move(target)), builder_(target_.schema) {
 }
 
-void ChangeRows::begin(const MessagePlace& place) {
+void MessageRows::begin(const MessagePlace& place) {
   place_ = place;
   position_.clear();
 }
 
-const std::string& ChangeRows::position() {
+const std::string& MessageRows::position() {
   if (!position_.empty()) return position_;
   char digits[24];
   const auto add = [&](std::string_view word, std::int64_t number) {
@@ -93,16 +94,16 @@ const std::string& ChangeRows::position() {
   return position_;
 }
 
-bool ChangeRows::has_key(const RowCells& row) const {
+bool MessageRows::has_key(const RowCells& row) const {
   return target_.makes_key() ||
          std::ranges::all_of(target_.key, [&](int column) { return row.has_value(column); });
 }
 
-bool ChangeRows::same_key(const RowCells& left, const RowCells& right) const {
+bool MessageRows::same_key(const RowCells& left, const RowCells& right) const {
   return key_of(left) == key_of(right);
 }
 
-std::vector<Value> ChangeRows::key_of(const RowCells& row) const {
+std::vector<Value> MessageRows::key_of(const RowCells& row) const {
   if (target_.makes_key())
     return {file_hash(fmt::format("{}/{}", target_.origin, place_.partition)), place_.offset};
   std::vector<Value> key;
@@ -111,7 +112,7 @@ std::vector<Value> ChangeRows::key_of(const RowCells& row) const {
   return key;
 }
 
-void ChangeRows::refuse(std::string stage, std::string reason, const RowCells* key) {
+void MessageRows::refuse(std::string stage, std::string reason, const RowCells* key) {
   Refusal refusal;
   refusal.origin = target_.origin;
   refusal.position = position();
@@ -123,7 +124,7 @@ void ChangeRows::refuse(std::string stage, std::string reason, const RowCells* k
 }
 
 // false: refused.
-bool ChangeRows::is_whole(const RowCells& row) {
+bool MessageRows::is_whole(const RowCells& row) {
   if (row.bad_column() >= 0) {
     const std::string& name = target_.schema.field(row.bad_column()).name;
     refuse("decode", fmt::format("column '{}': {}", name, row.reason()), &row);
@@ -134,7 +135,7 @@ bool ChangeRows::is_whole(const RowCells& row) {
   return false;
 }
 
-void ChangeRows::refuse_key(const RowCells& row) {
+void MessageRows::refuse_key(const RowCells& row) {
   const auto column =
       std::ranges::find_if(target_.key, [&](int one) { return !row.has_value(one); });
   const std::string& name = target_.schema.field(*column).name;
@@ -143,13 +144,13 @@ void ChangeRows::refuse_key(const RowCells& row) {
                                      : fmt::format("key column '{}' has no value", name));
 }
 
-void ChangeRows::append_made_key() {
+void MessageRows::append_made_key() {
   const std::vector<Value> key = key_of(RowCells(0));
   builder_.append(target_.key[0], key[0]);
   builder_.append(target_.key[1], key[1]);
 }
 
-void ChangeRows::append(const RowCells& row, Operation operation) {
+void MessageRows::append(const RowCells& row, Operation operation) {
   static const Cell kNull;
   for (int column = 0; column < target_.schema.size(); ++column) {
     const bool is_made =
@@ -162,7 +163,7 @@ void ChangeRows::append(const RowCells& row, Operation operation) {
   positions_.push_back(position());
 }
 
-void ChangeRows::put(const RowCells& row, const RowCells* before) {
+void MessageRows::put(const RowCells& row, const RowCells* before) {
   const bool is_good = is_whole(row);
   // A refused new row leaves its old key all the same, where it has another now.
   const bool moves =
@@ -176,11 +177,11 @@ void ChangeRows::put(const RowCells& row, const RowCells* before) {
   }
 }
 
-void ChangeRows::update(const RowCells& before, const RowCells& row) {
+void MessageRows::update(const RowCells& before, const RowCells& row) {
   put(row, &before);
 }
 
-void ChangeRows::remove(const RowCells& row) {
+void MessageRows::remove(const RowCells& row) {
   if (target_.makes_key()) {
     refuse("operation", "a delete needs a key, and the dataset has none");
   } else if (has_key(row)) {
@@ -190,12 +191,12 @@ void ChangeRows::remove(const RowCells& row) {
   }
 }
 
-void ChangeRows::truncate() {
+void MessageRows::truncate() {
   LOCKSTEP_ASSERT(is_empty(), "source: a topic is emptied before a batch's first row");
   truncates_ = true;
 }
 
-Result<SourceBatch> ChangeRows::finish() {
+Result<SourceBatch> MessageRows::finish() {
   SourceBatch batch;
   batch.target = target_.index;
   batch.rows = TRY(builder_.finish());

@@ -16,7 +16,7 @@
 namespace lockstep {
 
 // Value. The dataset that takes the rows.
-struct ChangeTarget {
+struct MessageTarget {
   int index = 0;  // of the request's targets
   std::string origin;
   Schema schema;
@@ -28,7 +28,7 @@ struct ChangeTarget {
   bool is_key_made = false;
 };
 
-Result<ChangeTarget> parse_change_target(const SourceTarget& target, int index);
+Result<MessageTarget> parse_message_target(const SourceTarget& target, int index);
 
 // Value. The cells of one row by the dataset's columns, while a message is read.
 class RowCells final {
@@ -84,9 +84,9 @@ struct MessagePlace {
 };
 
 // Resource. The batch that is being made. What cannot be a row makes a refusal of the message.
-class ChangeRows final {
+class MessageRows final {
  public:
-  explicit ChangeRows(ChangeTarget target);
+  explicit MessageRows(MessageTarget target);
 
   // Of the topic; more than one have no common order.
   void set_partition_count(std::int64_t count) { partition_count_ = count; }
@@ -109,7 +109,7 @@ class ChangeRows final {
 
   bool is_empty() const { return operations_.empty() && refusals_.empty() && !truncates_; }
 
-  const ChangeTarget& target() const { return target_; }
+  const MessageTarget& target() const { return target_; }
 
   bool has_key(const RowCells& row) const;
 
@@ -126,7 +126,7 @@ class ChangeRows final {
   std::vector<Value> key_of(const RowCells& row) const;
   const std::string& position();
 
-  const ChangeTarget target_;
+  const MessageTarget target_;
   BatchBuilder builder_;
   std::vector<Operation> operations_;
   std::vector<std::string> positions_;
