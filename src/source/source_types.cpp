@@ -1,5 +1,7 @@
 #include "source/files.h"
 #include "source/files_settings.h"
+#include "source/mysql.h"
+#include "source/mysql_settings.h"
 #include "source/postgres.h"
 #include "source/postgres_settings.h"
 #include "source/source.h"
@@ -34,6 +36,11 @@ std::span<const SourceInfo> source_types() {
                  .has_tables = true,
                  .settings = postgres_setting_table(),
                  .make = make_postgres_source},
+      SourceInfo{.type = "mysql",
+                 .text = "Tables of a MariaDB database, by its binary log.",
+                 .has_tables = true,
+                 .settings = mysql_setting_table(),
+                 .make = make_mysql_source},
   };
   return kTypes;
 }
