@@ -191,7 +191,9 @@ Command init_command() {
                        .required = false}},
       .flags = {{.name = "--from",
                  .value = "URL",
-                 .text = "write it for the tables of a database: postgresql://user@host/database"},
+                 .text =
+                     "write it for the tables of a database: postgresql://user@host/database or "
+                     "mysql://user@host/database"},
                 {.name = "--target",
                  .value = "COLUMN",
                  .text = "what to predict, with commas between several (default: asks, or guesses)",

@@ -1,7 +1,7 @@
 #include "cli/init_database.h"
 
 #include "cli/init_text.h"
-#include "source/postgres_survey.h"
+#include "source/database_survey.h"
 #include "source/source.h"
 #include "sync/configuration.h"
 
@@ -27,6 +27,7 @@ struct TablePlan {
 };
 
 struct DatabasePlan {
+  std::string type;  // of the source
   std::string source;
   std::string url;       // as it stands in lockstep.yaml
   std::string variable;  // that must be set; empty: none
@@ -41,11 +42,14 @@ std::string origin(const SurveyedTable& table) {
 // A url with a password does not go into a file that is checked in: the variable that holds it
 // does.
 void name_url(Session& session, const std::string& url, bool has_password, DatabasePlan& out) {
-  constexpr std::array kVariables = {"PG_URL", "DATABASE_URL", "POSTGRES_URL"};
+  const bool is_postgres = out.type == "postgres";
+  const std::array variables = {is_postgres ? "PG_URL" : "MYSQL_URL",
+                                "DATABASE_URL",
+                                is_postgres ? "POSTGRES_URL" : "MARIADB_URL"};
   out.url = url;
   if (!has_password) return;
-  out.variable = kVariables.front();
-  for (const char* variable : kVariables) {
+  out.variable = variables.front();
+  for (const char* variable : variables) {
     if (session.io.environment(variable) == url) out.variable = variable;
   }
   out.url = fmt::format("${{{}}}", out.variable);
@@ -56,7 +60,7 @@ Result<DataFacts> look_at_table(Session& session,
                                 const SurveyedTable& table) {
   SourceRequest request;
   request.name = "init";
-  request.settings = node_of({{"type", node_of("postgres")}, {"url", node_of(url)}});
+  request.settings = node_of({{"type", node_of(database_type_of(url))}, {"url", node_of(url)}});
   request.directory = ".";
   request.targets.push_back({.table = origin(table), .schema = table.schema, .key = table.key});
   const std::unique_ptr<Source> source = TRY(make_source(session.io, request));
@@ -99,14 +103,17 @@ void choose_model(const std::vector<std::string>& named, DatabasePlan& out) {
 Result<DatabasePlan> plan_database(Session& session,
                                    const Arguments& arguments,
                                    const std::string& url) {
-  SurveyedDatabase database = TRY(survey_postgres(url));
+  SurveyedDatabase database = TRY(survey_database(url));
   DatabasePlan out;
+  out.type = database.type;
   out.source = name_of_file(database.name);
   name_url(session, url, database.has_password, out);
   std::set<std::string> taken;
   for (SurveyedTable& table : database.tables) {
     const Result<void> named = check_column_names(table.schema);
-    if (table.key.empty()) {
+    if (!table.unfollowable.empty()) {
+      out.left_out.push_back(table.unfollowable);
+    } else if (table.key.empty()) {
       out.left_out.push_back(origin(table) + ": it has no primary key");
     } else if (!named.ok()) {
       out.left_out.push_back(origin(table) + ": " + named.error().message);
@@ -135,8 +142,9 @@ std::string database_text(const DatabasePlan& plan, const std::string& url) {
       "# Written by `lockstep init` from the tables of a database. Read it through, then: lockstep "
       "check\n\n" +
       hub_text() +
-      fmt::format("sources:\n  {}:\n    type: postgres\n    url: {}\n\ndatasets:\n",
+      fmt::format("sources:\n  {}:\n    type: {}\n    url: {}\n\ndatasets:\n",
                   plan.source,
+                  plan.type,
                   url.starts_with("${") ? url : yaml_text(url));
   for (const TablePlan& one : plan.tables) {
     text += dataset_text(one.facts, one.plan);
@@ -182,8 +190,9 @@ std::string summary(const Session& session, const DatabasePlan& plan) {
   for (const std::string& table : plan.left_out)
     text += "left out: " + printable(table) + "\n";
   if (!plan.variable.empty())
-    text += fmt::format("the url stays in the environment: export {}=postgresql://...\n",
-                        plan.variable);
+    text += fmt::format("the url stays in the environment: export {}={}://...\n",
+                        plan.variable,
+                        plan.type == "postgres" ? "postgresql" : plan.type);
   return text + "next: lockstep check, then lockstep preview\n";
 }
 
@@ -192,10 +201,10 @@ std::string summary(const Session& session, const DatabasePlan& plan) {
 Result<int> run_init_database(Session& session,
                               const Arguments& arguments,
                               const std::string& url) {
-  if (!url.starts_with("postgresql://") && !url.starts_with("postgres://")) {
+  if (database_type_of(url).empty()) {
     return make_error(Code::kUsage,
-                      "--from takes the url of a PostgreSQL database",
-                      "lockstep init --from postgresql://user@host/database");
+                      "--from takes the url of a PostgreSQL or MariaDB database",
+                      "lockstep init --from postgresql://user@host/database, or mysql://...");
   }
   const DatabasePlan plan = TRY(plan_database(session, arguments, url));
   // What is written must be taken: with the url itself in place of its variable.

@@ -4,26 +4,17 @@
 #include "source/pgoutput.h"
 #include "source/postgres_types.h"
 #include "source/source.h"
+#include "source/table_rows.h"
+#include "source/table_target.h"
 
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lockstep {
 
-// Value. A table that feeds a dataset.
-struct PostgresTarget {
-  int index = 0;  // of the request's targets
-  std::string schema_name;
-  std::string table;
-  Schema schema;
-  std::vector<int> key;  // in `schema`
-
-  std::string origin() const { return schema_name + "." + table; }
-};
+using PostgresTarget = TableTarget;
 
 // "vitals", "public.vitals", or an empty text for a source with one table.
 Result<PostgresTarget> parse_target(const SourceTarget& target, int index);
@@ -51,43 +42,35 @@ struct RowPlace {
 // Resource. The batch that is being made. Cells that cannot be stored make a refusal of the row.
 class PostgresRows final {
  public:
-  explicit PostgresRows(PostgresTarget target);
+  explicit PostgresRows(PostgresTarget target) : rows_(std::move(target)) {}
 
   void upsert(const TupleView& row, const RowPlace& place);
   // `before`: the row's old cells, or those of its identity.
   void update(const TupleView& before, const TupleView& row, const RowPlace& place);
   void remove(const TupleView& before, const RowPlace& place);
 
-  void truncate() { truncates_ = true; }
+  void truncate() { rows_.truncate(); }
 
-  std::int64_t row_count() const { return static_cast<std::int64_t>(operations_.size()); }
+  std::int64_t row_count() const { return rows_.row_count(); }
 
-  std::int64_t refusal_count() const { return static_cast<std::int64_t>(refusals_.size()); }
+  std::int64_t refusal_count() const { return rows_.refusal_count(); }
 
-  bool is_empty() const { return operations_.empty() && refusals_.empty() && !truncates_; }
+  bool is_empty() const { return rows_.is_empty(); }
 
-  const PostgresTarget& target() const { return target_; }
+  const PostgresTarget& target() const { return rows_.target(); }
 
   // What was added, `whole`; empty afterwards.
-  Result<SourceBatch> finish();
+  Result<SourceBatch> finish() { return rows_.finish(); }
 
  private:
   bool read_row(const TupleView& row, const TupleView* before, const RowPlace& place);
   bool read_key(const TupleView& before, const RowPlace& place);
-  void append(const std::vector<ReadCell>& cells, Operation operation, const RowPlace& place);
-  void note_unchanged(std::int64_t key_row);
-  void refuse(std::string stage, std::string reason, const TupleView& row, const RowPlace& place);
-  std::vector<Value> key_of(const std::vector<ReadCell>& cells) const;
+  Refusal refusal(std::string stage,
+                  std::string reason,
+                  const TupleView& row,
+                  const RowPlace& place) const;
 
-  const PostgresTarget target_;
-  BatchBuilder builder_;
-  std::vector<Operation> operations_;
-  std::vector<std::string> positions_;
-  std::vector<Refusal> refusals_;
-  std::vector<UnchangedCell> unchanged_;
-  bool truncates_ = false;
-  std::vector<ReadCell> row_;  // used again for each row
-  std::vector<ReadCell> old_key_;
+  TableRows rows_;
 };
 
 }  // namespace lockstep

@@ -1,5 +1,5 @@
-#include "source/postgres_survey.h"
-
+// A PostgreSQL database, surveyed.
+#include "source/database_survey.h"
 #include "source/postgres_catalog.h"
 #include "source/postgres_link.h"
 
@@ -40,6 +40,7 @@ Result<SurveyedDatabase> survey_postgres(const std::string& url) {
   const std::unique_ptr<PostgresServer> server = TRY(make_postgres_server(url));
   const std::unique_ptr<PostgresLink> link = TRY(server->connect(LinkKind::kQueries));
   SurveyedDatabase out;
+  out.type = "postgres";
   out.name = TRY(link->query("SELECT current_database()", {})).text(0, 0);
   out.has_password = server->has_password();
   const PostgresAnswer found = TRY(link->query(kTables, {}));

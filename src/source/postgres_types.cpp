@@ -116,15 +116,6 @@ std::string why_not(std::string_view text, Type type) {
   return not_a(text, type);
 }
 
-// 5 and 5.00, but not 5.5: a numeric with a scale may hold whole numbers.
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  const std::size_t point = text.find('.');
-  if (point != std::string_view::npos &&
-      text.find_first_not_of('0', point + 1) == std::string_view::npos)
-    text = text.substr(0, point);
-  return int_of_text(text);
-}
-
 std::optional<Value> whole_value(std::string_view text, Type type) {
   switch (type) {
     case Type::kBool:
@@ -132,7 +123,7 @@ std::optional<Value> whole_value(std::string_view text, Type type) {
       if (text == "f") return Value(false);
       return std::nullopt;
     case Type::kInt:
-      if (const auto number = whole_number(text)) return Value(*number);
+      if (const auto number = whole_number_of_text(text)) return Value(*number);
       return std::nullopt;
     default:
       return value_of_text(text, type, {});
@@ -189,18 +180,6 @@ std::optional<std::string> read_cell(std::string_view text, Type type, ReadCell&
   if (!value) return why_not(text, type);
   out.value = *std::move(value);
   return std::nullopt;
-}
-
-void append_cell(BatchBuilder& builder, int column, const ReadCell& cell) {
-  if (cell.is_null) return builder.append_null(column);
-  if (builder.schema().field(column).type == Type::kText)
-    return builder.append_text(column, cell.text);
-  builder.append(column, cell.value);
-}
-
-Value value_of(const ReadCell& cell, Type type) {
-  if (cell.is_null) return {};
-  return type == Type::kText ? Value(std::string(cell.text)) : cell.value;
 }
 
 }  // namespace lockstep

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/result.h"
-#include "table/batch.h"
+#include "source/read_cell.h"
 #include "table/types.h"
 
 #include <cstdint>
@@ -35,19 +35,8 @@ bool may_fit(std::uint32_t oid, Type type);
 
 std::string postgres_type_name(std::uint32_t oid);  // "int4"; "type 16395" where it is not built in
 
-// One cell, read but not stored yet. `text` points into what was read.
-struct ReadCell {
-  bool is_null = true;
-  bool is_unchanged = false;
-  Value value;  // of every type but text
-  std::string_view text;
-};
-
 // What `text` spells, as PostgreSQL writes it (times in UTC, dates as ISO). Nothing: it is in
 // `out`; else why it cannot be stored.
 std::optional<std::string> read_cell(std::string_view text, Type type, ReadCell& out);
-
-void append_cell(BatchBuilder& builder, int column, const ReadCell& cell);
-Value value_of(const ReadCell& cell, Type type);
 
 }  // namespace lockstep

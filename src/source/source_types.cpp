@@ -2,6 +2,8 @@
 #include "source/files_settings.h"
 #include "source/kafka.h"
 #include "source/kafka_settings.h"
+#include "source/mysql.h"
+#include "source/mysql_settings.h"
 #include "source/postgres.h"
 #include "source/postgres_settings.h"
 #include "source/source.h"
@@ -41,6 +43,11 @@ std::span<const SourceInfo> source_types() {
                  .has_tables = true,
                  .settings = kafka_setting_table(),
                  .make = make_kafka_source},
+      SourceInfo{.type = "mysql",
+                 .text = "Tables of a MariaDB database, by its binary log.",
+                 .has_tables = true,
+                 .settings = mysql_setting_table(),
+                 .make = make_mysql_source},
   };
   return kTypes;
 }

@@ -443,7 +443,7 @@ def test_init_writes_a_configuration_that_works(tmp_path, database):
     place.run("sync", PG_URL=secret)
     with open(place.catalog, "rb") as file:
         assert b"hush-hush" not in file.read()
-    assert place.run("init", "--force", "--from", "mysql://x", codes=(2,)).err
+    assert place.run("init", "--force", "--from", "oracle://x", codes=(2,)).err
 
 
 def test_a_large_table_that_is_copied_anew_changes_only_what_differs(tmp_path, database):
