@@ -56,6 +56,8 @@ class Pushes : public ::testing::Test {
     surface_.heard.clear();
   }
 
+  ~Pushes() override { world_.close(); }  // before the desk
+
   void open() {
     EngineOptions options;
     options.pushes = &desk_;
