@@ -13,6 +13,7 @@ import load
 import lookup
 import nhanes
 import postgres
+import push
 import scan
 
 
@@ -23,7 +24,7 @@ def main():
     options = parser.parse_args()
     lockstep = os.path.abspath(options.lockstep)
     results = {"machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}}
-    for module in (nhanes, commits, fold, lookup, scan, load, history, postgres):
+    for module in (nhanes, commits, fold, lookup, scan, load, history, postgres, push):
         results[module.__name__] = module.run(lockstep)
         print(module.table(results[module.__name__]) + "\n", flush=True)
     if options.output:

@@ -11,9 +11,9 @@ std::vector<Command> all_commands() {
           predict_command(),       export_command(),   alias_set_command(), alias_list_command(),
           alias_history_command(), rollback_command(), accept_command(),    revert_command(),
           recalibrate_command(),   pause_command(),    resume_command(),    resync_command(),
-          compact_command(),       gc_command(),       tag_command(),       backup_command(),
-          restore_command(),       doctor_command(),   repair_command(),    completion_command(),
-          manual_command(),        help_command(),     version_command()};
+          wait_command(),          compact_command(),  gc_command(),        tag_command(),
+          backup_command(),        restore_command(),  doctor_command(),    repair_command(),
+          completion_command(),    manual_command(),   help_command(),      version_command()};
 }
 
 }  // namespace lockstep

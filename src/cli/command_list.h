@@ -26,6 +26,7 @@ Command accept_command();
 Command pause_command();
 Command resume_command();
 Command resync_command();
+Command wait_command();
 Command revert_command();
 Command recalibrate_command();
 Command export_command();

@@ -1,6 +1,9 @@
 #include "cli/command_list.h"
 #include "cli/hub_access.h"
+#include "serve/serve.h"
 #include "sync/sync.h"
+
+#include <memory>
 
 namespace lockstep {
 namespace {
@@ -13,6 +16,12 @@ Result<int> run_run(Session& session, const Arguments& arguments) {
   options.accept_deletes = arguments.has("--accept-deletes");
   DaemonOptions daemon;
   daemon.engine = engine_options(session, options);
+  std::unique_ptr<Server> server;
+  if (configuration.serve.enabled) {
+    server = TRY(Server::start(session.io, session.log, configuration));
+    daemon.engine.surface = &server->surface();
+    daemon.engine.pushes = &server->pushes();
+  }
   TRY(run_daemon(session.io, session.log, configuration, daemon));
   return kExitDone;
 }
@@ -34,7 +43,7 @@ Command run_command() {
           "was\n"
           "committed. While another process writes to the hub it stands by, and takes over when "
           "that\n"
-          "one ends.",
+          "one ends. With serve: {listen: ...} in lockstep.yaml it answers HTTP there.",
       .long_running = true,
       .run = run_run,
   };

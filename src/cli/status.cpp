@@ -124,6 +124,8 @@ std::string hub_text(const View& view, const Json& report) {
   text += flag_of(writer, "running")
               ? fmt::format("; daemon running, pid {}", id_text(writer, "pid"))
               : "; no daemon";
+  if (const std::string listen = printable(text_of(writer, "listen")); !listen.empty())
+    text += fmt::format(", http://{}", listen);
   return text + "\n";
 }
 

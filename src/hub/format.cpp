@@ -22,9 +22,24 @@ CREATE TABLE IF NOT EXISTS lockstep_tag(  -- a snapshot's name, which keeps it
 CREATE INDEX IF NOT EXISTS lockstep_index_file_stats ON ducklake_file_column_stats(data_file_id);
 )sql";
 
+// 2 -> 3: answers to requests.
+constexpr const char* kRequests = R"sql(
+CREATE TABLE IF NOT EXISTS lockstep_request(  -- answers, each kept in the commit that it tells of
+  request_id BIGINT NOT NULL PRIMARY KEY,  -- rising
+  token VARCHAR NOT NULL,  -- whom `lockstep wait` asks for
+  dataset VARCHAR NOT NULL,
+  key VARCHAR,  -- the sender's Idempotency-Key; NULL: none
+  body_sha256 VARCHAR NOT NULL,  -- of all that was asked for
+  request_time BIGINT NOT NULL,  -- microseconds since 1970, UTC
+  answer VARCHAR NOT NULL  -- JSON
+);
+CREATE UNIQUE INDEX IF NOT EXISTS lockstep_request_by_token ON lockstep_request(token);
+CREATE UNIQUE INDEX IF NOT EXISTS lockstep_request_by_key ON lockstep_request(dataset, key);
+)sql";
+
 // kSteps[0] makes format 2 of format 1, and so on. One that was released is never changed: what is
 // needed besides becomes another step at the end.
-constexpr const char* kSteps[] = {kTags};
+constexpr const char* kSteps[] = {kTags, kRequests};
 
 }  // namespace
 

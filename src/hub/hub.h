@@ -127,6 +127,9 @@ class Hub {
   virtual Result<void> begin_group() = 0;
   // What models made of a commit of the open group, when its rows were committed without it.
   virtual Result<void> add_models(const Committed& committed, const CommitRequest& models) = 0;
+  // Answers of commits of the open group. Each stays for kRequestKeptUs, the newest
+  // kRequestsKept of them.
+  virtual Result<void> keep_requests(const std::vector<RequestRecord>& requests) = 0;
   virtual Result<void> flush() = 0;  // ends the group; without one it does nothing
   // Moves the catalog's log into the database once it is long. It takes a while, so it belongs
   // behind the acknowledgement of a commit; not within a group.
@@ -221,6 +224,10 @@ class Hub {
   virtual Result<std::optional<std::string>> model_state(const std::string& model) = 0;
   virtual Result<std::map<std::string, std::string>> overrides(
       const std::string& dataset) = 0;  // key -> row hash
+
+  virtual Result<std::optional<RequestRecord>> request_of_key(const std::string& dataset,
+                                                              const std::string& key) = 0;
+  virtual Result<std::optional<RequestRecord>> request_of_token(const std::string& token) = 0;
 
   // ---- checkpoints of learner states: files beside the data, pointers in the catalog; the last
   // two a model are kept

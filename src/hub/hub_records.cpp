@@ -79,4 +79,21 @@ Result<std::map<std::string, std::string>> HubRecords::overrides(const std::stri
   return overrides_.emplace(dataset, TRY(records_->overrides(dataset))).first->second;
 }
 
+Result<void> HubRecords::keep_requests(const std::vector<RequestRecord>& requests) {
+  if (requests.empty()) return {};
+  for (const RequestRecord& request : requests)
+    TRY(records_->add_request(request));
+  return records_->forget_requests(Timestamp{requests.back().time.us - kRequestKeptUs},
+                                   kRequestsKept);
+}
+
+Result<std::optional<RequestRecord>> HubRecords::request_of_key(const std::string& dataset,
+                                                                const std::string& key) {
+  return records_->request_of_key(dataset, key);
+}
+
+Result<std::optional<RequestRecord>> HubRecords::request_of_token(const std::string& token) {
+  return records_->request_of_token(token);
+}
+
 }  // namespace lockstep

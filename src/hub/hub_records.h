@@ -37,6 +37,10 @@ class HubRecords : public Hub {
                                           const std::string& alias) override;
   Result<std::optional<std::string>> model_state(const std::string& model) override;
   Result<std::map<std::string, std::string>> overrides(const std::string& dataset) override;
+  Result<void> keep_requests(const std::vector<RequestRecord>& requests) override;
+  Result<std::optional<RequestRecord>> request_of_key(const std::string& dataset,
+                                                      const std::string& key) override;
+  Result<std::optional<RequestRecord>> request_of_token(const std::string& token) override;
 
  protected:
   const HubMode mode_;

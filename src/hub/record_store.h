@@ -119,6 +119,14 @@ class RecordStore final {
   Result<void> delete_tag(const std::string& name);  // write; kNotFound
   Result<std::vector<TagRecord>> tags();             // by name
 
+  // ---- answers to requests
+  Result<void> add_request(const RequestRecord& record);  // write; kInvalid: a key that is there
+  // Write. A bounded number of those that are older, or of which there are more than so many newer.
+  Result<void> forget_requests(Timestamp before, std::int64_t newest_count);
+  Result<std::optional<RequestRecord>> request_of_key(const std::string& dataset,
+                                                      const std::string& key);
+  Result<std::optional<RequestRecord>> request_of_token(const std::string& token);
+
   // ---- checkpoints
   // Write. Keeps the model's two newest, whatever their definition; returns the paths of those that
   // went, which the caller deletes after the commit. A path that a kept record still names is not

@@ -111,6 +111,21 @@ struct PositionRecord {
 // part -> position
 using PositionParts = std::map<std::string, std::string>;
 
+// How long answers to requests are kept, and how many at most.
+inline constexpr std::int64_t kRequestKeptUs = std::int64_t{24} * 3'600 * 1'000'000;
+inline constexpr std::int64_t kRequestsKept = 500'000;
+
+// The answer to a request, kept in the commit that it tells of: a request that comes again is given
+// it instead of being done twice.
+struct RequestRecord {
+  std::string token;  // of the request, from who took it
+  std::string dataset;
+  std::string key;          // the sender's own name for it; empty: none
+  std::string body_sha256;  // of all that it asked for
+  Timestamp time;
+  std::string answer;
+};
+
 // A snapshot's name, which keeps it.
 struct TagRecord {
   std::string name;

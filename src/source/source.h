@@ -9,11 +9,11 @@
 //   source-1  Opened at a committed position, a source gives exactly the changes after it, in the
 //   same order. source-2  What cannot become a row is a Refusal with place and reason, never
 //   silence, and stops nothing else. source-3  A batch is bounded by the limits given, but for a
-//   mirrored file, which is whole. source-4  It says what it can do (Capabilities) as data; the
-//   pipeline decides from that, never from the type. source-5  next() does not wait: nothing to
-//   read now is an empty answer. wait() waits. source-7  A transaction of the source is a run of
-//   batches that are `whole`, all but the last of them with has_more; it becomes one snapshot or
-//   none, and only its last batch moves the position.
+//   mirrored file and a push, which are whole. source-4  It says what it can do (Capabilities) as
+//   data; the pipeline decides from that, never from the type. source-5  next() does not wait:
+//   nothing to read now is an empty answer. wait() waits. source-7  A transaction of the source is
+//   a run of batches that are `whole`, all but the last of them with has_more; it becomes one
+//   snapshot or none, and only its last batch moves the position.
 //
 // What it does not do: know datasets' cleaning, models, or the hub.
 //
@@ -30,6 +30,7 @@
 #include "table/batch.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -105,7 +106,40 @@ struct Capabilities {
   bool old_rows = false;  // gives the row before an update or delete
   bool deletes = false;
   bool transactions = false;  // keeps transactions whole
+  bool wakes = false;         // wait() ends when something comes; else it looks now and then
 };
+
+// What a commit published, for the source whose batches it holds.
+struct Completion {
+  struct Version {
+    std::string model;
+    std::int64_t version = 0;
+    std::int64_t data_version = 0;
+    std::string status;
+  };
+
+  struct Rejected {  // a row that the commit put to rejected
+    std::string record;
+    std::string stage;
+    std::string reason;
+  };
+
+  std::int64_t commit = 0;
+  std::int64_t snapshot = 0;  // the newest with it; its own, where it changed rows
+  std::vector<Version> versions;
+  std::vector<Rejected> rejected;
+};
+
+// What is kept in the commit of a batch, for who asks again.
+struct KeptAnswer {
+  int target = 0;
+  std::string token;
+  std::string key;  // empty: none
+  std::string sha256;
+  std::string answer;
+};
+
+class PushDesk;
 
 struct SourceLimits {
   std::int64_t row_count_max = 10'000;
@@ -123,6 +157,10 @@ struct SourceRequest {
   Node settings;                      // as in lockstep.yaml
   std::string directory;              // relative paths are from here: where lockstep.yaml is
   std::vector<SourceTarget> targets;  // one, but for a source of tables
+  PushDesk* pushes = nullptr;         // where changes are brought to; none: nobody brings any
+  // What an earlier commit kept under a key.
+  std::function<Result<std::optional<KeptAnswer>>(int target, const std::string& key)> kept_answer =
+      {};
 };
 
 // What stands between a source and its changes, or is worth knowing of it: for `check`.
@@ -161,6 +199,15 @@ class Source {
       const SourceLimits& limits) = 0;  // nullopt: nothing now
   // The oldest batch that was not told yet, by its position_changes, is durable (source-6).
   virtual Result<void> committed(const Position& changes) = 0;
+
+  // What the commit of the oldest batch that was not told yet keeps, before it is durable.
+  virtual std::vector<KeptAnswer> answers(const Position&, const Completion&) { return {}; }
+
+  // committed(), for sources that want to know what was made of their batch.
+  virtual Result<void> completed(const Position& changes, const Completion&) {
+    return committed(changes);
+  }
+
   virtual Result<bool> wait(std::int64_t timeout_us) = 0;  // true: there may be something
   // How far, in the source's own words, for `status`: "3 files, vitals.csv at line 4012".
   virtual std::string describe(const Position& position) const = 0;

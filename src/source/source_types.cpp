@@ -1,5 +1,6 @@
 #include "source/files.h"
 #include "source/files_settings.h"
+#include "source/http.h"
 #include "source/kafka.h"
 #include "source/kafka_settings.h"
 #include "source/mysql.h"
@@ -33,6 +34,10 @@ std::span<const SourceInfo> source_types() {
                  .text = "Files of a folder: CSV, TSV, NDJSON and Parquet, growing or replaced.",
                  .settings = files_setting_table(),
                  .make = make_files_source},
+      SourceInfo{.type = "http",
+                 .text = "Changes that others push over HTTP, to the daemon.",
+                 .settings = http_setting_table(),
+                 .make = make_http_source},
       SourceInfo{.type = "postgres",
                  .text = "Tables of a PostgreSQL database, by logical replication.",
                  .has_tables = true,

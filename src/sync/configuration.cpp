@@ -4,6 +4,7 @@
 #include "learn/learn.h"
 #include "source/source.h"
 #include "sync/configuration_references.h"
+#include "sync/configuration_serve.h"
 #include "sync/configuration_tables.h"
 #include "sync/configuration_values.h"
 
@@ -332,7 +333,10 @@ Result<Configuration> parse_configuration(Io& io, std::string_view text, const s
   Node empty;
   empty.kind = Node::Kind::kMap;
   configuration.hub = TRY(parse_hub(hub == nullptr ? empty : *hub, configuration.directory));
+  if (const Node* serve = top.given("serve"))
+    configuration.serve = TRY(parse_serve(*written.find("serve"), *serve));
   TRY(parse_sections(top, configuration));
+  TRY(check_pushed_datasets(configuration));
   return configuration;
 }
 
@@ -354,6 +358,7 @@ std::vector<SettingsSection> settings_sections() {
       {"hub", "Where everything is kept.", kHubSettings},
       {"keep", "Which snapshots of a hub stay.", kKeepSettings},
   };
+  sections.push_back({"serve", "Where the daemon answers HTTP.", kServeSettings});
   for (const SourceInfo& info : source_types())
     sections.push_back({info.type, info.text, info.settings});
   sections.push_back({"dataset", "A keyed table with its cleaning.", kDatasetSettings});

@@ -78,6 +78,18 @@ struct ModelConfiguration {
   Mark mark;
 };
 
+// The HTTP surface of a daemon.
+struct ServeConfiguration {
+  bool enabled = false;
+  std::string host;        // a number: 127.0.0.1, ::1, 0.0.0.0
+  std::uint16_t port = 0;  // 0: a free one
+  std::string token;       // what a caller must show; empty: nothing
+  std::uint64_t body_bytes_max = 0;
+  std::uint64_t queue_bytes_max = 0;  // of all bodies that are not answered yet
+  std::int64_t connections_max = 0;
+  Mark mark;
+};
+
 // Value.
 struct Configuration {
   std::string path;       // of lockstep.yaml
@@ -85,6 +97,7 @@ struct Configuration {
   std::string
       json;  // canonical, as written: ${NAME} stays, so no secret is in it. What the hub stores
   HubConfiguration hub;
+  ServeConfiguration serve;
   std::vector<SourceConfiguration> sources;
   std::vector<DatasetConfiguration> datasets;
   std::vector<ModelConfiguration> models;

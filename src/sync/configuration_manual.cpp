@@ -130,6 +130,7 @@ std::string configuration_json_schema() {
                                    {"additionalProperties", {{"$ref", "#/$defs/dataset"}}}};
   out["properties"]["models"] = {{"type", "object"},
                                  {"additionalProperties", {{"$ref", "#/$defs/model"}}}};
+  out["properties"]["serve"] = {{"$ref", "#/$defs/serve"}};
   definitions.erase("top");
   out["$defs"] = definitions;
   return out.dump(2) + "\n";

@@ -22,6 +22,38 @@ inline constexpr std::array kTopSettings = {
     Setting{.name = "models",
             .type = Setting::Type::kNode,
             .text = "Learners over a dataset, by name."},
+    Setting{.name = "serve",
+            .type = Setting::Type::kNode,
+            .text = "Where `lockstep run` answers HTTP; left out, nowhere."},
+};
+
+inline constexpr std::array kServeSettings = {
+    Setting{.name = "listen",
+            .text = "Address and port: 127.0.0.1:8080, [::1]:8080, or port 0 for a free one. Other "
+                    "addresses than those of this machine need a token.",
+            .required = true},
+    Setting{.name = "token",
+            .text =
+                "What callers must show as `Authorization: Bearer ...`, from the environment or "
+                "a file: ${LOCKSTEP_TOKEN}, ${file:token.txt}."},
+    Setting{.name = "body_max",
+            .type = Setting::Type::kBytes,
+            .fallback = "16MB",
+            .text = "The longest body that is taken.",
+            .min = 1024,
+            .max = 1e9},
+    Setting{.name = "queue_max",
+            .type = Setting::Type::kBytes,
+            .fallback = "64MB",
+            .text = "What may wait to be committed; more is answered 429.",
+            .min = 1024,
+            .max = 64e9},
+    Setting{.name = "connections_max",
+            .type = Setting::Type::kInteger,
+            .fallback = "256",
+            .text = "How many connections may be open.",
+            .min = 1,
+            .max = 10000},
 };
 
 inline constexpr std::array kKeepSettings = {

@@ -1,6 +1,7 @@
 // `lockstep run`: sync, wait, sync again; and commands from the hub's socket in between. One
 // thread: a command and a commit never meet. While another process writes it stands by, and takes
 // over when that one's lock is free.
+#include "sync/surface.h"
 #include "sync/sync.h"
 
 #include <fmt/format.h>
@@ -19,6 +20,7 @@ constexpr std::int64_t kWaitForChangesUs = 50'000;
 constexpr std::int64_t kRequestUs = 5'000'000;
 constexpr std::size_t kMessageBytesMax = 64 << 20;
 constexpr std::int64_t kStandByUs = 200'000;
+constexpr std::int64_t kShowSourcesUs = 1'000'000;
 constexpr std::int64_t kOpenRetryUs = 1'000'000;
 constexpr std::int64_t kOpenRetryUsMax = 60'000'000;
 
@@ -103,6 +105,15 @@ void log_sync(Log& log, const Json& report) {
   log.info(text);
 }
 
+// What the surface is told of the sources: now and then, since to know what is left a source may
+// have to look at its folders.
+void show_sources(Io& io, Engine& engine, Surface* surface, std::int64_t& next_us) {
+  if (surface == nullptr || io.monotonic_us() < next_us) return;
+  next_us = io.monotonic_us() + kShowSourcesUs;
+  const Result<Json> states = engine.execute(Json{{"command", "sources"}});
+  if (states.ok()) surface->sources(states.value());
+}
+
 // Resource. What one that serves holds: the hub's lock and its socket. The socket goes first.
 struct Post {
   std::unique_ptr<Engine> engine;
@@ -110,9 +121,10 @@ struct Post {
 };
 
 // Works until told to stop, or until the engine fails; then the post is free.
-Result<void> serve(Log& log, const Post post, const DaemonOptions& options) {
+Result<void> serve(Io& io, Log& log, const Post post, const DaemonOptions& options) {
   const auto stopping = [&] { return options.engine.stop && options.engine.stop(); };
   std::string last_error;
+  std::int64_t next_show_us = 0;
   while (!stopping()) {
     const Json report = TRY(post.engine->sync());
     const std::string errors = report.at("errors").dump();
@@ -126,7 +138,9 @@ Result<void> serve(Log& log, const Post post, const DaemonOptions& options) {
         Result<void> answered = answer(*caller, *post.engine);
         if (!answered.ok())
           log.warning(fmt::format("a caller was not answered: {}", answered.error().message));
+        next_show_us = 0;  // he may have paused one
       }
+      show_sources(io, *post.engine, options.engine.surface, next_show_us);
       // However many callers there are, the sources are looked at between two of them.
       post.engine->tend();
       changed = TRY(post.engine->wait(caller ? 0 : kWaitForChangesUs));
@@ -152,6 +166,7 @@ Result<void> run_daemon(Io& io,
                         const Configuration& configuration,
                         const DaemonOptions& options) {
   const auto stopping = [&] { return options.engine.stop && options.engine.stop(); };
+  Surface* const surface = options.engine.surface;
   std::int64_t pause_us = kOpenRetryUs;
   bool started = false;
   std::string standing_by;  // why, as it was told
@@ -161,6 +176,7 @@ Result<void> run_daemon(Io& io,
       const std::string& why = post.error().message;
       if (why != standing_by) log.info(fmt::format("standing by: {}", why));
       standing_by = why;
+      if (surface != nullptr) surface->standing_by();
       io.sleep_us(kStandByUs);
       continue;
     }
@@ -171,7 +187,10 @@ Result<void> run_daemon(Io& io,
         log.info(fmt::format("running on {}", configuration.hub.catalog));
       standing_by.clear();
       started = true;
-      served = serve(log, std::move(post).value(), options);
+      served = surface == nullptr ? Result<void>() : surface->opened();
+      if (!served.ok()) return served;
+      served = serve(io, log, std::move(post).value(), options);
+      if (surface != nullptr) surface->closed();
       if (served.ok()) break;
       pause_us = kOpenRetryUs;
     } else {

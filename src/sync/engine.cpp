@@ -211,6 +211,7 @@ Result<void> HubEngine::commit_batches(Feed& feed,
   }
   ChangeCounts counts;
   std::vector<ChangedTrain> trains = TRY(take_batches(feed, batches, request, counts));
+  const CommitId id = hub_->next_commit();
   if (!group_.open) {
     TRY(hub_->begin_group());
     group_ = {.open = true, .started_us = started_us};
@@ -218,8 +219,9 @@ Result<void> HubEngine::commit_batches(Feed& feed,
   TRY(commit_learning(std::move(trains), request, totals));
   for (Position& changes : moves) {
     move_position(feed.position, changes);
-    feed.unacknowledged.push_back(std::move(changes));
+    feed.unacknowledged.push_back({std::move(changes), id});
   }
+  if (has_listeners()) news_.back().tell_counts(feed.configuration->name, counts);
   group_.row_count += row_count_of(batches);
   feed.pace.took(row_count_of(batches), io_.monotonic_us() - started_us);
   totals.add(counts);
@@ -245,6 +247,7 @@ Result<void> HubEngine::commit_learning(std::vector<ChangedTrain> trains,
     Result<Committed> committed = hub_->commit(request);
     failed_ = failed_ || !committed.ok();
     learning_for_.push_back(TRY(std::move(committed)));
+    if (has_listeners()) news_.push_back(news_of(request, learning_for_.back()));
     return {};
   }
   TRY(catch_up(totals));
@@ -282,6 +285,7 @@ Result<void> HubEngine::add_learned(const Learned& learned, SyncTotals& totals) 
     return added;
   }
   totals.add(learned.models.versions);
+  note_versions(committed.commit, learned.models.versions);
   return {};
 }
 
@@ -296,7 +300,11 @@ Result<Committed> HubEngine::commit(CommitRequest& request) {
     failed_ = true;
     return std::move(known).error();
   }
-  if (!group_.open) keep_up();
+  if (has_listeners()) news_.push_back(news_of(request, committed.value()));
+  if (!group_.open) {
+    show_champions();
+    keep_up();
+  }
   return committed;
 }
 
@@ -304,6 +312,7 @@ Result<Committed> HubEngine::commit(CommitRequest& request) {
 Result<void> HubEngine::flush(SyncTotals& totals) {
   if (!group_.open) return {};
   TRY(catch_up(totals));
+  TRY(keep_answers());
   group_ = {};
   if (Result<void> flushed = hub_->flush(); !flushed.ok()) {
     failed_ = true;
@@ -315,11 +324,13 @@ Result<void> HubEngine::flush(SyncTotals& totals) {
   return {};
 }
 
-// Each source hears of its batches that are durable now, in order (sync-2).
+// Each source hears of its batches that are durable now, in order (sync-2). Who asks a model then
+// is answered by the champion that learned them.
 void HubEngine::acknowledge(SyncTotals& totals) {
+  show_champions();
   for (Feed& feed : feeds_) {
-    for (const Position& changes : std::exchange(feed.unacknowledged, {})) {
-      const Result<void> heard = feed.source->committed(changes);
+    for (const Feed::Owed& owed : std::exchange(feed.unacknowledged, {})) {
+      const Result<void> heard = feed.source->completed(owed.changes, completion_of(owed));
       if (heard.ok()) continue;
       fail(feed,
            Error(heard.error()).with_context(fmt::format("source '{}'", feed.configuration->name)),
@@ -327,6 +338,7 @@ void HubEngine::acknowledge(SyncTotals& totals) {
       break;
     }
   }
+  tell_news();
 }
 
 // What may wait until a commit is acknowledged.
@@ -371,25 +383,7 @@ Result<bool> HubEngine::wait(std::int64_t timeout_us) {
     io_.sleep_us(timeout_us);
     return false;
   }
-  const std::int64_t share =
-      std::max<std::int64_t>(1'000, timeout_us / static_cast<std::int64_t>(feeds_.size()));
-  for (Feed& feed : feeds_) {
-    if (feed.paused) {
-      io_.sleep_us(share);
-      continue;
-    }
-    const std::int64_t pause_us = feed.error ? feed.retry_at_us - io_.monotonic_us() : share;
-    if (!feed.source) {
-      if (pause_us > 0) io_.sleep_us(std::min(share, pause_us));
-      if (pause_us <= share) return true;  // it failed or knew no columns: it is tried again
-      continue;
-    }
-    const Result<bool> waits = feed.source->wait(share);
-    if (waits.ok() && !waits.value()) continue;
-    if (!waits.ok()) fail(feed, waits.error());
-    return true;
-  }
-  return false;
+  return wait_for_sources(timeout_us);
 }
 
 }  // namespace lockstep

@@ -6,7 +6,7 @@
 #include "sync/dataset_flow.h"
 #include "sync/gather.h"
 #include "sync/learning.h"
-#include "sync/sync.h"
+#include "sync/surface.h"
 
 #include <nlohmann/json.hpp>
 
@@ -20,6 +20,7 @@ namespace lockstep {
 
 struct ColumnsChange;
 struct Plan;
+struct Predictor;
 struct SyncTotals;
 
 // Resource; one thread at a time. After a failed commit it takes no more work: open another
@@ -49,9 +50,15 @@ class HubEngine final : public Engine {
     std::vector<std::string> datasets;  // of its targets
     std::unique_ptr<Source> source;
     Position position;
-    std::vector<Position> unacknowledged;  // of its batches in the open group, in order
-    std::optional<Error> error;            // why it gives nothing now
-    std::int64_t retry_at_us = 0;          // when it is opened again, by the steady clock
+
+    struct Owed {
+      Position changes;
+      std::optional<CommitId> commit;  // none: a load's
+    };
+
+    std::vector<Owed> unacknowledged;  // its batches in the open group, in order
+    std::optional<Error> error;        // why it gives nothing now
+    std::int64_t retry_at_us = 0;      // when it is opened again, by the steady clock
     std::int64_t retry_pause_us = 0;
     bool paused = false;  // by command, until it is resumed
     bool anew = false;    // it is read from its beginning, whatever its position says
@@ -153,6 +160,20 @@ class HubEngine final : public Engine {
   Result<void> require_sound() const;
   void report_progress(Feed& feed, const SyncTotals& totals);
 
+  // engine_surface.cpp
+  bool has_listeners() const;
+  CommitNews news_of(const CommitRequest& request, const Committed& committed) const;
+  void note_versions(CommitId commit, const std::vector<ModelVersionRecord>& versions);
+  const Completion& completion_of(const Feed::Owed& owed) const;
+  Result<void> keep_answers();
+  Result<std::optional<KeptAnswer>> kept_answer(const Feed& feed,
+                                                int target,
+                                                const std::string& key);
+  void show_champions();
+  Result<void> show_champion(const std::string& model, const Standing& standing);
+  void tell_news();
+  Result<Json> push_state(const std::string& token);
+
   // commands.cpp
   Result<Json> run(const Json& command);
   Result<Json> revert(const Json& command);
@@ -168,6 +189,8 @@ class HubEngine final : public Engine {
                          std::string why);
 
   // engine_sources.cpp
+  Result<bool> wait_for_sources(std::int64_t timeout_us);
+  bool has_something(Feed& feed, std::int64_t timeout_us);
   void fail(Feed& feed, Error error);
   void fail(Feed& feed, Error error, SyncTotals& totals);
   Result<void> read_pauses();
@@ -199,6 +222,10 @@ class HubEngine final : public Engine {
   std::vector<std::int64_t> adopted_;              // foreign snapshots, not reported yet
   ChangeCounts adopted_counts_;
   bool failed_ = false;
+  std::vector<CommitNews> news_;               // of the open group, and of a load
+  std::map<std::string, std::int64_t> shown_;  // the champions, by model
+  std::map<std::pair<std::string, bool>, std::shared_ptr<const Predictor>> predictors_;
+  SnapshotId opened_at_{};            // the newest when it began
   Group group_;                       // what is committed and not durable yet
   std::vector<std::string> applied_;  // the plan that opening carried out, for the first report
   std::int64_t next_progress_us_ = 0;

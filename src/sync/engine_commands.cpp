@@ -75,6 +75,9 @@ Result<Json> HubEngine::run(const Json& command) {
   if (name == "alias-set") return set_alias(command);
   if (name == "rollback") return rollback(command);
   if (name == "accept") return accept(command);
+  if (name == "surface")
+    return Json{{"listen", options_.surface != nullptr ? options_.surface->address() : ""}};
+  if (name == "push-state") return push_state(TRY(text_at(command, "token")));
   if (name == "compact") return compact();
   if (name == "gc") return gc();
   if (name == "tag-set") {

@@ -107,7 +107,7 @@ Result<void> HubEngine::stage_batch(Feed& feed, const SourceBatch& batch, LoadNo
     TRY(fold_staged(feed.dataset_of(batch), change.train, hub_->staged_count()));
   const Result<void> staged = hub_->stage(load_name(feed), change.tables, note.json());
   failed_ = failed_ || !staged.ok();
-  feed.unacknowledged.push_back(batch.position_changes);
+  feed.unacknowledged.push_back({batch.position_changes, std::nullopt});
   return staged;
 }
 
@@ -267,7 +267,8 @@ Result<void> HubEngine::commit_load(Feed& feed,
   totals.add(note.counts);
   totals.add(request.versions);
   totals.commits += note.changed.empty() ? 0 : 1;
-  if (batch) feed.unacknowledged.push_back(batch->position_changes);
+  if (batch) feed.unacknowledged.push_back({batch->position_changes, std::nullopt});
+  if (has_listeners()) news_.back().tell_counts(feed.configuration->name, note.counts);
   acknowledge(totals);
   return {};
 }

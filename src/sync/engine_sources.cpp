@@ -105,6 +105,54 @@ Result<Json> HubEngine::resync(const std::string& source) {
   return sync();
 }
 
+// Whether a source may have something, within the time.
+bool HubEngine::has_something(Feed& feed, std::int64_t timeout_us) {
+  if (feed.paused) {
+    io_.sleep_us(timeout_us);
+    return false;
+  }
+  if (!feed.source) {
+    const std::int64_t pause_us =
+        feed.error ? feed.retry_at_us - io_.monotonic_us() : std::int64_t{0};
+    const std::int64_t waited_us = feed.error ? std::min(timeout_us, pause_us) : timeout_us;
+    if (waited_us > 0) io_.sleep_us(waited_us);
+    return pause_us <= timeout_us;  // it failed or knew no columns: it is tried again
+  }
+  const Result<bool> waits = feed.source->wait(timeout_us);
+  if (waits.ok() && !waits.value()) return false;
+  if (!waits.ok()) fail(feed, waits.error());
+  return true;
+}
+
+// A source that can be woken is waited for, and the others are asked in between: whoever brings
+// something is heard at once, however many sources there are.
+Result<bool> HubEngine::wait_for_sources(std::int64_t timeout_us) {
+  constexpr std::int64_t kBetweenUs = 5'000;
+  const auto wakes = [](const Feed& feed) {
+    return !feed.paused && feed.source && feed.source->capabilities().wakes;
+  };
+  const auto waker = std::ranges::find_if(feeds_, wakes);
+  if (waker == feeds_.end()) {
+    const std::int64_t share =
+        std::max<std::int64_t>(1'000, timeout_us / static_cast<std::int64_t>(feeds_.size()));
+    return std::ranges::any_of(feeds_, [&](Feed& feed) { return has_something(feed, share); });
+  }
+  const std::int64_t end_us = io_.monotonic_us() + timeout_us;
+  while (true) {
+    for (Feed& feed : feeds_) {
+      if (&feed != &*waker && !feed.paused && feed.source && has_something(feed, 0)) return true;
+    }
+    const std::int64_t left_us = end_us - io_.monotonic_us();
+    const std::int64_t slice_us = feeds_.size() == 1 ? left_us : std::min(left_us, kBetweenUs);
+    if (has_something(*waker, std::max<std::int64_t>(0, slice_us))) return true;
+    if (left_us <= slice_us) break;
+  }
+  // Those that failed are tried again when their time has come.
+  return std::ranges::any_of(feeds_, [&](Feed& feed) {
+    return !feed.source && !feed.paused && (!feed.error || io_.monotonic_us() >= feed.retry_at_us);
+  });
+}
+
 // How each source is, for `status`.
 Json HubEngine::source_states() {
   Json out = Json::array();

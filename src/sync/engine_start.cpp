@@ -28,7 +28,10 @@ Result<void> HubEngine::start() {
   TRY(open_flows());
   TRY(open_tracks());
   TRY(make_owed_versions(true));
-  return open_feeds();
+  TRY(open_feeds());
+  opened_at_ = hub_->latest_snapshot();
+  show_champions();
+  return {};
 }
 
 Result<void> HubEngine::open_hub() {
@@ -178,6 +181,10 @@ Result<bool> HubEngine::know_columns(const Feed& feed, SourceRequest& request) {
 Result<bool> HubEngine::open_feed(Feed& feed) {
   if (feed.source) return true;
   SourceRequest request = source_request(configuration_, *feed.configuration);
+  request.pushes = options_.pushes;
+  request.kept_answer = [this, &feed](int target, const std::string& key) {
+    return kept_answer(feed, target, key);
+  };
   if (!TRY(know_columns(feed, request))) return false;
   std::unique_ptr<Source> source = TRY(source_of(request));
   TRY(std::exchange(feed.anew, false) ? source->open_anew() : source->open(feed.position));

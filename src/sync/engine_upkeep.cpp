@@ -24,6 +24,7 @@ Json collection_json(const CollectionStep& sum) {
 // so that a failure is told and tried again later; one that left the hub in doubt stops the next
 // commit.
 void HubEngine::tend() {
+  tell_news();
   mind_log();
   if (!options_.upkeep || io_.monotonic_us() < next_upkeep_us_) return;
   const Result<void> done = upkeep_step();

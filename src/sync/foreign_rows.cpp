@@ -19,9 +19,9 @@ Error refused_row(const DatasetFlow& flow, const std::string& record, const std:
 }
 
 // Resource. One pass over what another program did to raw.
-class Completion final {
+class RowCompletion final {
  public:
-  Completion(Hub& hub, const DatasetFlow& flow, const ForeignRows& foreign)
+  RowCompletion(Hub& hub, const DatasetFlow& flow, const ForeignRows& foreign)
       : hub_(hub),
         flow_(flow),
         foreign_(foreign),
@@ -116,7 +116,7 @@ class Completion final {
 }  // namespace
 
 Result<RawDelta> complete_rows(Hub& hub, const DatasetFlow& flow, const ForeignRows& foreign) {
-  return Completion(hub, flow, foreign).run();
+  return RowCompletion(hub, flow, foreign).run();
 }
 
 }  // namespace lockstep

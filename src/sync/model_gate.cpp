@@ -150,8 +150,11 @@ Result<ModelCommit> ModelTrack::version_of_adoption(const ModelChange& change,
   memory_.reference = commit.version->version;
   TRY(judge_version(change, std::move(evidence), commit));
   if (last_solution_) {
-    reference_ =
-        Standing{commit.version->version, current_->definition.sha256, last_solution_, last_test_};
+    reference_ = Standing{commit.version->version,
+                          current_->definition.sha256,
+                          commit.version->snapshot,
+                          last_solution_,
+                          last_test_};
     remember_start(memory_, sample_->mean_absolute_error(*last_solution_), sample_->row_count());
   }
   commit.memory = {model_.name, gate_memory_json(memory_)};

@@ -133,6 +133,7 @@ Result<std::optional<Standing>> ModelTrack::load_standing(std::int64_t version) 
   return std::optional<Standing>(
       Standing{.version = version,
                .definition = record->definition,
+               .snapshot = record->snapshot,
                .solution = std::make_shared<const Solution>(TRY(parse_solution(record->weights))),
                .test = {}});
 }
@@ -153,7 +154,7 @@ Result<void> ModelTrack::reload_champion(const ModelVersionRecord* made) {
   }
   if (champion_ && champion_->version == *version) return {};
   if (made != nullptr && made->version == *version && last_solution_) {
-    champion_ = Standing{*version, made->definition, last_solution_, last_test_};
+    champion_ = Standing{*version, made->definition, made->snapshot, last_solution_, last_test_};
   } else {
     champion_ = TRY(load_standing(*version));
   }

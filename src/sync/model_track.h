@@ -61,6 +61,7 @@ struct ModelChange {
 struct Standing {
   std::int64_t version = 0;
   std::string definition;
+  SnapshotId snapshot{};
   std::shared_ptr<const Solution> solution;
   std::optional<Metrics> test;  // on the test rows of now, once they were asked for
 };
@@ -102,6 +103,8 @@ class ModelTrack final {
   const ModelConfiguration& model() const { return model_; }
 
   const GateMemory& memory() const { return memory_; }
+
+  const std::optional<Standing>& champion() const { return champion_; }
 
  private:
   ModelTrack(Io& io,

@@ -1,7 +1,6 @@
 // Predictions for a file of raw rows, by exactly the steps that the version was made with.
 #include "hub/hub.h"
-#include "sync/dataset_columns.h"
-#include "sync/dataset_flow.h"
+#include "sync/champion.h"
 #include "sync/model_track.h"
 #include "sync/report_values.h"
 #include "table/codec.h"
@@ -18,10 +17,33 @@ constexpr std::int64_t kRowsAtATime = 10'000;
 // Resource. A version ready to predict.
 struct Loaded {
   ModelVersionRecord version;
-  std::unique_ptr<DatasetFlow> flow;
-  Lineage lineage;
+  std::unique_ptr<Predictor> predictor;
   Solution solution;
 };
+
+// Intervals need the factor of the sums, which is not stored with every version: the sums are made
+// again.
+Result<Solution> solved_anew(Hub& hub, const Loaded& loaded) {
+  const Predictor& predictor = *loaded.predictor;
+  Lineage lineage;
+  lineage.definition = predictor.learner->definition();
+  lineage.learner =
+      TRY(make_sum_learner(lineage.definition, predictor.flow->pipeline().train_schema()));
+  TRY(bring_to(hub,
+               loaded.version.model,
+               predictor.flow->table(Layer::kTrain),
+               loaded.version.snapshot,
+               lineage));
+  Solution solved = TRY(lineage.learner->solve(lineage.state));
+  if (sha256_hex(serialize_solution(solved)) != loaded.version.weights_sha256) {
+    return make_error(
+        Code::kDifference,
+        fmt::format(
+            "{}@{} is not what its data gives", loaded.version.model, loaded.version.version),
+        fmt::format("lockstep verify {}@{}", loaded.version.model, loaded.version.version));
+  }
+  return solved;
+}
 
 Result<Loaded> load(Hub& hub, const std::string& reference, bool intervals) {
   Loaded out;
@@ -33,59 +55,15 @@ Result<Loaded> load(Hub& hub, const std::string& reference, bool intervals) {
             "{}@{} has no weights: {}", out.version.model, out.version.version, out.version.reason),
         fmt::format("lockstep models {}", out.version.model));
   }
-  const auto definition = TRY(hub.definition(out.version.definition));
-  if (!definition)
-    return make_error(Code::kCorrupt, "the version's definition is not in the catalog");
-  out.flow = TRY(flow_of_definition(hub, definition->json, out.version.snapshot));
-  out.lineage.definition = {definition->json, definition->sha256};
-  out.lineage.learner =
-      TRY(make_sum_learner(out.lineage.definition, out.flow->pipeline().train_schema()));
+  out.predictor = TRY(make_predictor(hub, out.version.definition, out.version.snapshot));
   out.solution = TRY(parse_solution(out.version.weights));
-  if (!intervals) return out;
-  // Intervals need the factor of the sums, which is not stored with every version: the sums are
-  // made again.
-  TRY(bring_to(
-      hub, out.version.model, out.flow->table(Layer::kTrain), out.version.snapshot, out.lineage));
-  const Solution solved = TRY(out.lineage.learner->solve(out.lineage.state));
-  if (sha256_hex(serialize_solution(solved)) != out.version.weights_sha256) {
-    return make_error(
-        Code::kDifference,
-        fmt::format("{}@{} is not what its data gives", out.version.model, out.version.version),
-        fmt::format("lockstep verify {}@{}", out.version.model, out.version.version));
-  }
-  out.solution = solved;
-  return out;
-}
-
-// The steps of the definition up to train, for rows that are new: filters and rejects say why there
-// is no answer.
-struct Answers {
-  Prediction prediction;
-  std::vector<std::int64_t> row_of_input;  // in the prediction, or -1
-  std::vector<std::string> reason;         // of each input row; empty: predicted
-};
-
-Result<Answers> answer(const Loaded& model, const Batch& raw, double level) {
-  const Prepared prepared = TRY(model.flow->pipeline().apply(raw));
-  Answers out;
-  out.prediction = TRY(model.lineage.learner->predict(model.solution, prepared.train, level));
-  const auto count = static_cast<std::size_t>(raw.row_count());
-  out.row_of_input.assign(count, -1);
-  out.reason.assign(count, "left out by a filter");
-  for (const PreparedReject& reject : prepared.rejects) {
-    out.reason[static_cast<std::size_t>(reject.row)] = reject.step + ": " + reject.reason;
-  }
-  for (std::size_t row = 0; row < prepared.train_from.size(); ++row) {
-    const auto input = static_cast<std::size_t>(prepared.train_from[row]);
-    out.row_of_input[input] = static_cast<std::int64_t>(row);
-    out.reason[input] = out.prediction.refused[row];
-  }
+  if (intervals) out.solution = TRY(solved_anew(hub, out));
   return out;
 }
 
 Schema output_schema(const Loaded& model, const Schema& input, const Schema& predicted) {
   std::vector<Field> fields;
-  for (const std::string& name : model.flow->key()) {
+  for (const std::string& name : model.predictor->flow->key()) {
     if (const auto index = input.index_of(name)) fields.push_back(input.field(*index));
   }
   fields.insert(fields.end(), predicted.fields().begin(), predicted.fields().end());
@@ -132,7 +110,7 @@ Result<std::unique_ptr<Decoder>> open_input(Io& io, const Loaded& model, const s
   DecodeRequest request;
   request.format = TRY(format_of_path(path));
   if (request.format.format == Format::kTsv) request.options.delimiter = '\t';
-  request.schema = model.flow->columns();
+  request.schema = model.predictor->flow->columns();
   request.missing_is_null = true;
   return open_decoder(io, path, request);
 }
@@ -158,7 +136,8 @@ Result<Json> predict(Io& io,
                      "correct the row, or take it out");
     }
     if (decoded.rows.row_count() == 0 && output) break;
-    const Answers answers = TRY(answer(model, decoded.rows, options.level));
+    const Answers answers =
+        TRY(answer_rows(*model.predictor, model.solution, decoded.rows, options.level));
     const Schema schema =
         output_schema(model, decoded.rows.schema(), answers.prediction.rows.schema());
     if (!output) {

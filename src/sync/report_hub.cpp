@@ -13,6 +13,8 @@
 namespace lockstep {
 namespace {
 
+constexpr std::int64_t kDaemonPatienceUs = 1'000'000;
+
 bool has_data(const CommitRecord& commit) {
   return commit.snapshot &&
          (commit.kind == CommitKind::kChanges || commit.kind == CommitKind::kRevert ||
@@ -173,13 +175,22 @@ Result<std::vector<CommitRecord>> commits_of_users(Hub& hub, std::int64_t newest
 // As the daemon sees them now, by name. One amid a long commit answers later than anybody waits:
 // what is in the hub can be told without it.
 std::map<std::string, Json> states_of_daemon(Io& io, const Configuration& configuration) {
-  constexpr std::int64_t kPatienceUs = 1'000'000;
-  const auto answer = ask_daemon(io, configuration, Json{{"command", "sources"}}, kPatienceUs);
+  const auto answer =
+      ask_daemon(io, configuration, Json{{"command", "sources"}}, kDaemonPatienceUs);
   std::map<std::string, Json> out;
   if (!answer.ok() || !answer.value() || !answer.value()->is_array()) return out;
   for (const Json& state : *answer.value())
     out[state.value("name", std::string())] = state;
   return out;
+}
+
+// Where the daemon answers HTTP; null: it does not, or is amid a long commit.
+Json address_of_daemon(Io& io, const Configuration& configuration) {
+  const auto answer =
+      ask_daemon(io, configuration, Json{{"command", "surface"}}, kDaemonPatienceUs);
+  if (!answer.ok() || !answer.value()) return nullptr;
+  std::string address = answer.value()->value("listen", std::string());
+  return address.empty() ? Json(nullptr) : Json(std::move(address));
 }
 
 Result<Json> sources_json(Io& io, Hub& hub, const Configuration& configuration) {
@@ -231,6 +242,7 @@ Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration)
   const std::optional<std::int64_t> daemon = daemon_process(io, configuration);
   out["writer"] = {{"running", daemon.has_value()},
                    {"pid", daemon ? Json(*daemon) : Json(nullptr)}};
+  if (configuration.serve.enabled) out["writer"]["listen"] = address_of_daemon(io, configuration);
   return out;
 }
 

@@ -5,20 +5,16 @@
 //
 // What it promises:
 //   sync-1  A commit holds the rows, the source's position, a version of every calibrated model
-//   that trains with
-//           commits, and the gate's decision: one transaction, or nothing.
+//           that trains with commits, and the gate's decision: one transaction, or nothing.
 //   sync-2  A source hears committed() only after its rows' commit is durable: once a batch, in
 //           order. What waits is gathered: into one snapshot, or one for each batch that are made
 //           durable together, as the hub's snapshot_per says. A batch is never split.
 //   sync-3  Each source row ends in raw, or in rejected with a reason, or is refused as a whole
-//   file is; and what raw
-//           holds ends in clean, in rejected, or was filtered. Nothing else happens to it.
+//           file is; what raw holds ends in clean, in rejected, or was filtered, and nothing else.
 //   sync-4  The state that a version is solved from is the exact sum of the train rows at its
-//   snapshot; verify()
-//           proves it from raw.
+//           snapshot; verify() proves it from raw.
 //   sync-5  The gate judges with evidence from before the batch, and a block latches until a
-//   revert, an accept or a
-//           recalibration.
+//           revert, an accept or a recalibration.
 //   sync-6  After a failed commit, or a failed group of them, the state in memory is dropped and
 //           made again from the hub.
 //
@@ -47,7 +43,9 @@
 namespace lockstep {
 
 class Hub;
+class PushDesk;
 class Source;
+class Surface;
 struct ModelVersionRecord;
 struct SourceRequest;
 
@@ -70,6 +68,8 @@ struct EngineOptions {
   std::function<void(const Progress&)> progress;
   std::function<bool()> stop;  // asked between commits
   bool upkeep = true;          // moves and collects rows beside the commits
+  Surface* surface = nullptr;  // hears of what was committed; outlives the engine
+  PushDesk* pushes = nullptr;  // where changes are brought to; outlives the engine
   // Instead of the source that the settings name: rows from memory, for tests and benchmarks.
   std::function<Result<std::unique_ptr<Source>>(Io&, const SourceRequest&)> make_source;
 };

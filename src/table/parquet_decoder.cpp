@@ -1,4 +1,5 @@
 #include "table/arrow_cast.h"
+#include "table/arrow_rows.h"
 #include "table/arrow_status.h"
 #include "table/decoders.h"
 #include "table/parquet_open.h"
@@ -9,7 +10,6 @@
 #include <parquet/metadata.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 namespace lockstep {
@@ -114,67 +114,12 @@ class ParquetDecoder final : public Decoder {
     return true;
   }
 
-  // Row to the reason of its first bad cell.
-  using BadCells = std::map<std::int64_t, std::string>;
-
   Result<Decoded> decode(std::int64_t count, const arrow::RecordBatch* piece) {
     if (piece == nullptr) return Decoded{Batch::empty(request_.schema), {}, {}};
-    std::vector<std::shared_ptr<arrow::Array>> columns;
-    BadCells bad;
-    std::set<std::pair<std::int64_t, int>> bad_places;
-    for (int i = 0; i < request_.schema.size(); ++i) {
-      const Field& field = request_.schema.field(i);
-      const auto found = piece->GetColumnByName(field.name);
-      if (found == nullptr) {
-        columns.push_back(
-            TRY(of_arrow(arrow::MakeArrayOfNull(arrow_type(field.type), count), what())));
-        continue;
-      }
-      CastColumn cast =
-          TRY_IN(cast_exactly(found, field, request_.options.utc_offset_minutes), what());
-      columns.push_back(std::move(cast.values));
-      for (const auto& [row, reason] : cast.bad) {
-        bad.emplace(row, fmt::format("column '{}': {}", field.name, reason));
-        bad_places.emplace(row, i);
-      }
-    }
-    std::vector<std::int8_t> signs(static_cast<std::size_t>(count), 1);
-    const Batch all =
-        TRY_IN(Batch::make(request_.schema, std::move(columns), std::move(signs)), what());
-    Decoded out = split(all, bad);
-    for (BadRow& row : out.bad) {
-      const auto at = static_cast<std::int64_t>(row.line) - row_ - 1;
-      for (int i = 0; i < all.schema().size(); ++i) {
-        if (bad_places.contains({at, i})) continue;
-        row.cells.emplace_back(all.schema().field(i).name, all.value(i, at));
-      }
-    }
+    Decoded out = TRY(decode_arrow(*piece, request_, what(), row_));
     row_ += count;
     return out;
   }
-
-  Decoded split(const Batch& all, const BadCells& bad) const {
-    Decoded out;
-    std::vector<std::int64_t> good;
-    std::vector<int> every_column;
-    for (int i = 0; i < all.schema().size(); ++i)
-      every_column.push_back(i);
-    for (std::int64_t row = 0; row < all.row_count(); ++row) {
-      const auto line = static_cast<std::uint64_t>(row_ + row + 1);
-      const auto found = bad.find(row);
-      if (found == bad.end()) {
-        good.push_back(row);
-        out.lines.push_back(line);
-        continue;
-      }
-      std::string text = key_text(all, every_column, row).substr(0, kTextShownBytes);
-      out.bad.push_back({line, found->second, std::move(text), {}});
-    }
-    out.rows = bad.empty() ? all : all.select_rows(good);
-    return out;
-  }
-
-  static constexpr std::size_t kTextShownBytes = 4096;
 
   std::string path_;
   DecodeRequest request_;

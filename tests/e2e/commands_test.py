@@ -10,7 +10,7 @@ from conftest import Place, csv_rows, inserts, visits
 
 COMMANDS = ["init", "check", "preview", "sync", "run", "status", "log", "show", "diff", "export", "rejected", "models",
             "predict", "verify", "alias set", "alias list", "alias history", "rollback", "accept", "recalibrate",
-            "revert", "pause", "resume", "resync", "tag", "compact", "gc", "backup", "restore", "doctor", "repair",
+            "revert", "pause", "resume", "resync", "wait", "tag", "compact", "gc", "backup", "restore", "doctor", "repair",
             "version", "help", "manual", "completion"]
 
 

@@ -22,7 +22,9 @@ class HubFormat : public testing::Test {
   // The hub as the program of format 1 would have left it.
   void make_old() {
     const auto opened = catalog();
-    must(opened->execute("DROP TABLE lockstep_tag; DROP INDEX lockstep_index_file_stats"));
+    must(
+        opened->execute("DROP TABLE lockstep_tag; DROP TABLE lockstep_request; "
+                        "DROP INDEX lockstep_index_file_stats"));
     must(RecordStore(*opened).put_meta("format", "1"));
   }
 

@@ -396,5 +396,39 @@ TEST_F(RecordStoreTest, TakesBackWhatItsTransactionDoes) {
   EXPECT_TRUE(must(store_->models()).empty());
 }
 
+TEST_F(RecordStoreTest, AnswersAreFoundByKeyAndByToken) {
+  const RequestRecord first{"t1", "vitals", "k", "hash", Timestamp{10}, "{\"rows\":1}"};
+  RequestRecord without_key = first;
+  without_key.token = "t2";
+  without_key.key.clear();
+  must_do(store_->add_request(first));
+  must_do(store_->add_request(without_key));
+  without_key.token = "t3";
+  must_do(store_->add_request(without_key));
+  open();
+  EXPECT_EQ(must(store_->request_of_key("vitals", "k"))->answer, first.answer);
+  EXPECT_EQ(must(store_->request_of_token("t2"))->key, "");
+  EXPECT_FALSE(must(store_->request_of_key("labs", "k")));
+  EXPECT_FALSE(must(store_->request_of_key("vitals", "")));
+  RequestRecord twice = first;
+  twice.token = "t4";
+  EXPECT_FALSE(store_->add_request(twice).ok());
+}
+
+TEST_F(RecordStoreTest, OldAnswersAreForgottenAndNewOnesStay) {
+  for (std::int64_t i = 0; i < 200; ++i) {
+    const std::string name = std::to_string(i);
+    must_do(store_->add_request({name, "vitals", name, "hash", Timestamp{i}, "{}"}));
+  }
+  for (int round = 0; round < 3; ++round)
+    must_do(store_->forget_requests(Timestamp{50}, 1'000));
+  EXPECT_FALSE(must(store_->request_of_token("49")));
+  EXPECT_TRUE(must(store_->request_of_token("50")));
+  for (int round = 0; round < 3; ++round)
+    must_do(store_->forget_requests(Timestamp{0}, 20));
+  EXPECT_FALSE(must(store_->request_of_token("179")));
+  EXPECT_TRUE(must(store_->request_of_token("180")));
+}
+
 }  // namespace
 }  // namespace lockstep

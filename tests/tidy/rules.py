@@ -14,7 +14,7 @@ FLOORS = {
 # The one layer that may see a library's headers, so that its types, statuses and exceptions stay there.
 LIBRARY_HOME = {
     "sqlite3.h": "catalog", "yaml-cpp/": "base", "openssl/": "base", "spdlog/": "base", "muParser": "prepare",
-    "CLI/": "cli", "parquet/": "table", "libpq-fe.h": "source",
+    "CLI/": "cli", "parquet/": "table", "libpq-fe.h": "source", "boost/": "serve",
 }  # fmt: skip
 WITHOUT_ARROW = ("base", "catalog")
 SYSTEM_HEADER = re.compile(r"(sys|linux|arpa|netinet)/|[a-z0-9_]+\.h$")
