@@ -14,8 +14,6 @@
 namespace lockstep {
 namespace {
 
-using Kind = PushAnswer::Kind;
-
 constexpr std::size_t kRejectedShown = 10;
 
 constexpr std::array kHttpTable = {
@@ -171,12 +169,12 @@ class HttpSource final : public Source {
       if (TRY(answer_known(*push))) continue;
       Result<SourceBatch> read = rows_of_push(plan_, *push);
       if (!read.ok()) {
-        refuse(*push, Kind::kUnreadable, read.error());
+        refuse(*push, PushAnswer::Kind::kUnreadable, read.error());
         continue;
       }
       SourceBatch batch = std::move(read).value();
       if (push->is_strict && !batch.refusals.empty()) {
-        refuse(*push, Kind::kBadRows, bad_rows(batch));
+        refuse(*push, PushAnswer::Kind::kBadRows, bad_rows(batch));
         continue;
       }
       give(std::move(*push), batch);
@@ -208,8 +206,8 @@ class HttpSource final : public Source {
     GivenPush push = std::move(given_.front());
     given_.pop_front();
     if (push.answer.empty()) push.answer = answer_text(push, key_, completion);
-    request_.pushes->answer(push.token,
-                            {.kind = Kind::kDone, .json = std::move(push.answer), .error = {}});
+    request_.pushes->answer(
+        push.token, {.kind = PushAnswer::Kind::kDone, .json = std::move(push.answer), .error = {}});
     return {};
   }
 
@@ -249,7 +247,7 @@ class HttpSource final : public Source {
                    "correct them, or leave out strict=true: then they go to rejected");
   }
 
-  void refuse(const Push& push, Kind kind, Error error) {
+  void refuse(const Push& push, PushAnswer::Kind kind, Error error) {
     request_.pushes->answer(push.token, {.kind = kind, .json = {}, .error = std::move(error)});
   }
 
@@ -260,11 +258,12 @@ class HttpSource final : public Source {
     if (!kept) return false;
     if (kept->sha256 == push.sha256) {
       request_.pushes->answer(
-          push.token, {.kind = Kind::kRepeated, .json = std::move(kept->answer), .error = {}});
+          push.token,
+          {.kind = PushAnswer::Kind::kRepeated, .json = std::move(kept->answer), .error = {}});
       return true;
     }
     refuse(push,
-           Kind::kOtherBody,
+           PushAnswer::Kind::kOtherBody,
            invalid(fmt::format("the key '{}' was used for another push", push.key),
                    "give each push a key of its own, and repeat one only with the same body"));
     return true;
