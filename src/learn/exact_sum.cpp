@@ -15,7 +15,7 @@ __extension__ using UInt128 = unsigned __int128;
 
 constexpr std::int64_t kBlockRows = 128;      // 2^46 * 2^7 = 2^53: exact in a double
 constexpr std::int64_t kSpillRows = 1 << 16;  // 2^46 * 2^16 = 2^62: fits an int64
-constexpr std::int64_t kFewRows = 8;          // below this, packing costs more than it saves
+constexpr std::int64_t kUnpackedRows = 8;          // below this, packing costs more than it saves
 
 std::size_t triangle_size(int column_count) {
   const auto d = static_cast<std::size_t>(column_count);
@@ -130,7 +130,7 @@ void fold_tiles(const TileFold& tiles,
   LOCKSTEP_ASSERT(rows.size() == static_cast<std::size_t>(row_count * sum.column_count),
                   "rows and columns of a fold do not fit");
   sum.row_count += sign * row_count;
-  if (row_count < kFewRows) {
+  if (row_count < kUnpackedRows) {
     fold_few(rows, row_count, sign, sum);
     return;
   }
