@@ -8,7 +8,7 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::size_t kTextPieceBytes = 256 << 10;
+constexpr std::size_t kReadBytesMax = 256 << 10;
 constexpr std::size_t kStartOfLongBytes = 4096;
 
 std::uint64_t count_lines(std::string_view text) {
@@ -25,7 +25,8 @@ Result<bool> TextReader::more() {
   text_.erase(0, start_);
   start_ = 0;
   const std::size_t before = text_.size();
-  const std::size_t piece = std::max(kTextPieceBytes, before);
+  const std::size_t piece = std::max(piece_bytes_, before);
+  piece_bytes_ = std::min(2 * piece_bytes_, kReadBytesMax);
   while (text_.size() == before) {
     if (invalid_) return not_text();
     if (at_end_) return false;

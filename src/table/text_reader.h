@@ -56,6 +56,7 @@ class TextReader final {
   std::string text_;
   std::size_t start_ = 0;
   std::string raw_;  // read, and not yet in text_: the start of a character, or what is none
+  std::size_t piece_bytes_ = std::size_t{8} << 10;  // to be read next: little of a small text
   std::uint64_t line_ = 1;
   char last_consumed_ = '\n';
   std::uint64_t offset_ = 0;

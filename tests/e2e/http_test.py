@@ -456,3 +456,29 @@ def test_a_stop_answers_what_is_under_way_and_takes_no_more(tmp_path):
     assert code == 0, err
     assert set(statuses) <= {200, 503}
     assert len(raw_rows(place)) == statuses.count(200)
+
+
+def test_a_stand_by_takes_the_address_over(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    place = Served(tmp_path, PUSHED.replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+    second = place.start("run")
+    try:
+        assert place.push(fresh(1, 1_000)).status == 200
+        time.sleep(0.3)
+        assert second.poll() is None
+        place.end()
+        place.process = second
+        wait_until(lambda: port_answers(place), what="the second daemon")
+        wait_until(lambda: place.push(fresh(1, 1_001)).status == 200, what="its source")
+        assert set(raw_rows(place)) == {1_000, 1_001}
+    finally:
+        code, _, err = place.end()
+    assert code == 0 and "standing by" in err and "listening at" in err, err
+
+
+def port_answers(place):
+    try:
+        return place.get("/-/ready").status == 200
+    except OSError:
+        return False

@@ -114,6 +114,7 @@ TEST_F(Pushes, OfAKeyAreAppliedOnceByTheNextWriterToo) {
   const auto before = world_.lines(Layer::kRaw, "d");
   world_.close();
   open();
+  world_.sync();  // which opens the source
   push("b", R"([{"id": 100, "x": 3, "y": 6}])", "k");
   push("c", R"([{"id": 100, "x": 3, "y": 7}])", "k2");
   world_.sync();
