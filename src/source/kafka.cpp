@@ -211,7 +211,8 @@ Result<void> KafkaSource::pump(std::int64_t row_count_max, std::int64_t timeout_
 
 // Into batches, each of one partition.
 Result<void> KafkaSource::take(std::vector<KafkaMessage>& messages, std::int64_t row_count_max) {
-  std::ranges::stable_sort(messages, {}, &KafkaMessage::reader);
+  if (!std::ranges::is_sorted(messages, {}, &KafkaMessage::reader))
+    std::ranges::stable_sort(messages, {}, &KafkaMessage::reader);
   const KafkaMessage* last = nullptr;  // in the rows that are being made
   for (const KafkaMessage& message : messages) {
     if (last != nullptr && last->reader != message.reader) {
