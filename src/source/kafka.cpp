@@ -35,7 +35,11 @@ class KafkaSource final : public Source {
       : io_(io),
         settings_(std::move(settings)),
         requested_(std::move(requested)),
-        server_(std::move(server)) {}
+        server_(std::move(server)) {
+    if (!settings_.registry.empty()) registry_ = make_http_registry(settings_.registry);
+    if (!settings_.schemas.empty()) registry_ = make_folder_registry(io_, settings_.schemas);
+    if (registry_) schemas_.emplace(*registry_);
+  }
 
   Capabilities capabilities() const override { return {.replays = true, .deletes = true}; }
 
@@ -107,6 +111,8 @@ class KafkaSource final : public Source {
   KafkaSettings settings_;
   const std::vector<SourceTarget> requested_;
   const std::unique_ptr<KafkaServer> server_;
+  std::unique_ptr<SchemaRegistry> registry_;
+  std::optional<AvroSchemas> schemas_;
   std::unique_ptr<KafkaLink> link_;
   std::map<std::string, std::unique_ptr<TopicRows>> topics_;
   std::optional<KafkaReaders> readers_;
@@ -122,7 +128,8 @@ Result<void> KafkaSource::open_topic(const std::string& topic) {
     if (!requested.table.empty() && requested.table != topic) continue;
     ChangeTarget target = TRY(parse_change_target(requested, static_cast<int>(index)));
     target.origin = topic;
-    std::unique_ptr<MessageFormat> format = TRY(make_message_format(settings_, target));
+    std::unique_ptr<MessageFormat> format =
+        TRY(make_message_format(io_, settings_, target, schemas_ ? &*schemas_ : nullptr));
     topics_[topic] = std::make_unique<TopicRows>(ChangeRows(std::move(target)), std::move(format));
     return {};
   }
@@ -225,10 +232,10 @@ Result<void> KafkaSource::take(std::vector<KafkaMessage>& messages, std::int64_t
         readers_->all()[static_cast<std::size_t>(message.reader)].partition;
     topic.rows.begin({partition.number, message.offset, message.value.value_or("")});
     const MessageBytes bytes{message.key, message.value};
-    if (!topic.format->read(bytes, topic.rows)) {
+    if (!TRY(topic.format->read(bytes, topic.rows))) {
       if (last != nullptr) TRY(cut(*last));
       LOCKSTEP_ASSERT(topic.rows.is_empty(), "source: a topic is emptied before a batch");
-      const bool was_read = topic.format->read(bytes, topic.rows);
+      const bool was_read = TRY(topic.format->read(bytes, topic.rows));
       LOCKSTEP_ASSERT(was_read, "source: a message that no batch takes");
     }
     readers_->took(message);
