@@ -204,6 +204,22 @@ def test_a_topic_that_was_made_anew_is_told(tmp_path, broker, topic):
     assert set(range(100, 120)) <= set(hub_rows(place, topic))
 
 
+def test_a_compacted_topic_read_anew_is_the_whole_table(tmp_path, broker, topic):
+    broker.make_topic(topic, 2, cleanup_policy="compact")
+    broker.send(topic, [message(i, i, partition=i % 2) for i in range(2000)])
+    place = follow(tmp_path, broker, topic)
+    synced(place)
+    broker.remove_topic(topic)
+    broker.make_topic(topic, 2, cleanup_policy="compact")
+    broker.send(topic, [message(i, i if i % 3 else -i, partition=i % 2) for i in range(0, 2000, 2)] + [({"id": 4}, None)])
+    assert "lockstep resync feed" in failed(place)
+    report = place.json("resync", "feed")
+    assert report["commits"] == 1 and report["changes"] == {"inserted": 0, "updated": 333, "deleted": 1001}, report
+    assert len(hub_rows(place, topic)) == 999
+    broker.send(topic, [message(1, 1, partition=1)])
+    assert synced(place)["changes"] == {"inserted": 1, "updated": 0, "deleted": 0}
+
+
 def test_new_partitions_are_found_while_it_runs(tmp_path, broker, topic):
     broker.make_topic(topic, 1)
     broker.send(topic, [message(1, 1)])
