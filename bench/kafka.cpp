@@ -2,13 +2,12 @@
 //
 // memory: messages that lie in memory become batches. poll: librdkafka gives them, and nothing more
 // is done. source: both. Each prints its messages, its seconds and those of the processor, as JSON.
-#include "base/io.h"
 #include "source/kafka.h"
+
+#include "base/io.h"
 #include "source/kafka_link.h"
 #include "source/kafka_settings.h"
 #include "support.h"
-
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -16,6 +15,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <sys/resource.h>
 #include <utility>
 #include <vector>
 
@@ -65,7 +65,8 @@ class MemoryLink final : public KafkaLink {
   }
 
   Result<KafkaCluster> look(const std::vector<std::string>& topics) override {
-    return KafkaCluster{.id = "memory", .broker_count = 1, .partition_counts = {{topics.front(), 1}}};
+    return KafkaCluster{
+        .id = "memory", .broker_count = 1, .partition_counts = {{topics.front(), 1}}};
   }
 
   Result<KafkaRange> range(const KafkaPartition&) override { return KafkaRange{0, count_}; }
@@ -87,6 +88,8 @@ class MemoryLink final : public KafkaLink {
   }
 
   std::int64_t end_of(int) const override { return count_; }
+
+  bool keeps_every_key(const std::string&) override { return false; }
 
  private:
   const std::int64_t count_;
@@ -123,11 +126,12 @@ void measure(const Work& work) {
   const double thread_cpu = cpu_seconds(RUSAGE_THREAD);
   const std::int64_t count = work();
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - started;
-  fmt::print("{{\"messages\": {}, \"wall_s\": {:.4f}, \"cpu_s\": {:.4f}, \"reader_cpu_s\": {:.4f}}}\n",
-             count,
-             wall.count(),
-             cpu_seconds(RUSAGE_SELF) - cpu,
-             cpu_seconds(RUSAGE_THREAD) - thread_cpu);
+  fmt::print(
+      "{{\"messages\": {}, \"wall_s\": {:.4f}, \"cpu_s\": {:.4f}, \"reader_cpu_s\": {:.4f}}}\n",
+      count,
+      wall.count(),
+      cpu_seconds(RUSAGE_SELF) - cpu,
+      cpu_seconds(RUSAGE_THREAD) - thread_cpu);
 }
 
 std::int64_t read_source(Source& source, std::int64_t wanted) {

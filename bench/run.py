@@ -9,6 +9,7 @@ import platform
 import commits
 import fold
 import history
+import kafka
 import load
 import lookup
 import nhanes
@@ -24,7 +25,7 @@ def main():
     options = parser.parse_args()
     lockstep = os.path.abspath(options.lockstep)
     results = {"machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}}
-    for module in (nhanes, commits, fold, lookup, scan, load, history, postgres, push):
+    for module in (nhanes, commits, fold, lookup, scan, load, history, postgres, kafka, push):
         results[module.__name__] = module.run(lockstep)
         print(module.table(results[module.__name__]) + "\n", flush=True)
     if options.output:

@@ -18,6 +18,8 @@ find_library(XXHASH xxhash REQUIRED)
 find_library(ZSTD zstd REQUIRED)
 find_library(MUPARSER muparser REQUIRED)
 find_library(RDKAFKA rdkafka REQUIRED)
+find_package(CURL REQUIRED)
+find_package(Protobuf REQUIRED)
 find_library(SIMDJSON simdjson REQUIRED)
 
 # Arrow and Parquet come with the pyarrow wheel in .venv: headers and shared libraries.

@@ -49,8 +49,11 @@ class SchemaRows final {
         fields_(static_cast<std::size_t>(target.schema.size())) {}
 
   // `fields`: of a struct; nullptr: nobody knows them.
-  void bind(const JsonDocument& document, const JsonValue* fields) {
-    std::ranges::fill(fields_, ConnectField{});
+  // `spells`: the values' own schema made texts of what is no number.
+  void bind(const JsonDocument& document, const JsonValue* fields, bool spells) {
+    ConnectField unbound;
+    if (spells) unbound.kind = ConnectField::Kind::kText;
+    std::ranges::fill(fields_, unbound);
     if (fields == nullptr) return;
     std::size_t nth = 0;
     document.for_each(*fields, [&](const JsonValue& field) {
@@ -91,33 +94,41 @@ class SchemaRows final {
 
 class DebeziumMessages final : public MessageFormat {
  public:
-  DebeziumMessages(const KafkaSettings& settings, const MessageTarget& target)
+  DebeziumMessages(const KafkaSettings& settings,
+                   const MessageTarget& target,
+                   MessageReaders readers)
       : settings_(settings),
+        reader_(std::move(readers.value)),
+        key_reader_(std::move(readers.key)),
         rows_(target, settings),
         key_rows_(target, settings),
         documents_(target, settings),
-        keys_(target, settings),
+        keys_(target, settings, make_json_reader()),
         before_(target.schema.size()),
         after_(target.schema.size()),
         key_(target.schema.size()) {}
 
-  bool read(const MessageBytes& message, MessageRows& rows) override {
-    std::string reason;
-    if (message.value && !document_.read_object(*message.value, "the message", reason)) {
-      const bool has_key = read_key(message).empty();
-      rows.refuse("decode", std::move(reason), has_key ? &key_ : nullptr);
-      return true;
+  Result<bool> read(const MessageBytes& message, MessageRows& rows) override {
+    if (message.value) {
+      std::string reason;
+      const bool is_read = TRY(reader_->read(*message.value, "the message", document_, reason)) &&
+                           document_.check_object("the message", reason);
+      if (!is_read) {
+        const bool has_key = TRY(read_key(message)).empty();
+        rows.refuse("decode", std::move(reason), has_key ? &key_ : nullptr);
+        return true;
+      }
     }
     parts_ = message.value ? parts_of(document_) : ConnectParts();
     if (parts_.payload == nullptr) {
-      remove_by_key(message, rows);
+      TRY(remove_by_key(message, rows));
       return true;
     }
     if (!is_of_table(document_, *parts_.payload)) return true;
     const std::string_view operation = text_of(document_, *parts_.payload, "op");
     if (operation == "m") return true;  // a message of the log, about no row
     if (operation == "t") return truncate(rows);
-    change(operation, message, rows);
+    TRY(change(operation, message, rows));
     return true;
   }
 
@@ -145,37 +156,49 @@ class DebeziumMessages final : public MessageFormat {
     return true;
   }
 
-  void change(std::string_view operation, const MessageBytes& message, MessageRows& rows) {
-    const JsonValue* before = document_.find(*parts_.payload, "before");
-    const JsonValue* after = document_.find(*parts_.payload, "after");
-    if (before != nullptr && before->kind == JsonKind::kNull) before = nullptr;
-    if (after != nullptr && after->kind == JsonKind::kNull) after = nullptr;
-    if (operation == "d") {
-      if (before == nullptr) return remove_by_key(message, rows);
-      if (!read_row(*before, "before", before_, rows)) return;
-      if (!rows.has_key(before_) && read_key(message).empty()) return rows.remove(key_);
-      return rows.remove(before_);
-    }
+  Result<void> change(std::string_view operation, const MessageBytes& message, MessageRows& rows) {
+    const JsonValue* before = row_named("before");
+    const JsonValue* after = row_named("after");
+    if (operation == "d") return remove(before, message, rows);
     if (operation != "c" && operation != "r" && operation != "u") {
-      return rows.refuse("decode",
-                         operation.empty()
-                             ? "the message has no 'op', as an envelope of Debezium has; without "
-                               "envelopes write format: json"
-                             : fmt::format("the operation '{}' is not known", operation));
+      rows.refuse("decode",
+                  operation.empty()
+                      ? "the message has no 'op', as an envelope of Debezium has; without "
+                        "envelopes write format: json"
+                      : fmt::format("the operation '{}' is not known", operation));
+      return {};
     }
     if (after == nullptr) {
-      return rows.refuse("decode",
-                         "the message has no row after the change; of MongoDB set capture.mode: "
-                         "change_streams_update_full");
+      rows.refuse("decode",
+                  "the message has no row after the change; of MongoDB set capture.mode: "
+                  "change_streams_update_full");
+      return {};
     }
-    if (!read_row(*after, "after", after_, rows)) return;
-    if (!rows.has_key(after_) && read_key(message).empty()) {
+    if (!read_row(*after, "after", after_, rows)) return {};
+    if (!rows.has_key(after_) && TRY(read_key(message)).empty()) {
       for (const int column : rows.target().key)
         after_.fill(column, key_);
     }
-    if (before == nullptr || operation != "u") return rows.upsert(after_);
-    if (!read_row(*before, "before", before_, rows)) return;
-    rows.update(before_, after_);
+    if (before == nullptr || operation != "u") {
+      rows.upsert(after_);
+    } else if (read_row(*before, "before", before_, rows)) {
+      rows.update(before_, after_);
+    }
+    return {};
+  }
+
+  Result<void> remove(const JsonValue* before, const MessageBytes& message, MessageRows& rows) {
+    if (before == nullptr) return remove_by_key(message, rows);
+    if (!read_row(*before, "before", before_, rows)) return {};
+    const bool by_key = !rows.has_key(before_) && TRY(read_key(message)).empty();
+    rows.remove(by_key ? key_ : before_);
+    return {};
+  }
+
+  // nullptr: there is none.
+  const JsonValue* row_named(std::string_view name) const {
+    const JsonValue* row = document_.find(*parts_.payload, name);
+    return row == nullptr || row->kind == JsonKind::kNull ? nullptr : row;
   }
 
   // false: refused.
@@ -186,7 +209,7 @@ class DebeziumMessages final : public MessageFormat {
       rows.refuse("decode", std::move(reason));
       return false;
     }
-    rows_.bind(document_, fields_of(name));
+    rows_.bind(document_, fields_of(name), reader_->spells());
     rows_.read(document_, row, out);
     return true;
   }
@@ -203,31 +226,40 @@ class DebeziumMessages final : public MessageFormat {
     return found;
   }
 
-  void remove_by_key(const MessageBytes& message, MessageRows& rows) {
-    std::string reason = read_key(message);
-    if (!reason.empty()) return rows.refuse("key", "a delete without a row: " + reason);
-    rows.remove(key_);
-  }
-
-  // Into key_; empty, or why it cannot.
-  std::string read_key(const MessageBytes& message) {
-    if (settings_.key != MessageKeyName::kJson || !message.key)
-      return keys_.read(message.key, key_);
-    std::string reason;
-    key_.clear();
-    if (!key_document_.read(*message.key, "the message's key", reason)) return reason;
-    const ConnectParts parts = parts_of(key_document_);
-    if (parts.payload == nullptr) return "the message's key is null";
-    const JsonValue* id = key_document_.find(*parts.payload, "id");
-    if (documents_.has_id_key() && id != nullptr && id->kind == JsonKind::kText)
-      return documents_.read_id(id->text, key_);
-    key_rows_.bind(key_document_,
-                   parts.schema == nullptr ? nullptr : key_document_.find(*parts.schema, "fields"));
-    key_rows_.read(key_document_, *parts.payload, key_);
+  Result<void> remove_by_key(const MessageBytes& message, MessageRows& rows) {
+    std::string reason = TRY(read_key(message));
+    if (reason.empty()) {
+      rows.remove(key_);
+    } else {
+      rows.refuse("key", "a delete without a row: " + reason);
+    }
     return {};
   }
 
+  // Into key_; empty, or why it cannot.
+  Result<std::string> read_key(const MessageBytes& message) {
+    const bool is_value =
+        settings_.key == MessageKeyName::kJson || settings_.key == MessageKeyName::kAvro;
+    if (!is_value || !message.key) return keys_.read(message.key, key_);
+    std::string reason;
+    key_.clear();
+    if (!TRY(key_reader_->read(*message.key, "the message's key", key_document_, reason)))
+      return reason;
+    const ConnectParts parts = parts_of(key_document_);
+    if (parts.payload == nullptr) return std::string("the message's key is null");
+    const JsonValue* id = key_document_.find(*parts.payload, "id");
+    if (documents_.has_id_key() && id != nullptr && id->kind == JsonKind::kText)
+      return documents_.read_id(id->text, key_);
+    const JsonValue* fields =
+        parts.schema == nullptr ? nullptr : key_document_.find(*parts.schema, "fields");
+    key_rows_.bind(key_document_, fields, key_reader_->spells());
+    key_rows_.read(key_document_, *parts.payload, key_);
+    return std::string();
+  }
+
   const KafkaSettings settings_;
+  const std::unique_ptr<ValueReader> reader_;
+  const std::unique_ptr<ValueReader> key_reader_;
   SchemaRows rows_;
   SchemaRows key_rows_;
   MongoRows documents_;
@@ -243,8 +275,9 @@ class DebeziumMessages final : public MessageFormat {
 }  // namespace
 
 std::unique_ptr<MessageFormat> make_debezium_messages(const KafkaSettings& settings,
-                                                      const MessageTarget& target) {
-  return std::make_unique<DebeziumMessages>(settings, target);
+                                                      const MessageTarget& target,
+                                                      MessageReaders readers) {
+  return std::make_unique<DebeziumMessages>(settings, target, std::move(readers));
 }
 
 }  // namespace lockstep

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace lockstep {
 
@@ -32,17 +33,25 @@ JsonRows::JsonRows(const MessageTarget& target, const KafkaSettings& settings)
       columns_(target) {
 }
 
-void JsonRows::read(const JsonDocument& document, const JsonValue& object, RowCells& out) {
+void JsonRows::read(const JsonDocument& document,
+                    const JsonValue& object,
+                    bool spells,
+                    RowCells& out) {
   std::size_t nth = 0;
   document.for_each(object, [&](const JsonValue& member) {
     const int column = columns_.find(member.name, nth++);
-    if (column >= 0) read_cell_of(column, member, out);
+    if (column >= 0) read_cell_of(column, member, spells, out);
   });
 }
 
-void JsonRows::read_cell_of(int column, const JsonValue& value, RowCells& out) const {
+void JsonRows::read_cell_of(int column, const JsonValue& value, bool spells, RowCells& out) const {
   const Type type = schema_.field(column).type;
   Cell& cell = out.take(column);
+  if (spells && value.kind == JsonValue::Kind::kText && type != Type::kText) {
+    read_cell(value.text, type, spelling_, cell);
+    if (!cell.is_good) out.refuse(column, not_a(value.text, type));
+    return;
+  }
   read_json_cell(value, type, spelling_, time_unit_, cell);
   if (cell.is_good) return;
   std::string reason = json_cell_refusal(value, type);
@@ -51,47 +60,39 @@ void JsonRows::read_cell_of(int column, const JsonValue& value, RowCells& out) c
   out.refuse(column, std::move(reason));
 }
 
-void JsonRows::read_spelled(const JsonDocument& document, const JsonValue& object, RowCells& out) {
-  std::size_t nth = 0;
-  document.for_each(object, [&](const JsonValue& member) {
-    const int column = columns_.find(member.name, nth++);
-    if (column < 0) return;
-    const Type type = schema_.field(column).type;
-    if (member.kind != JsonValue::Kind::kText || type == Type::kText)
-      return read_cell_of(column, member, out);
-    Cell& cell = out.take(column);
-    read_cell(member.text, type, spelling_, cell);
-    if (!cell.is_good) out.refuse(column, not_a(member.text, type));
-  });
+MessageKeys::MessageKeys(const MessageTarget& target,
+                         const KafkaSettings& settings,
+                         std::unique_ptr<ValueReader> reader)
+    : target_(target),
+      name_(settings.key),
+      spelling_(settings.spelling),
+      reader_(std::move(reader)),
+      rows_(target, settings) {
 }
 
-MessageKeys::MessageKeys(const MessageTarget& target, const KafkaSettings& settings)
-    : target_(target), name_(settings.key), spelling_(settings.spelling), rows_(target, settings) {
-}
-
-std::string MessageKeys::read(std::optional<std::string_view> key, RowCells& out) {
+Result<std::string> MessageKeys::read(std::optional<std::string_view> key, RowCells& out) {
   out.clear();
   if (name_ == MessageKeyName::kNone)
-    return "the message's key is not looked at: message_key is none";
-  if (!key) return "the message has no key";
-  return name_ == MessageKeyName::kText ? read_text(*key, out) : read_json(*key, out);
+    return std::string("the message's key is not looked at: message_key is none");
+  if (!key) return std::string("the message has no key");
+  return name_ == MessageKeyName::kText ? read_text(*key, out) : read_value(*key, out);
 }
 
-std::string MessageKeys::read_json(std::string_view key, RowCells& out) {
+Result<std::string> MessageKeys::read_value(std::string_view key, RowCells& out) {
   std::string reason;
-  if (!document_.read(key, "the message's key", reason))
+  if (!TRY(reader_->read(key, "the message's key", document_, reason)))
     return reason + "; write message_key: text where it is a plain text";
   const JsonValue& root = document_.root();
   if (root.kind == JsonValue::Kind::kObject) {
-    rows_.read(document_, root, out);
-    return {};
+    rows_.read(document_, root, reader_->spells(), out);
+    return std::string();
   }
   if (target_.key.size() != 1)
     return fmt::format("the message's key is {}, and the dataset's has {} columns",
                        root.spelling(),
                        target_.key.size());
-  rows_.read_cell_of(target_.key.front(), root, out);
-  return {};
+  rows_.read_cell_of(target_.key.front(), root, reader_->spells(), out);
+  return std::string();
 }
 
 std::string MessageKeys::read_text(std::string_view key, RowCells& out) const {

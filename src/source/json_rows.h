@@ -3,10 +3,12 @@
 
 #include "source/kafka_settings.h"
 #include "source/message_rows.h"
+#include "source/value_reader.h"
 #include "table/json_cell.h"
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,11 +36,10 @@ class JsonRows final {
  public:
   JsonRows(const MessageTarget& target, const KafkaSettings& settings);
 
-  // Members that are no column are passed over. The cells' texts are the document's.
-  void read(const JsonDocument& document, const JsonValue& object, RowCells& out);
-  // The same, where numbers and others may be texts.
-  void read_spelled(const JsonDocument& document, const JsonValue& object, RowCells& out);
-  void read_cell_of(int column, const JsonValue& value, RowCells& out) const;
+  // Members that are no column are passed over. `spells`: a text may be of any type. The cells'
+  // texts are the document's.
+  void read(const JsonDocument& document, const JsonValue& object, bool spells, RowCells& out);
+  void read_cell_of(int column, const JsonValue& value, bool spells, RowCells& out) const;
 
  private:
   const Schema schema_;
@@ -50,18 +51,21 @@ class JsonRows final {
 // Resource. The cells' texts are good until the next key.
 class MessageKeys final {
  public:
-  MessageKeys(const MessageTarget& target, const KafkaSettings& settings);
+  MessageKeys(const MessageTarget& target,
+              const KafkaSettings& settings,
+              std::unique_ptr<ValueReader> reader);
 
   // Into `out`; empty, or why it cannot.
-  std::string read(std::optional<std::string_view> key, RowCells& out);
+  Result<std::string> read(std::optional<std::string_view> key, RowCells& out);
 
  private:
-  std::string read_json(std::string_view key, RowCells& out);
+  Result<std::string> read_value(std::string_view key, RowCells& out);
   std::string read_text(std::string_view key, RowCells& out) const;
 
   const MessageTarget target_;
   const MessageKeyName name_;
   const Spelling spelling_;
+  const std::unique_ptr<ValueReader> reader_;
   JsonRows rows_;
   JsonDocument document_;
 };

@@ -35,7 +35,11 @@ class KafkaSource final : public Source {
       : io_(io),
         settings_(std::move(settings)),
         requested_(std::move(requested)),
-        server_(std::move(server)) {}
+        server_(std::move(server)) {
+    if (!settings_.registry.empty()) registry_ = make_http_registry(settings_.registry);
+    if (!settings_.schemas.empty()) registry_ = make_folder_registry(io_, settings_.schemas);
+    if (registry_) schemas_.emplace(*registry_);
+  }
 
   Capabilities capabilities() const override { return {.replays = true, .deletes = true}; }
 
@@ -56,6 +60,7 @@ class KafkaSource final : public Source {
     return open_at(position, settings_.topics);
   }
 
+  Result<void> open_anew() override;
   Result<std::optional<SourceBatch>> next(const SourceLimits& limits) override;
 
   // Nothing is told the cluster: the hub's position is the only one.
@@ -84,9 +89,13 @@ class KafkaSource final : public Source {
   Result<void> pump(std::int64_t row_count_max, std::int64_t timeout_us);
   Result<void> take(std::vector<KafkaMessage>& messages, std::int64_t row_count_max);
   Result<void> cut(const KafkaMessage& last);
-  SourceBatch moved_only(Position changes) const;
+  static SourceBatch moved_only(const MessageTarget& target, Position changes);
+
+  const MessageTarget& first_target() const { return topics_.begin()->second->rows.target(); }
+
   std::optional<SourceBatch> heartbeat();
   std::optional<SourceBatch> give();
+  SourceBatch part_of_anew(SourceBatch batch);
 
   TopicRows& topic_of(int reader) {
     return *topics_.at(readers_->all()[static_cast<std::size_t>(reader)].partition.topic);
@@ -107,10 +116,13 @@ class KafkaSource final : public Source {
   KafkaSettings settings_;
   const std::vector<SourceTarget> requested_;
   const std::unique_ptr<KafkaServer> server_;
+  std::unique_ptr<SchemaRegistry> registry_;
+  std::optional<AvroSchemas> schemas_;
   std::unique_ptr<KafkaLink> link_;
   std::map<std::string, std::unique_ptr<TopicRows>> topics_;
   std::optional<KafkaReaders> readers_;
   std::deque<SourceBatch> ready_;
+  std::optional<Position> anew_;  // of what was given of the topics as a whole, while they are read
   std::optional<Error> failure_;
   std::int64_t heartbeat_us_ = 0;  // when partitions were looked for, and idle positions told
   std::int64_t row_count_max_ = SourceLimits{}.row_count_max;
@@ -122,7 +134,8 @@ Result<void> KafkaSource::open_topic(const std::string& topic) {
     if (!requested.table.empty() && requested.table != topic) continue;
     MessageTarget target = TRY(parse_message_target(requested, static_cast<int>(index)));
     target.origin = topic;
-    std::unique_ptr<MessageFormat> format = TRY(make_message_format(settings_, target));
+    std::unique_ptr<MessageFormat> format =
+        TRY(make_message_format(io_, settings_, target, schemas_ ? &*schemas_ : nullptr));
     topics_[topic] = std::make_unique<TopicRows>(MessageRows(std::move(target)), std::move(format));
     return {};
   }
@@ -135,6 +148,7 @@ Result<void> KafkaSource::open_at(const Position& position,
   link_.reset();
   topics_.clear();
   ready_.clear();
+  anew_.reset();
   failure_.reset();
   for (const std::string& topic : topics)
     TRY(open_topic(topic));
@@ -147,9 +161,35 @@ Result<void> KafkaSource::open_at(const Position& position,
   return {};
 }
 
+// All that the topics hold now is one transaction. Where a topic has the newest row of every key,
+// what the hub has beside them goes.
+Result<void> KafkaSource::open_anew() {
+  TRY(open({}));
+  std::deque<SourceBatch> emptied;
+  for (const auto& [topic, rows] : topics_) {
+    if (settings_.from_newest || !link_->keeps_every_key(topic)) continue;
+    SourceBatch batch = moved_only(rows->rows.target(), {});
+    batch.truncates = true;
+    emptied.push_back(std::move(batch));
+  }
+  if (emptied.empty()) return {};
+  ready_ = std::move(emptied);
+  anew_ = readers_->take_begun();
+  add_cluster(*anew_, readers_->cluster());
+  return {};
+}
+
+// Its position comes with the last part (source-7).
+SourceBatch KafkaSource::part_of_anew(SourceBatch batch) {
+  move_position(*anew_, batch.position_changes);
+  batch.position_changes.clear();
+  batch.whole = true;
+  batch.has_more = true;
+  return batch;
+}
+
 // A batch without rows: the position is all that moves.
-SourceBatch KafkaSource::moved_only(Position changes) const {
-  const MessageTarget& target = topics_.begin()->second->rows.target();
+SourceBatch KafkaSource::moved_only(const MessageTarget& target, Position changes) {
   SourceBatch batch;
   batch.target = target.index;
   batch.rows = Batch::empty(target.schema);
@@ -159,15 +199,15 @@ SourceBatch KafkaSource::moved_only(Position changes) const {
 }
 
 std::optional<SourceBatch> KafkaSource::give() {
-  if (readers_->has_begun()) {
+  if (readers_->has_begun() && !anew_) {
     Position begun = readers_->take_begun();
     add_cluster(begun, readers_->cluster());
-    return moved_only(std::move(begun));
+    return moved_only(first_target(), std::move(begun));
   }
   if (ready_.empty()) return std::nullopt;
   SourceBatch batch = std::move(ready_.front());
   ready_.pop_front();
-  return batch;
+  return anew_ ? part_of_anew(std::move(batch)) : std::move(batch);
 }
 
 Result<std::optional<SourceBatch>> KafkaSource::next(const SourceLimits& limits) {
@@ -183,7 +223,10 @@ Result<std::optional<SourceBatch>> KafkaSource::next(const SourceLimits& limits)
     TRY(keep(pump(limits.row_count_max, kKafkaAskUs)));
   }
   if (std::optional<SourceBatch> batch = give()) return batch;
-  return heartbeat();
+  if (!anew_) return heartbeat();
+  SourceBatch last = moved_only(first_target(), *std::exchange(anew_, std::nullopt));
+  last.whole = true;
+  return std::optional(std::move(last));
 }
 
 // Partitions whose end moved without messages for us: else the topic might remove what the
@@ -198,7 +241,7 @@ std::optional<SourceBatch> KafkaSource::heartbeat() {
     add_place(changes, reader.partition, reader.place);
   }
   if (changes.empty()) return std::nullopt;
-  return moved_only(std::move(changes));
+  return moved_only(first_target(), std::move(changes));
 }
 
 Result<void> KafkaSource::pump(std::int64_t row_count_max, std::int64_t timeout_us) {
@@ -211,7 +254,8 @@ Result<void> KafkaSource::pump(std::int64_t row_count_max, std::int64_t timeout_
 
 // Into batches, each of one partition.
 Result<void> KafkaSource::take(std::vector<KafkaMessage>& messages, std::int64_t row_count_max) {
-  std::ranges::stable_sort(messages, {}, &KafkaMessage::reader);
+  if (!std::ranges::is_sorted(messages, {}, &KafkaMessage::reader))
+    std::ranges::stable_sort(messages, {}, &KafkaMessage::reader);
   const KafkaMessage* last = nullptr;  // in the rows that are being made
   for (const KafkaMessage& message : messages) {
     if (last != nullptr && last->reader != message.reader) {
@@ -224,10 +268,10 @@ Result<void> KafkaSource::take(std::vector<KafkaMessage>& messages, std::int64_t
         readers_->all()[static_cast<std::size_t>(message.reader)].partition;
     topic.rows.begin({partition.number, message.offset, message.value.value_or("")});
     const MessageBytes bytes{message.key, message.value};
-    if (!topic.format->read(bytes, topic.rows)) {
+    if (!TRY(topic.format->read(bytes, topic.rows))) {
       if (last != nullptr) TRY(cut(*last));
       LOCKSTEP_ASSERT(topic.rows.is_empty(), "source: a topic is emptied before a batch");
-      const bool was_read = topic.format->read(bytes, topic.rows);
+      const bool was_read = TRY(topic.format->read(bytes, topic.rows));
       LOCKSTEP_ASSERT(was_read, "source: a message that no batch takes");
     }
     readers_->took(message);
@@ -271,7 +315,7 @@ void KafkaSource::count_partitions() {
 }
 
 Result<bool> KafkaSource::wait(std::int64_t timeout_us) {
-  if (failure_ || !ready_.empty() || readers_->has_begun()) return true;
+  if (failure_ || anew_ || !ready_.empty() || readers_->has_begun()) return true;
   const std::int64_t end_us = io_.monotonic_us() + timeout_us;
   // Asking takes a while: not between two batches.
   if (timeout_us > 0) TRY(keep(mind_partitions()));

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kAskMs = 1'000;
 constexpr int kAnswerMsMax = 10'000;
+constexpr std::string_view kCleanupPolicy = "cleanup.policy";
 
 struct FreeConf {
   void operator()(rd_kafka_conf_t* conf) const { rd_kafka_conf_destroy(conf); }
@@ -36,6 +37,18 @@ struct FreeMetadata {
   }
 };
 
+struct FreeResource {
+  void operator()(rd_kafka_ConfigResource_t* resource) const {
+    rd_kafka_ConfigResource_destroy(resource);
+  }
+};
+
+struct FreeEvent {
+  void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
+};
+
+using ResourceHandle = std::unique_ptr<rd_kafka_ConfigResource_t, FreeResource>;
+using EventHandle = std::unique_ptr<rd_kafka_event_t, FreeEvent>;
 using ConfHandle = std::unique_ptr<rd_kafka_conf_t, FreeConf>;
 using ClientHandle = std::unique_ptr<rd_kafka_t, FreeClient>;
 using TopicHandle = std::unique_ptr<rd_kafka_topic_t, FreeTopic>;
@@ -72,6 +85,24 @@ Result<void> set_option(rd_kafka_conf_t* conf, const KafkaOption& option) {
           ? fmt::format("librdkafka does not take option '{}'", option.name)
           : fmt::format("librdkafka does not take option '{}': {}", option.name, why.data()),
       "its options are listed at CONFIGURATION.md of librdkafka");
+}
+
+// Of the answer to a question for one topic's configuration. Empty: it may not be asked.
+std::string cleanup_policy_of(rd_kafka_event_t* answer) {
+  const rd_kafka_DescribeConfigs_result_t* result = rd_kafka_event_DescribeConfigs_result(answer);
+  if (result == nullptr || rd_kafka_event_error(answer) != RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  std::size_t topic_count = 0;
+  const rd_kafka_ConfigResource_t** topics =
+      rd_kafka_DescribeConfigs_result_resources(result, &topic_count);
+  if (topic_count != 1) return {};
+  std::size_t count = 0;
+  const rd_kafka_ConfigEntry_t** entries = rd_kafka_ConfigResource_configs(topics[0], &count);
+  for (std::size_t index = 0; index < count; ++index) {
+    const char* value = rd_kafka_ConfigEntry_value(entries[index]);
+    if (value != nullptr && rd_kafka_ConfigEntry_name(entries[index]) == kCleanupPolicy)
+      return value;
+  }
+  return {};
 }
 
 // Its log says nothing that is not said by errors, and would go to standard error.
@@ -189,6 +220,15 @@ class RdkafkaLink final : public KafkaLink {
     const rd_kafka_resp_err_t failed = rd_kafka_get_watermark_offsets(
         client_.get(), rd_kafka_topic_name(one.topic->handle.get()), one.partition, &oldest, &end);
     return failed == RD_KAFKA_RESP_ERR_NO_ERROR ? end : -1;
+  }
+
+  bool keeps_every_key(const std::string& topic) override {
+    const ResourceHandle asked(rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+    const QueueHandle answers(rd_kafka_queue_new(client_.get()));
+    rd_kafka_ConfigResource_t* one = asked.get();
+    rd_kafka_DescribeConfigs(client_.get(), &one, 1, nullptr, answers.get());
+    const EventHandle answer(rd_kafka_queue_poll(answers.get(), kAnswerMsMax));
+    return answer && cleanup_policy_of(answer.get()) == "compact";
   }
 
  private:

@@ -68,6 +68,9 @@ class KafkaLink {
   virtual Result<KafkaReceived> receive(std::int64_t count_max, std::int64_t timeout_us) = 0;
   // The end of a reader's partition as the broker told it last.
   virtual std::int64_t end_of(int reader) const = 0;
+  // Whether the topic is compacted and removes nothing else: then it holds the newest row of every
+  // key. false, too, where that may not be asked.
+  virtual bool keeps_every_key(const std::string& topic) = 0;
 };
 
 // Resource. How to reach the cluster.

@@ -26,16 +26,28 @@ constexpr std::array kKafkaTable = {
             .type = Setting::Type::kChoice,
             .fallback = "json",
             .text = "What a message's value is: `json` is an object with the dataset's columns; "
-                    "the others are envelopes with a change, as Debezium, Canal, Maxwell and Flink "
-                    "write them.",
-            .choices = "json | debezium | canal | maxwell"},
+                    "`avro` a record of a registered schema, or Debezium's envelope of it; "
+                    "`protobuf` a message; the others are envelopes in JSON, as Debezium, Canal, "
+                    "Maxwell and Flink write them.",
+            .choices = "json | debezium | canal | maxwell | avro | protobuf"},
+    Setting{
+        .name = "registry",
+        .text = "The schema registry of format `avro`: \"https://user:${PASSWORD}@host:8081\"."},
+    Setting{.name = "schemas",
+            .text =
+                "In place of a registry a folder with the schemas 1.avsc, 2.avsc ... by number; "
+                "relative to lockstep.yaml."},
+    Setting{.name = "descriptors",
+            .text = "The file of format `protobuf`, from protoc --include_imports "
+                    "--descriptor_set_out=FILE; relative to lockstep.yaml."},
+    Setting{.name = "message", .text = "The message in it, with its package: `shop.Order`."},
     Setting{.name = "message_key",
             .type = Setting::Type::kChoice,
-            .fallback = "json",
-            .text = "What a message's key is: `json` an object with the dataset's key, or its one "
-                    "value; `text` the value of a key of one column; `none` means nothing. A "
-                    "message without a value deletes the row of its key.",
-            .choices = "json | text | none"},
+            .text = "What a message's key is: `json` (or `avro`, the default of that format) an "
+                    "object with the dataset's key, or its one value; `text` the value of a key of "
+                    "one column; `none` means nothing. A message without a value deletes the row "
+                    "of its key.",
+            .choices = "json | avro | text | none"},
     Setting{.name = "operation",
             .text = "The member that says I (insert), U (update) or D (delete) for each row of "
                     "format `json`; without it every row is put, whatever was there."},
@@ -141,18 +153,61 @@ Result<std::vector<std::string>> parse_kafka_topics(const Settings& settings,
 MessageFormatName message_format_of(const std::string& word) {
   if (word == "debezium") return MessageFormatName::kDebezium;
   if (word == "canal") return MessageFormatName::kCanal;
+  if (word == "avro") return MessageFormatName::kAvro;
+  if (word == "protobuf") return MessageFormatName::kProtobuf;
   return word == "maxwell" ? MessageFormatName::kMaxwell : MessageFormatName::kJson;
 }
 
 // A setting that the format has no use for is a mistake.
 Result<void> check_of_format(const Settings& settings, MessageFormatName format) {
-  const bool is_json = format == MessageFormatName::kJson;
-  const std::string unused = is_json ? "table" : "operation";
-  if (!settings.has(unused)) return {};
-  return invalid_at(kafka_mark_of(settings, unused),
-                    fmt::format("'{}' says nothing to format {}", unused, settings.text("format")),
-                    is_json ? "leave it out, or name the format of the envelopes"
-                            : "leave it out: the messages say what they do");
+  const bool is_avro = format == MessageFormatName::kAvro;
+  const bool is_protobuf = format == MessageFormatName::kProtobuf;
+  const bool is_plain = format == MessageFormatName::kJson || is_protobuf;
+  std::vector<std::string> unused;
+  if (is_plain) unused.emplace_back("table");
+  if (!is_plain && !is_avro) unused.emplace_back("operation");
+  if (!is_avro) unused.insert(unused.end(), {"registry", "schemas"});
+  if (!is_protobuf) unused.insert(unused.end(), {"descriptors", "message"});
+  for (const std::string& name : unused) {
+    if (!settings.has(name)) continue;
+    return invalid_at(kafka_mark_of(settings, name),
+                      fmt::format("'{}' says nothing to format {}", name, settings.text("format")),
+                      "leave it out, or name another format");
+  }
+  if (is_protobuf && !(settings.has("descriptors") && settings.has("message"))) {
+    return invalid_at(settings.mark(),
+                      "format protobuf needs its descriptors and the message's name",
+                      "write descriptors: orders.pb, message: shop.Order");
+  }
+  if (is_avro && settings.has("registry") == settings.has("schemas")) {
+    return invalid_at(settings.mark(),
+                      "format avro needs its schemas, from one place",
+                      "write registry: \"http://host:8081\", or schemas: FOLDER");
+  }
+  if (is_avro || !settings.has("message_key") || settings.text("message_key") != "avro") return {};
+  return invalid_at(kafka_mark_of(settings, "message_key"),
+                    fmt::format("a message's key is avro only in format avro, not in {}",
+                                settings.text("format")),
+                    "write message_key: json, or text");
+}
+
+// A registry's password is told nobody, and a folder is relative to lockstep.yaml.
+Result<void> parse_kafka_schemas(const Settings& settings,
+                                 const SourceRequest& request,
+                                 KafkaSettings& out) {
+  const auto path_of = [&](std::string_view name) {
+    const std::string path = settings.text(name);
+    return path.starts_with('/') ? path : join_path(request.directory, path);
+  };
+  if (settings.has("schemas")) out.schemas = path_of("schemas");
+  if (settings.has("descriptors")) out.descriptors = path_of("descriptors");
+  if (settings.has("message")) out.message = settings.text("message");
+  if (!settings.has("registry")) return {};
+  out.registry = settings.text("registry");
+  if (out.registry.starts_with("http://") || out.registry.starts_with("https://")) return {};
+  return invalid_at(kafka_mark_of(settings, "registry"),
+                    "the registry's address does not begin with http:// or https://",
+                    "write \"http://host:8081\"");
 }
 
 Result<void> check_kafka_operation(const Settings& settings,
@@ -195,7 +250,10 @@ Result<KafkaSettings> parse_kafka_settings(const SourceRequest& request) {
   out.format = message_format_of(settings.text("format"));
   TRY(check_of_format(settings, out.format));
   if (settings.has("table")) out.table = settings.text("table");
-  out.key = message_key_of(settings.text("message_key"));
+  TRY(parse_kafka_schemas(settings, request, out));
+  const bool is_avro = out.format == MessageFormatName::kAvro;
+  out.key = is_avro ? MessageKeyName::kAvro : MessageKeyName::kJson;
+  if (settings.has("message_key")) out.key = message_key_of(settings.text("message_key"));
   if (settings.has("operation")) out.operation = settings.text("operation");
   out.from_newest = settings.text("start") == "newest";
   out.heartbeat_us = settings.duration_us("heartbeat");

@@ -15,10 +15,17 @@
 
 namespace lockstep {
 
-enum class MessageFormatName : std::uint8_t { kJson, kDebezium, kCanal, kMaxwell };
+enum class MessageFormatName : std::uint8_t {
+  kJson,
+  kDebezium,
+  kCanal,
+  kMaxwell,
+  kAvro,
+  kProtobuf
+};
 
 // How a message's key is read.
-enum class MessageKeyName : std::uint8_t { kJson, kText, kNone };
+enum class MessageKeyName : std::uint8_t { kJson, kAvro, kText, kNone };
 
 // Value. An option of the client library, passed through.
 struct KafkaOption {
@@ -34,8 +41,12 @@ struct KafkaSettings {
   std::vector<std::string> topics;
   MessageFormatName format = MessageFormatName::kJson;
   MessageKeyName key = MessageKeyName::kJson;
-  std::string operation;  // the member that holds I, U or D; empty: none
-  std::string table;      // of a topic of several; empty: all of them
+  std::string operation;    // the member that holds I, U or D; empty: none
+  std::string table;        // of a topic of several; empty: all of them
+  std::string registry;     // of schemas, with its password; empty: none
+  std::string schemas;      // a folder of them; empty: none
+  std::string descriptors;  // the file of Protobuf's
+  std::string message;      // its name among them
   bool from_newest = false;
   std::int64_t heartbeat_us = 0;
   Spelling spelling;

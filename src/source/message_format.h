@@ -4,6 +4,7 @@
 #include "base/result.h"
 #include "source/kafka_settings.h"
 #include "source/message_rows.h"
+#include "source/value_reader.h"
 
 #include <memory>
 #include <optional>
@@ -22,19 +23,33 @@ class MessageFormat {
  public:
   virtual ~MessageFormat() = default;
   // Adds what the message says, where `rows` stand at it; what it cannot say is refused there.
-  // false: it empties the table, and must be the first of its batch: nothing was added.
-  virtual bool read(const MessageBytes& message, MessageRows& rows) = 0;
+  // false: it empties the table, and must be the first of its batch: nothing was added. An error:
+  // what it says cannot be known now.
+  virtual Result<bool> read(const MessageBytes& message, MessageRows& rows) = 0;
 };
 
-Result<std::unique_ptr<MessageFormat>> make_message_format(const KafkaSettings& settings,
-                                                           const MessageTarget& target);
+// `schemas`: of a format that has some.
+Result<std::unique_ptr<MessageFormat>> make_message_format(Io& io,
+                                                           const KafkaSettings& settings,
+                                                           const MessageTarget& target,
+                                                           AvroSchemas* schemas);
 
 // Behind make_message_format.
-std::unique_ptr<MessageFormat> make_json_messages(const KafkaSettings& settings,
-                                                  const MessageTarget& target);
-std::unique_ptr<MessageFormat> make_debezium_messages(const KafkaSettings& settings,
-                                                      const MessageTarget& target);
+struct MessageReaders {
+  std::unique_ptr<ValueReader> value;
+  std::unique_ptr<ValueReader> key;
+};
+
 std::unique_ptr<MessageFormat> make_row_messages(const KafkaSettings& settings,
-                                                 const MessageTarget& target);
+                                                 const MessageTarget& target,
+                                                 MessageReaders readers);
+std::unique_ptr<MessageFormat> make_debezium_messages(const KafkaSettings& settings,
+                                                      const MessageTarget& target,
+                                                      MessageReaders readers);
+std::unique_ptr<MessageFormat> make_binlog_messages(const KafkaSettings& settings,
+                                                    const MessageTarget& target);
+std::unique_ptr<MessageFormat> make_avro_messages(const KafkaSettings& settings,
+                                                  const MessageTarget& target,
+                                                  AvroSchemas& schemas);
 
 }  // namespace lockstep

@@ -205,8 +205,7 @@ std::string JsonValue::spelling() const {
 }
 
 bool JsonDocument::read(std::string_view text, std::string_view what, std::string& reason) {
-  values_.clear();
-  texts_.clear();
+  begin_values();
   std::string& padded = parser_->padded;
   padded.assign(text);
   padded.append(simdjson::SIMDJSON_PADDING, '\0');
@@ -226,7 +225,16 @@ bool JsonDocument::read_slowly(std::string_view text, std::string_view what, std
 }
 
 bool JsonDocument::read_object(std::string_view text, std::string_view what, std::string& reason) {
-  if (!read(text, what, reason)) return false;
+  return read(text, what, reason) && check_object(what, reason);
+}
+
+std::vector<JsonValue>& JsonDocument::begin_values() {
+  values_.clear();
+  texts_.clear();
+  return values_;
+}
+
+bool JsonDocument::check_object(std::string_view what, std::string& reason) {
   if (root().kind != Kind::kObject) {
     reason = fmt::format("{} is not an object", what);
     return false;

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lockstep {
@@ -38,6 +39,14 @@ class JsonDocument final {
 
   // The same of an object with no name twice, at its outermost.
   bool read_object(std::string_view text, std::string_view what, std::string& reason);
+
+  // What read_object() asks of what was read.
+  bool check_object(std::string_view what, std::string& reason);
+
+  // Of a text in another notation: the list, empty, and texts that it owns.
+  std::vector<JsonValue>& begin_values();
+
+  std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
 
   const JsonValue& root() const { return values_.front(); }
 

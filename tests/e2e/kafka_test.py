@@ -1,9 +1,12 @@
 """Topics of a real Kafka broker, followed: what the hub has is what the messages say, after each of the hard cases."""
 
 import csv
+import http.server
 import io
 import json
 import re
+import struct
+import threading
 import time
 
 import pytest
@@ -201,6 +204,22 @@ def test_a_topic_that_was_made_anew_is_told(tmp_path, broker, topic):
     assert set(range(100, 120)) <= set(hub_rows(place, topic))
 
 
+def test_a_compacted_topic_read_anew_is_the_whole_table(tmp_path, broker, topic):
+    broker.make_topic(topic, 2, cleanup_policy="compact")
+    broker.send(topic, [message(i, i, partition=i % 2) for i in range(2000)])
+    place = follow(tmp_path, broker, topic)
+    synced(place)
+    broker.remove_topic(topic)
+    broker.make_topic(topic, 2, cleanup_policy="compact")
+    broker.send(topic, [message(i, i if i % 3 else -i, partition=i % 2) for i in range(0, 2000, 2)] + [({"id": 4}, None)])
+    assert "lockstep resync feed" in failed(place)
+    report = place.json("resync", "feed")
+    assert report["commits"] == 1 and report["changes"] == {"inserted": 0, "updated": 333, "deleted": 1001}, report
+    assert len(hub_rows(place, topic)) == 999
+    broker.send(topic, [message(1, 1, partition=1)])
+    assert synced(place)["changes"] == {"inserted": 1, "updated": 0, "deleted": 0}
+
+
 def test_new_partitions_are_found_while_it_runs(tmp_path, broker, topic):
     broker.make_topic(topic, 1)
     broker.send(topic, [message(1, 1)])
@@ -288,3 +307,56 @@ def test_what_cannot_work_is_told_before(tmp_path, broker, topic):
     assert secret not in done.out + done.err
     place.configure(configuration(broker, [topic]).replace(broker.address, "127.0.0.1:1"))
     assert "127.0.0.1:1" in json.dumps(place.json("check", codes=(4,)))
+
+
+class Registry(http.server.BaseHTTPRequestHandler):
+    """Knows schema 7."""
+
+    schema = json.dumps({"type": "record", "name": "row", "fields": [
+        {"name": "id", "type": "long"}, {"name": "hr", "type": ["null", "int"]}, {"name": "note", "type": "string"}]})
+    asked = []
+    broken = False
+
+    def do_GET(self):  # noqa: N802
+        self.asked.append((self.path, self.headers.get("Authorization")))
+        found = self.path == "/schemas/ids/7"
+        self.send_response(500 if self.broken else 200 if found else 404)
+        self.end_headers()
+        self.wfile.write(json.dumps({"schema": self.schema}).encode() if found else b"{}")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def registry():
+    Registry.asked.clear()
+    Registry.broken = False
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+
+
+def avro_message(number, hr, note, schema=7):
+    """The bytes of schema 7; numbers below 64."""
+    return b"\0" + struct.pack(">I", schema) + bytes([number * 2, 2, hr * 2, len(note) * 2]) + note.encode()
+
+
+def test_avro_by_a_registry(tmp_path, broker, topic, registry):
+    broker.make_topic(topic, 1)
+    broker.send(topic, [(None, avro_message(i, i, f"n{i}")) for i in range(20)])
+    broker.send(topic, [(None, avro_message(1, 1, "x", schema=8)), (b'{"id": 3}', None)])
+    place = follow(tmp_path, broker, topic, f', format: avro, message_key: json, registry: "http://u:hunter2@127.0.0.1:{registry}/"')
+    Registry.broken = True
+    error = failed(place)
+    assert f"http://127.0.0.1:{registry} answers 500" in error and "hunter2" not in error
+    Registry.broken = False
+    report = synced(place)
+    assert report["changes"]["inserted"] == 19 and report["rejected"] == 1, report
+    assert hub_rows(place, topic)[7] == ("7", "n7")
+    [refused] = place.json("rejected", topic)
+    assert refused["reason"] == "there is no schema 8"
+    paths = [path for path, _ in Registry.asked]
+    assert paths[-2:] == ["/schemas/ids/7", "/schemas/ids/8"], "a schema is asked for once"
+    assert Registry.asked[-1][1].startswith("Basic ")

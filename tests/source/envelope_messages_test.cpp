@@ -46,6 +46,11 @@ TEST(DebeziumMessages, WithoutASchemaAreReadByTheColumnsTypes) {
           {R"({"id":4})", envelope("d", "null", "null"), "D 4,,,,"},
           {R"({"id":4})", {}, "D 4,,,,"},
           {{}, envelope("m", "null", "null"), ""},
+          // As Flink writes debezium-json.
+          {{},
+           R"({"before":null,"after":{"id":1,"price":1.5,"note":"a"},"op":"c"})",
+           "U 1,1.5,a,,"},
+          {{}, R"({"before":{"id":1,"price":1.5},"after":null,"op":"d"})", "D 1,1.5,,,"},
       });
 }
 

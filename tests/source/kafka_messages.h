@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace lockstep::test {
@@ -20,11 +21,14 @@ struct MessageReader {
   Schema schema = {};
   std::vector<std::string> key = {};
   std::size_t partition_count = 1;
+  std::vector<std::pair<std::string, std::string>> files = {};  // below /data
 };
 
 // What all the messages say, in order: lines in "; ".
 inline std::string told_of(const MessageReader& reader, const std::vector<MessageCase>& messages) {
   World world;
+  for (const auto& [name, text] : reader.files)
+    world.put(name, text);
   ScriptedCluster cluster;
   cluster.topics["vitals"].resize(reader.partition_count);
   for (const MessageCase& message : messages)

@@ -34,6 +34,7 @@ struct ScriptedCluster {
   std::string id = "cluster-1";
   std::map<std::string, std::vector<ScriptedPartition>> topics;
   int looks = 0;
+  bool is_compacted = false;
 
   void put(const std::string& topic,
            std::size_t partition,
@@ -106,6 +107,8 @@ class ScriptedKafka final : public KafkaLink {
   std::int64_t end_of(int reader) const override {
     return at(readers_.at(static_cast<std::size_t>(reader)).partition).end;
   }
+
+  bool keeps_every_key(const std::string&) override { return cluster_.is_compacted; }
 
  private:
   struct Reader {

@@ -204,6 +204,35 @@ TEST_F(Kafka, ThePositionFollowsAnIdlePartition) {
   EXPECT_EQ(told(10, position).story.size(), 1u);
 }
 
+TEST_F(Kafka, ReadsACompactedTopicAnewAsOneTransaction) {  // source-7
+  for (std::int64_t row = 0; row < 5; ++row)
+    put(row, static_cast<std::size_t>(row % 2));
+  for (const bool is_compacted : {true, false}) {
+    cluster_.is_compacted = is_compacted;
+    const auto one = source();
+    ASSERT_TRUE(one->open_anew().ok());
+    std::vector<SourceBatch> batches;
+    while (auto batch = one->next({2}).value())
+      batches.push_back(*std::move(batch));
+    ASSERT_GE(batches.size(), 5u);
+    EXPECT_EQ(batches.front().truncates, is_compacted);
+    Position position;
+    for (const SourceBatch& batch : batches) {
+      const bool is_last = &batch == &batches.back();
+      EXPECT_EQ(batch.whole, is_compacted);
+      EXPECT_EQ(batch.has_more, is_compacted && !is_last);
+      EXPECT_EQ(batch.position_changes.empty(), is_compacted && !is_last);
+      move_position(position, batch.position_changes);
+    }
+    EXPECT_EQ(one->describe(position), "vitals at 3, 2");
+    put(7);
+    const Told more = told(10, position);
+    EXPECT_EQ(more.story.size(), 1u);
+    cluster_.topics["vitals"][0].records.pop_back();
+    --cluster_.topics["vitals"][0].end;
+  }
+}
+
 TEST_F(Kafka, SamplesWithoutATrace) {
   for (std::int64_t row = 0; row < 5; ++row)
     put(row);
