@@ -17,12 +17,12 @@ using AvroKind = AvroType::Kind;
 
 constexpr int kSchemaDepthMax = 100;
 
-struct NamedKind {
+struct NamedAvroKind {
   std::string_view name;
   AvroKind kind;
 };
 
-constexpr std::array<NamedKind, 8> kPrimitives = {{
+constexpr std::array<NamedAvroKind, 8> kPrimitives = {{
     {"null", AvroKind::kNull},
     {"boolean", AvroKind::kBool},
     {"int", AvroKind::kInt},
@@ -34,7 +34,7 @@ constexpr std::array<NamedKind, 8> kPrimitives = {{
 }};
 
 std::optional<AvroKind> primitive_of(std::string_view name) {
-  const auto* const found = std::ranges::find(kPrimitives, name, &NamedKind::name);
+  const auto* const found = std::ranges::find(kPrimitives, name, &NamedAvroKind::name);
   return found == kPrimitives.end() ? std::nullopt : std::optional(found->kind);
 }
 

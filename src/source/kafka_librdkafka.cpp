@@ -43,12 +43,12 @@ struct FreeResource {
   }
 };
 
-struct FreeEvent {
+struct FreeKafkaEvent {
   void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
 };
 
 using ResourceHandle = std::unique_ptr<rd_kafka_ConfigResource_t, FreeResource>;
-using EventHandle = std::unique_ptr<rd_kafka_event_t, FreeEvent>;
+using EventHandle = std::unique_ptr<rd_kafka_event_t, FreeKafkaEvent>;
 using ConfHandle = std::unique_ptr<rd_kafka_conf_t, FreeConf>;
 using ClientHandle = std::unique_ptr<rd_kafka_t, FreeClient>;
 using TopicHandle = std::unique_ptr<rd_kafka_topic_t, FreeTopic>;
