@@ -143,7 +143,8 @@ class RdkafkaLink final : public KafkaLink {
     client_.reset(rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), why.data(), why.size()));
     if (!client_)
       return make_error(Code::kInvalid, without_secrets(fmt::format("Kafka: {}", why.data())));
-    static_cast<void>(conf.release());  // the client's now
+    const rd_kafka_conf_t* const taken = conf.release();
+    LOCKSTEP_ASSERT(taken != nullptr, "source: a client without its options");
     queue_.reset(rd_kafka_queue_new(client_.get()));
     return {};
   }

@@ -10,9 +10,11 @@ namespace lockstep {
 namespace {
 
 constexpr std::uint64_t kSchemaBytesMax = 16U << 20;
-constexpr long kAnswerSecondsMax = 10;  // NOLINT(google-runtime-int): libcurl's type
-constexpr long kFound = 200;            // NOLINT(google-runtime-int)
-constexpr long kNotFound = 404;         // NOLINT(google-runtime-int)
+using CurlLong = long;  // NOLINT(google-runtime-int): libcurl's type
+
+constexpr CurlLong kAnswerSecondsMax = 10;
+constexpr CurlLong kHttpFound = 200;
+constexpr CurlLong kHttpNotFound = 404;
 
 class FolderRegistry final : public SchemaRegistry {
  public:
@@ -35,7 +37,7 @@ struct FreeCurl {
 };
 
 struct HttpAnswer {
-  long status = 0;  // NOLINT(google-runtime-int): libcurl's type
+  CurlLong status = 0;
   std::string body;
 };
 
@@ -63,8 +65,8 @@ class HttpRegistry final : public SchemaRegistry {
 
   Result<std::optional<std::string>> schema(std::uint32_t id) override {
     const HttpAnswer answer = TRY(get(fmt::format("/schemas/ids/{}", id)));
-    if (answer.status == kNotFound) return std::optional<std::string>();
-    if (answer.status != kFound) {
+    if (answer.status == kHttpNotFound) return std::optional<std::string>();
+    if (answer.status != kHttpFound) {
       return make_error(answer.status == 401 || answer.status == 403 ? Code::kDenied : Code::kIo,
                         fmt::format("the schema registry at {} answers {} when it is asked for "
                                     "schema {}",
@@ -85,7 +87,7 @@ class HttpRegistry final : public SchemaRegistry {
     curl_easy_setopt(curl.get(), CURLOPT_URL, whole.c_str());
     curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, kAnswerSecondsMax);
-    curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl.get(), CURLOPT_NOSIGNAL, CurlLong{1});
     curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, keep_body);
     curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &out.body);
     const CURLcode failed = curl_easy_perform(curl.get());
