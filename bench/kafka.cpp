@@ -2,11 +2,11 @@
 //
 // memory: messages that lie in memory become batches. poll: librdkafka gives them, and nothing more
 // is done. source: both. Each prints its messages, its seconds and those of the processor, as JSON.
-#include "source/kafka.h"
+#include "source/kafka/kafka.h"
 
 #include "base/io.h"
-#include "source/kafka_link.h"
-#include "source/kafka_settings.h"
+#include "source/kafka/kafka_link.h"
+#include "source/kafka/kafka_settings.h"
 #include "support.h"
 
 #include <algorithm>

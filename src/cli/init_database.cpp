@@ -1,8 +1,8 @@
 #include "cli/init_database.h"
 
 #include "cli/init_text.h"
-#include "source/database_survey.h"
 #include "source/source.h"
+#include "source/tables/database_survey.h"
 #include "sync/configuration.h"
 
 #include <fmt/format.h>

@@ -5,7 +5,7 @@
 #include "serve/board.h"
 #include "serve/http_message.h"
 #include "serve/late_answer.h"
-#include "source/push_desk.h"
+#include "source/http/push_desk.h"
 #include "sync/configuration.h"
 
 #include <atomic>

@@ -1,5 +1,5 @@
 // What the writer tells of its commits: to the sources whose rows they hold, and to the surface.
-#include "source/push_desk.h"
+#include "source/http/push_desk.h"
 #include "sync/champion.h"
 #include "sync/engine.h"
 #include "sync/report_values.h"

@@ -1,7 +1,7 @@
 // Format `avro`: bytes by their schemas, and what becomes of them.
-#include "source/avro_schema.h"
 #include "source/kafka_messages.h"
-#include "source/schema_registry.h"
+#include "source/messages/avro_schema.h"
+#include "source/messages/schema_registry.h"
 
 #include <gtest/gtest.h>
 

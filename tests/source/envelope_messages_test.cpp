@@ -1,6 +1,6 @@
 // Formats `debezium`, `canal` and `maxwell`, on messages as these programs and Flink write them.
-#include "source/connect_values.h"
 #include "source/kafka_messages.h"
+#include "source/messages/connect_values.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "source/glob.h"
+#include "source/files/glob.h"
 
 #include "source/world.h"
 

@@ -1,8 +1,8 @@
 // A Kafka cluster in memory, with what a test put into it.
 #pragma once
 
-#include "source/kafka.h"
-#include "source/kafka_link.h"
+#include "source/kafka/kafka.h"
+#include "source/kafka/kafka_link.h"
 #include "source/world.h"
 
 #include <algorithm>

@@ -1,9 +1,9 @@
 // The source of type `kafka` over a cluster in memory: where it begins, goes on, and refuses to.
-#include "source/kafka.h"
+#include "source/kafka/kafka.h"
 
-#include "source/kafka_position.h"
+#include "source/kafka/kafka_position.h"
+#include "source/kafka/kafka_settings.h"
 #include "source/kafka_scripted.h"
-#include "source/kafka_settings.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 #include "base/hash.h"
-#include "source/object_store_io.h"
+#include "source/files/object_store_io.h"
 #include "source/world.h"
 
 #include <gmock/gmock.h>

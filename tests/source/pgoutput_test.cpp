@@ -1,5 +1,5 @@
 // The messages of PostgreSQL's replication: whole, cut short, and with bytes that mean nothing.
-#include "source/pgoutput.h"
+#include "source/postgres/pgoutput.h"
 
 #include "source/postgres_bytes.h"
 

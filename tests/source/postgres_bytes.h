@@ -1,7 +1,7 @@
 // Messages of pgoutput, made by hand.
 #pragma once
 
-#include "source/pgoutput.h"
+#include "source/postgres/pgoutput.h"
 
 #include <cstdint>
 #include <optional>

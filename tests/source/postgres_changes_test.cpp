@@ -1,6 +1,6 @@
 // Transactions of PostgreSQL as batches: keys that change, cells that did not, truncates, and
 // tables that are altered in mid-stream.
-#include "source/postgres_changes.h"
+#include "source/postgres/postgres_changes.h"
 
 #include "source/postgres_bytes.h"
 #include "source/world.h"

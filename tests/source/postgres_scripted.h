@@ -1,8 +1,8 @@
 // A PostgreSQL server that says what a test wrote down.
 #pragma once
 
+#include "source/postgres/postgres_link.h"
 #include "source/postgres_bytes.h"
-#include "source/postgres_link.h"
 
 #include <deque>
 #include <memory>

@@ -1,10 +1,10 @@
 // The source of type postgres over a server of a script: copy, stream, acknowledgements, refusals.
-#include "source/postgres.h"
+#include "source/postgres/postgres.h"
 
-#include "source/postgres_position.h"
-#include "source/postgres_rows.h"
+#include "source/postgres/postgres_position.h"
+#include "source/postgres/postgres_rows.h"
+#include "source/postgres/postgres_settings.h"
 #include "source/postgres_scripted.h"
-#include "source/postgres_settings.h"
 #include "source/world.h"
 
 #include <gtest/gtest.h>

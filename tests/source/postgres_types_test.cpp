@@ -1,7 +1,7 @@
 // PostgreSQL's types and their texts as cells.
-#include "source/postgres_types.h"
+#include "source/postgres/postgres_types.h"
 
-#include "source/postgres_copy.h"
+#include "source/postgres/postgres_copy.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // Pushes: the desk that takes them, their bodies as rows, and the source that hands them on.
-#include "source/http.h"
-#include "source/push_desk.h"
-#include "source/push_rows.h"
+#include "source/http/http.h"
+#include "source/http/push_desk.h"
+#include "source/http/push_rows.h"
 #include "source/world.h"
 #include "table/memory_input.h"
 

@@ -1,5 +1,5 @@
 // Pushes through the engine: what their senders hear, and what outlives a writer.
-#include "source/push_desk.h"
+#include "source/http/push_desk.h"
 #include "sync/champion.h"
 #include "sync/small_model.h"
 #include "sync/surface.h"

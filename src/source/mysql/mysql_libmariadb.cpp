@@ -1,0 +1,309 @@
+// The connections, by libmariadb.
+#include "source/mysql/mysql_link.h"
+#include "source/mysql/mysql_log_reader.h"
+#include "source/mysql/mysql_url.h"
+
+#include <fmt/format.h>
+
+// The second needs the first.
+// clang-format off
+#include <mysql.h>
+#include <mariadb_rpl.h>
+// clang-format on
+
+#include <utility>
+
+namespace lockstep {
+namespace {
+
+constexpr unsigned kMysqlConnectSeconds = 10;
+// Of an answer: a server that is busy copying says something all the while.
+constexpr unsigned kReadSeconds = 300;
+// Of the log: the server says something every kHeartbeatSeconds.
+constexpr unsigned kLogReadSeconds = 60;
+constexpr unsigned kHeartbeatSeconds = 5;
+constexpr unsigned long kPacketMax = 1UL << 30;
+
+struct FreeMysql {
+  void operator()(MYSQL* connection) const { mysql_close(connection); }
+};
+
+struct FreeMysqlResult {
+  void operator()(MYSQL_RES* result) const { mysql_free_result(result); }
+};
+
+struct FreeReplication {
+  void operator()(MARIADB_RPL* replication) const { mariadb_rpl_close(replication); }
+};
+
+struct FreeEvent {
+  void operator()(MARIADB_RPL_EVENT* event) const { mariadb_free_rpl_event(event); }
+};
+
+using MysqlHandle = std::unique_ptr<MYSQL, FreeMysql>;
+using MysqlResultHandle = std::unique_ptr<MYSQL_RES, FreeMysqlResult>;
+
+Code code_of_mysql(unsigned number, std::string_view state) {
+  constexpr unsigned kNoRight = 1142;
+  constexpr unsigned kNoPrivilege = 1227;
+  if (state == "28000" || number == kNoRight || number == kNoPrivilege) return Code::kDenied;
+  if (state.starts_with("42")) return Code::kInvalid;
+  return Code::kIo;
+}
+
+std::string without_password(std::string text, const std::string& password) {
+  if (password.empty()) return text;
+  for (std::size_t at = text.find(password); at != std::string::npos; at = text.find(password, at))
+    text.replace(at, password.size(), "***");
+  return text;
+}
+
+// Whether the log that was asked for is not there, or never was: asking again will not help.
+bool is_lost_place(unsigned number, std::string_view message) {
+  constexpr unsigned kFatalReading = 1236;
+  return number == kFatalReading && (message.find("GTID") != std::string_view::npos ||
+                                     message.find("requested") != std::string_view::npos);
+}
+
+Error mysql_failure(MYSQL* connection, const std::string& password) {
+  const unsigned number = mysql_errno(connection);
+  std::string text = without_password(mysql_error(connection), password);
+  if (is_lost_place(number, text)) {
+    return make_error(Code::kRefused,
+                      "the server cannot go on behind the position in the hub: " + text,
+                      "lockstep resync of the source copies its tables anew and goes on behind it");
+  }
+  if (text.empty()) text = "the connection ended";
+  return make_error(code_of_mysql(number, mysql_sqlstate(connection)), "MariaDB: " + text);
+}
+
+// Each `?` in its order.
+std::string with_parameters(const std::string& sql, const std::vector<std::string>& parameters) {
+  std::string out;
+  std::size_t next = 0;
+  for (const char letter : sql) {
+    if (letter == '?' && next < parameters.size()) {
+      out += quote_mysql_text(parameters[next++]);
+    } else {
+      out += letter;
+    }
+  }
+  return out;
+}
+
+class LibmariadbLink final : public MysqlLink {
+ public:
+  LibmariadbLink(MysqlHandle connection, std::string password)
+      : connection_(std::move(connection)), password_(std::move(password)) {}
+
+  ~LibmariadbLink() override {
+    reader_.reset();
+    // Else what is left of the answer would be read to its end.
+    if (result_) mariadb_cancel(connection_.get());
+  }
+
+  LibmariadbLink(const LibmariadbLink&) = delete;
+  LibmariadbLink& operator=(const LibmariadbLink&) = delete;
+
+  Result<MysqlAnswer> query(const std::string& sql,
+                            const std::vector<std::string>& parameters) override {
+    TRY(run(with_parameters(sql, parameters)));
+    MysqlAnswer answer;
+    const MysqlResultHandle result(mysql_store_result(connection_.get()));
+    if (!result) {
+      if (mysql_field_count(connection_.get()) != 0) return failure();
+      return answer;
+    }
+    const unsigned count = mysql_num_fields(result.get());
+    while (char** const row = mysql_fetch_row(result.get())) {
+      const unsigned long* const lengths = mysql_fetch_lengths(result.get());
+      MysqlAnswer::Row cells;
+      for (unsigned column = 0; column < count; ++column) {
+        cells.push_back(row[column] == nullptr ? std::optional<std::string>()
+                                               : std::string(row[column], lengths[column]));
+      }
+      answer.rows.push_back(std::move(cells));
+    }
+    return answer;
+  }
+
+  Result<void> start_rows(const std::string& sql) override {
+    result_.reset();
+    TRY(run(sql));
+    result_.reset(mysql_use_result(connection_.get()));
+    if (!result_) return failure();
+    return {};
+  }
+
+  Result<bool> next_row(Cells& cells) override {
+    char** const row = mysql_fetch_row(result_.get());
+    if (row == nullptr) {
+      if (mysql_errno(connection_.get()) != 0) return failure();
+      result_.reset();
+      return false;
+    }
+    const unsigned long* const lengths = mysql_fetch_lengths(result_.get());
+    cells.resize(mysql_num_fields(result_.get()));
+    for (std::size_t column = 0; column < cells.size(); ++column) {
+      cells[column] = std::nullopt;
+      if (row[column] != nullptr) cells[column] = std::string_view(row[column], lengths[column]);
+    }
+    return true;
+  }
+
+  Result<void> start_log(const LogRequest& request) override {
+    // What a replica says before it asks: that it takes all kinds of events, in this form.
+    for (const std::string& sql :
+         {std::string("SET @mariadb_slave_capability=4, "
+                      "@master_binlog_checksum=@@global.binlog_checksum, "
+                      "@slave_gtid_strict_mode=1, @slave_gtid_ignore_duplicates=0"),
+          fmt::format("SET @master_heartbeat_period={}", kHeartbeatSeconds * 1'000'000'000ULL),
+          "SET @slave_connect_state=" + quote_mysql_text(request.after.text())}) {
+      TRY(run(sql));
+    }
+    replication_.reset(mariadb_rpl_init(connection_.get()));
+    if (!replication_) return make_error(Code::kIo, "MariaDB: out of memory");
+    // No file: the server finds it by the transaction's id.
+    mariadb_rpl_optionsv(replication_.get(), MARIADB_RPL_FILENAME, "", std::size_t{0});
+    mariadb_rpl_optionsv(replication_.get(), MARIADB_RPL_START, 4UL);
+    mariadb_rpl_optionsv(replication_.get(), MARIADB_RPL_SERVER_ID, request.client);
+    mariadb_rpl_optionsv(replication_.get(), MARIADB_RPL_FLAGS, 0U);
+    if (mariadb_rpl_open(replication_.get()) != 0) return failure();
+    reader_ = std::make_unique<MysqlLogReader>([this] { return fetch(); },
+                                               [this] { mariadb_cancel(connection_.get()); });
+    return {};
+  }
+
+  Result<std::optional<std::string_view>> receive() override { return reader_->receive(); }
+
+  Result<bool> wait(std::int64_t timeout_us) override { return reader_->wait(timeout_us); }
+
+  std::uint64_t waiting_bytes() override { return reader_ ? reader_->waiting_bytes() : 0; }
+
+ private:
+  Result<void> run(const std::string& sql) {
+    if (mysql_real_query(connection_.get(), sql.data(), static_cast<unsigned long>(sql.size())) !=
+        0)
+      return failure();
+    return {};
+  }
+
+  // In the reader's thread. The library looks into the event, too; what it made of it is not used.
+  Result<std::string_view> fetch() {
+    MARIADB_RPL_EVENT* const event = mariadb_rpl_fetch(replication_.get(), event_.get());
+    if (event == nullptr) {
+      event_.release();  // the library freed it
+      if (mysql_errno(connection_.get()) != 0) return failure();
+      return make_error(Code::kIo, "MariaDB ended the stream of its log", "it is tried again");
+    }
+    if (event_ == nullptr) event_.reset(event);
+    // A byte of status stands in front.
+    return std::string_view(reinterpret_cast<const char*>(event->raw_data) + 1,
+                            event->raw_data_size - 1);
+  }
+
+  Error failure() { return mysql_failure(connection_.get(), password_); }
+
+  const MysqlHandle connection_;
+  const std::string password_;
+  MysqlResultHandle result_;
+  std::unique_ptr<MARIADB_RPL, FreeReplication> replication_;
+  std::unique_ptr<MARIADB_RPL_EVENT, FreeEvent> event_;
+  std::unique_ptr<MysqlLogReader> reader_;
+};
+
+void set_tls(MYSQL* connection, const MysqlUrl& url) {
+  const auto file = [&](mysql_option option, const std::string& path) {
+    if (!path.empty()) mysql_optionsv(connection, option, path.c_str());
+  };
+  file(MYSQL_OPT_SSL_CA, url.ca_file);
+  file(MYSQL_OPT_SSL_CERT, url.certificate_file);
+  file(MYSQL_OPT_SSL_KEY, url.key_file);
+  const my_bool is_on = url.tls == MysqlUrl::Tls::kOff ? 0 : 1;
+  const my_bool is_verified = url.tls == MysqlUrl::Tls::kVerified ? 1 : 0;
+  mysql_optionsv(connection, MYSQL_OPT_SSL_ENFORCE, &is_on);
+  mysql_optionsv(connection, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &is_verified);
+}
+
+class LibmariadbServer final : public MysqlServer {
+ public:
+  explicit LibmariadbServer(MysqlUrl url) : url_(std::move(url)) {}
+
+  std::string database() const override { return url_.database; }
+
+  bool has_password() const override { return !url_.password.empty(); }
+
+  Result<std::unique_ptr<MysqlLink>> connect(MysqlLinkKind kind) override {
+    MysqlHandle connection(mysql_init(nullptr));
+    if (!connection) return make_error(Code::kIo, "MariaDB: out of memory");
+    const unsigned read_seconds = kind == MysqlLinkKind::kLog ? kLogReadSeconds : kReadSeconds;
+    const unsigned connect_seconds = kMysqlConnectSeconds;
+    const unsigned no_files = 0;
+    const unsigned long packet_max = kPacketMax;
+    mysql_optionsv(connection.get(), MYSQL_OPT_CONNECT_TIMEOUT, &connect_seconds);
+    mysql_optionsv(connection.get(), MYSQL_OPT_READ_TIMEOUT, &read_seconds);
+    mysql_optionsv(connection.get(), MYSQL_OPT_MAX_ALLOWED_PACKET, &packet_max);
+    mysql_optionsv(connection.get(), MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    // The server could ask for this machine's files.
+    mysql_optionsv(connection.get(), MYSQL_OPT_LOCAL_INFILE, &no_files);
+    mysql_optionsv(connection.get(), MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "lockstep");
+    set_tls(connection.get(), url_);
+    const auto text_of = [](const std::string& text) {
+      return text.empty() ? nullptr : text.c_str();
+    };
+    if (mysql_real_connect(connection.get(),
+                           text_of(url_.host),
+                           text_of(url_.user),
+                           text_of(url_.password),
+                           text_of(url_.database),
+                           url_.host.empty() ? 0 : url_.port,
+                           text_of(url_.socket),
+                           0) == nullptr) {
+      Error error = mysql_failure(connection.get(), url_.password);
+      error.hint = "is the server running, and do url and the user's rights fit?";
+      return std::move(error).with_context(fmt::format("connecting to {}", url_.place()));
+    }
+    return pinned(std::move(connection));
+  }
+
+ private:
+  // What a cell's text looks like must not follow the server's settings; and a hub that is slow is
+  // no reason to hang up.
+  Result<std::unique_ptr<MysqlLink>> pinned(MysqlHandle connection) const {
+    const bool is_mariadb = mariadb_connection(connection.get()) != 0;
+    auto link = std::make_unique<LibmariadbLink>(std::move(connection), url_.password);
+    TRY(link->query("SET time_zone = '+00:00', sql_mode = '', net_write_timeout = 86400", {}));
+    TRY(link->query("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", {}));
+    if (is_mariadb) TRY(link->query("SET max_statement_time = 0", {}));
+    return std::unique_ptr<MysqlLink>(std::move(link));
+  }
+
+  const MysqlUrl url_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<MysqlServer>> make_mysql_server(const std::string& url) {
+  return std::unique_ptr<MysqlServer>(
+      std::make_unique<LibmariadbServer>(TRY(parse_mysql_url(url))));
+}
+
+std::string quote_mysql_name(std::string_view name) {
+  std::string out = "`";
+  for (const char letter : name) {
+    if (letter == '`') out += letter;
+    out += letter;
+  }
+  return out + "`";
+}
+
+std::string quote_mysql_text(std::string_view text) {
+  std::string out = "'";
+  for (const char letter : text) {
+    if (letter == '\'' || letter == '\\') out += letter;
+    out += letter;
+  }
+  return out + "'";
+}
+
+}  // namespace lockstep

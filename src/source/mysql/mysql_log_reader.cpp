@@ -1,0 +1,85 @@
+#include "source/mysql/mysql_log_reader.h"
+
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+namespace lockstep {
+namespace {
+
+// What waits to be received; then the server waits, too.
+constexpr std::size_t kWaitingMax = 8'000'000;
+
+}  // namespace
+
+MysqlLogReader::MysqlLogReader(Fetch fetch, std::function<void()> cancel)
+    : fetch_(std::move(fetch)), cancel_(std::move(cancel)) {
+  thread_ = std::make_unique<Thread>([this] { run(); });
+}
+
+MysqlLogReader::~MysqlLogReader() {
+  {
+    const std::scoped_lock lock(mutex_);
+    ends_ = true;
+  }
+  changed_.notify_all();
+  cancel_();
+  thread_.reset();
+}
+
+void MysqlLogReader::run() {
+  for (;;) {
+    const Result<std::string_view> event = fetch_();
+    if (event.ok() && keep(event.value())) continue;
+    const std::scoped_lock lock(mutex_);
+    if (!event.ok()) error_ = event.error();
+    changed_.notify_all();
+    return;
+  }
+}
+
+// false: nobody wants more.
+bool MysqlLogReader::keep(std::string_view event) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return ends_ || come_.size() < kWaitingMax; });
+  if (ends_) return false;
+  const bool was_empty = come_.empty();
+  const auto size = static_cast<std::uint32_t>(event.size());
+  come_.append(reinterpret_cast<const char*>(&size), sizeof(size));
+  come_ += event;
+  lock.unlock();
+  if (was_empty) changed_.notify_all();
+  return true;
+}
+
+Result<std::optional<std::string_view>> MysqlLogReader::receive() {
+  if (given_ == taken_.size()) {
+    taken_.clear();
+    given_ = 0;
+    const std::scoped_lock lock(mutex_);
+    std::swap(taken_, come_);
+    if (taken_.empty() && error_) return *error_;
+    if (taken_.size() >= kWaitingMax) changed_.notify_all();
+  }
+  if (taken_.empty()) return std::optional<std::string_view>();
+  std::uint32_t size = 0;
+  std::memcpy(&size, taken_.data() + given_, sizeof(size));
+  const std::string_view event(taken_.data() + given_ + sizeof(size), size);
+  given_ += sizeof(size) + size;
+  return std::optional(event);
+}
+
+bool MysqlLogReader::wait(std::int64_t timeout_us) {
+  if (given_ < taken_.size()) return true;
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, std::chrono::microseconds(timeout_us), [&] {
+    return !come_.empty() || error_.has_value();
+  });
+}
+
+std::uint64_t MysqlLogReader::waiting_bytes() {
+  const std::scoped_lock lock(mutex_);
+  return come_.size() + (taken_.size() - given_);
+}
+
+}  // namespace lockstep

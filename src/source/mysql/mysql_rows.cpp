@@ -1,0 +1,178 @@
+#include "source/mysql/mysql_rows.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace lockstep {
+namespace {
+
+void clear_cell(ReadCell& cell) {
+  cell.is_null = true;
+  cell.is_unchanged = false;
+}
+
+std::string cells_text(const Schema& schema, const std::vector<ReadCell>& cells) {
+  std::string text;
+  for (int column = 0; column < schema.size() && text.size() < kRefusedTextMax; ++column) {
+    const ReadCell& cell = cells[static_cast<std::size_t>(column)];
+    if (cell.is_null) continue;
+    const Field& field = schema.field(column);
+    text += fmt::format(
+        "{}{}={}", text.empty() ? "" : ", ", field.name, value_text(value_of(cell, field.type)));
+  }
+  return refused_text(std::move(text));
+}
+
+}  // namespace
+
+std::string MysqlPlace::text() const {
+  std::string text;
+  const fmt::format_int number(row);
+  text.reserve(transaction.size() + number.size() + 5);
+  text += transaction;
+  text += " row ";
+  text.append(number.data(), number.size());
+  return text;
+}
+
+MysqlRows::MysqlRows(TableTarget target, std::vector<MysqlReading> readings)
+    : rows_(std::move(target)),
+      readings_(std::move(readings)),
+      scratch_(rows_.row().size()),
+      key_scratch_(rows_.row().size()) {
+}
+
+void MysqlRows::refuse(std::string stage,
+                       std::string reason,
+                       const MysqlPlace& place,
+                       bool has_key) {
+  Refusal refusal;
+  refusal.position = place.text();
+  refusal.stage = std::move(stage);
+  refusal.reason = std::move(reason);
+  refusal.text = cells_text(target().schema, rows_.row());
+  rows_.refuse(std::move(refusal), has_key);
+}
+
+// Of what was read into row(). `bad_column`: -1 or the first that could not be.
+bool MysqlRows::has_row(int bad_column, std::string reason, const MysqlPlace& place) {
+  const bool has_key = std::ranges::none_of(target().key, [&](int column) {
+    const ReadCell& cell = rows_.row()[static_cast<std::size_t>(column)];
+    return cell.is_null || cell.is_unchanged || column == bad_column;
+  });
+  if (bad_column < 0 && has_key) return true;
+  if (bad_column < 0) {
+    refuse("key", "a column of the key is null", place, false);
+    return false;
+  }
+  const std::string& name = target().schema.field(bad_column).name;
+  refuse("decode", fmt::format("column '{}': {}", name, reason), place, has_key);
+  return false;
+}
+
+void MysqlRows::copy(const std::vector<Text>& cells, const MysqlPlace& place) {
+  std::string reason;
+  int bad_column = -1;
+  for (std::size_t column = 0; column < readings_.size(); ++column) {
+    ReadCell& out = rows_.row()[column];
+    clear_cell(out);
+    if (!cells[column]) continue;
+    std::optional<std::string> failed =
+        read_mysql_text(*cells[column], readings_[column], out, scratch_[column]);
+    if (!failed) continue;
+    out.is_null = true;
+    if (bad_column >= 0) continue;
+    reason = *std::move(failed);
+    bad_column = static_cast<int>(column);
+  }
+  if (has_row(bad_column, std::move(reason), place)) rows_.upsert(place.text());
+}
+
+// Into row(). A cell that is not there did not change: it is taken from `before`, else from the
+// row that the hub has. false: refused.
+bool MysqlRows::read_row(const std::vector<LogCell>& row,
+                         const std::vector<LogCell>* before,
+                         const LogView& view,
+                         const MysqlPlace& place) {
+  std::string reason;
+  int bad_column = -1;
+  for (std::size_t column = 0; column < view.readings.size(); ++column) {
+    ReadCell& out = rows_.row()[column];
+    clear_cell(out);
+    const LogCell* cell = &row[view.place[column]];
+    if (cell->kind == LogCell::Kind::kAbsent && before != nullptr)
+      cell = &(*before)[view.place[column]];
+    out.is_unchanged = cell->kind == LogCell::Kind::kAbsent;
+    if (cell->kind != LogCell::Kind::kValue) continue;
+    std::optional<std::string> failed =
+        read_log_cell(cell->bytes, view.readings[column], out, scratch_[column]);
+    if (!failed) continue;
+    out.is_null = true;
+    if (bad_column >= 0) continue;
+    reason = *std::move(failed);
+    bad_column = static_cast<int>(column);
+  }
+  return has_row(bad_column, std::move(reason), place);
+}
+
+// Into old_key(). false: refused.
+bool MysqlRows::read_key(const std::vector<LogCell>& before,
+                         const LogView& view,
+                         const MysqlPlace& place) {
+  for (ReadCell& cell : rows_.old_key())
+    clear_cell(cell);
+  for (const int key : target().key) {
+    const auto column = static_cast<std::size_t>(key);
+    const LogCell& cell = before[view.place[column]];
+    std::optional<std::string> failed = "is null, or not in the log";
+    if (cell.kind == LogCell::Kind::kValue)
+      failed = read_log_cell(
+          cell.bytes, view.readings[column], rows_.old_key()[column], key_scratch_[column]);
+    if (!failed) continue;
+    for (ReadCell& one : rows_.row())
+      clear_cell(one);
+    refuse("key",
+           fmt::format("key column '{}': {}", target().schema.field(key).name, *failed),
+           place,
+           false);
+    return false;
+  }
+  return true;
+}
+
+Result<void> MysqlRows::insert(const std::vector<LogCell>& row,
+                               const LogView& view,
+                               const MysqlPlace& place) {
+  for (std::size_t column = 0; column < view.place.size(); ++column) {
+    if (row[view.place[column]].kind != LogCell::Kind::kAbsent) continue;
+    return make_error(
+        Code::kUnsupported,
+        fmt::format("a new row of {} is in the binary log without its column '{}', at {}",
+                    target().origin(),
+                    view.readings[column].column.name,
+                    place.transaction),
+        "a session set binlog_row_image; run: SET GLOBAL binlog_row_image = 'FULL'; and then "
+        "lockstep resync of the source");
+  }
+  if (read_row(row, nullptr, view, place)) rows_.upsert(place.text());
+  return {};
+}
+
+void MysqlRows::update(const std::vector<LogCell>& before,
+                       const std::vector<LogCell>& row,
+                       const LogView& view,
+                       const MysqlPlace& place) {
+  const bool has_key = read_key(before, view, place);
+  const bool has_row = read_row(row, &before, view, place);
+  rows_.update(has_row, has_key, place.text());
+}
+
+void MysqlRows::remove(const std::vector<LogCell>& before,
+                       const LogView& view,
+                       const MysqlPlace& place) {
+  if (read_key(before, view, place)) rows_.remove(place.text());
+}
+
+}  // namespace lockstep

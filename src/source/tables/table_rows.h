@@ -1,0 +1,79 @@
+// Rows of one table that changed as a batch for its dataset: what the sources of tables share.
+// Pure.
+//
+// A source reads a row's cells into row(), those of its key before the change into old_key(), and
+// says what they mean.
+#pragma once
+
+#include "source/source.h"
+#include "source/tables/read_cell.h"
+#include "source/tables/table_target.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lockstep {
+
+inline constexpr std::size_t kRefusedTextMax = 4096;
+
+// A row's text for its refusal: cut, and what is no UTF-8, as in a database without an encoding,
+// replaced.
+std::string refused_text(std::string text);
+
+// Resource. The batch that is being made.
+class TableRows final {
+ public:
+  explicit TableRows(TableTarget target);
+
+  const TableTarget& target() const { return target_; }
+
+  // By the dataset's column; used again for each row.
+  std::vector<ReadCell>& row() { return row_; }
+
+  std::vector<ReadCell>& old_key() { return old_key_; }
+
+  // row() is the row of its key. `place`: where it stands, for refusals.
+  void upsert(std::string place);
+  // The same, and the row of old_key() is gone where that is another key. `has_row`, `has_key`:
+  // whether each could be read; what could not was refused.
+  void update(bool has_row, bool has_key, const std::string& place);
+  // The row of old_key() is gone.
+  void remove(std::string place);
+
+  // A row that did not become one. With its key, where row() has it.
+  void refuse(Refusal refusal, bool has_key);
+
+  void truncate() { truncates_ = true; }
+
+  // What was added since the last finish() never was.
+  void forget();
+
+  std::int64_t row_count() const { return static_cast<std::int64_t>(operations_.size()); }
+
+  std::int64_t refusal_count() const { return static_cast<std::int64_t>(refusals_.size()); }
+
+  bool is_empty() const { return operations_.empty() && refusals_.empty() && !truncates_; }
+
+  // What was added, `whole`; empty afterwards.
+  Result<SourceBatch> finish();
+
+ private:
+  void append(const std::vector<ReadCell>& cells, Operation operation, std::string place);
+  void note_unchanged(std::int64_t key_row);
+  bool key_differs() const;
+  std::vector<Value> key_of(const std::vector<ReadCell>& cells) const;
+
+  const TableTarget target_;
+  BatchBuilder builder_;
+  std::vector<Operation> operations_;
+  std::vector<std::string> positions_;
+  std::vector<Refusal> refusals_;
+  std::vector<UnchangedCell> unchanged_;
+  bool truncates_ = false;
+  std::vector<ReadCell> row_;
+  std::vector<ReadCell> old_key_;
+};
+
+}  // namespace lockstep
