@@ -272,9 +272,9 @@ SourceLag MysqlSource::lag() {
     }
   }
   SourceLag lag{.bytes = bytes};
-  constexpr std::int64_t kUsPerSecond = 1'000'000;
+  constexpr std::int64_t kSecondUs = 1'000'000;
   const std::int64_t age_us =
-      io_.now_us() - static_cast<std::int64_t>(changes_->time_s()) * kUsPerSecond;
+      io_.now_us() - static_cast<std::int64_t>(changes_->time_s()) * kSecondUs;
   lag.us = bytes == 0 || changes_->time_s() == 0 ? 0 : std::max<std::int64_t>(age_us, 0);
   return lag;
 }
