@@ -40,7 +40,8 @@ MysqlChanges::MysqlChanges(std::vector<FollowedTable> tables, const MysqlPositio
 }
 
 Result<void> MysqlChanges::take(std::string_view bytes, std::int64_t row_count_max) {
-  const BinlogEvent event = TRY(parse_binlog_event(bytes, has_checksum_));
+  const BinlogEvent event =
+      TRY(parse_binlog_event(bytes, has_checksum_ ? *has_checksum_ : ends_in_checksum(bytes)));
   TRY(take_event(event));
   if (open_ && open_count() >= row_count_max) {
     gave_ = true;

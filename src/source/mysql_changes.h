@@ -101,7 +101,7 @@ class MysqlChanges final {
   std::vector<LogCell> before_;
   std::vector<LogCell> after_;
   std::deque<SourceBatch> ready_;
-  bool has_checksum_ = false;
+  std::optional<bool> has_checksum_;  // of events; known from the first FORMAT event on
   bool open_ = false;
   bool gave_ = false;  // of the open transaction
   BinlogGtid transaction_;
