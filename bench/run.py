@@ -11,6 +11,7 @@ import fold
 import history
 import load
 import lookup
+import mariadb
 import nhanes
 import postgres
 import scan
@@ -23,7 +24,7 @@ def main():
     options = parser.parse_args()
     lockstep = os.path.abspath(options.lockstep)
     results = {"machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}}
-    for module in (nhanes, commits, fold, lookup, scan, load, history, postgres):
+    for module in (nhanes, commits, fold, lookup, scan, load, history, postgres, mariadb):
         results[module.__name__] = module.run(lockstep)
         print(module.table(results[module.__name__]) + "\n", flush=True)
     if options.output:

@@ -136,9 +136,6 @@ Result<void> MysqlChanges::begin(const BinlogEvent& event) {
   if (open_) return binlog_out_of_order("a transaction within another");
   transaction_ = TRY(parse_binlog_gtid(event));
   transaction_text_ = transaction_.gtid.text();
-  open_ = true;
-  gave_ = false;
-  row_number_ = 0;
   // The server was asked for what comes behind the position.
   if (seen_.has(transaction_.gtid)) {
     return cannot_tell(fmt::format(
@@ -147,6 +144,9 @@ Result<void> MysqlChanges::begin(const BinlogEvent& event) {
         transaction_text_,
         seen_.text()));
   }
+  open_ = true;
+  gave_ = false;
+  row_number_ = 0;
   newly_stale_.clear();
   return {};
 }
