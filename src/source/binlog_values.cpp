@@ -24,7 +24,12 @@ constexpr std::int64_t kSecondsPerDay = 86'400;
 
 std::uint64_t unsigned_little(std::string_view bytes) {
   std::uint64_t value = 0;
-  std::memcpy(&value, bytes.data(), std::min(bytes.size(), sizeof(value)));
+  if (bytes.size() == sizeof(value)) {
+    std::memcpy(&value, bytes.data(), sizeof(value));
+    return value;
+  }
+  for (std::size_t at = bytes.size(); at > 0; --at)
+    value = value << kByteBits | static_cast<unsigned char>(bytes[at - 1]);
   return value;
 }
 

@@ -313,16 +313,18 @@ Result<void> MysqlChanges::take_rows(const BinlogEvent& event) {
 }
 
 Result<void> MysqlChanges::take_images(Table& table) {
+  const PresentColumns before(images_.before, images_.column_count);
+  const PresentColumns after(images_.after, images_.column_count);
   std::string_view rest = images_.rows;
   while (!rest.empty()) {
     const MysqlPlace place{transaction_text_, ++row_number_};
-    TRY(take_row_image(rest, images_.before, table.sizes, before_));
+    TRY(take_row_image(rest, before, table.sizes, before_));
     switch (images_.kind) {
       case RowsKind::kInsert:
         TRY(table.rows->insert(before_, table.view, place));
         break;
       case RowsKind::kUpdate:
-        TRY(take_row_image(rest, images_.after, table.sizes, after_));
+        TRY(take_row_image(rest, after, table.sizes, after_));
         table.rows->update(before_, after_, table.view, place);
         break;
       case RowsKind::kDelete:

@@ -87,7 +87,7 @@ TEST(Binlog, ReadsARecordedTransactionWithEachOfItsValues) {
   EXPECT_EQ(rows.table, table.id);
   std::vector<LogCell> cells;
   std::string_view rest = rows.rows;
-  ASSERT_TRUE(take_row_image(rest, rows.before, sizes, cells).ok());
+  ASSERT_TRUE(take_row_image(rest, {rows.before, rows.column_count}, sizes, cells).ok());
   EXPECT_TRUE(rest.empty());
   const std::vector<std::string> inserted = texts_of(table, cells);
   EXPECT_EQ(inserted,
@@ -115,9 +115,9 @@ TEST(Binlog, ReadsARecordedTransactionWithEachOfItsValues) {
   ASSERT_TRUE(parse_log_rows(event_of(update_bytes), rows).ok());
   EXPECT_EQ(rows.kind, RowsKind::kUpdate);
   rest = rows.rows;
-  ASSERT_TRUE(take_row_image(rest, rows.before, sizes, cells).ok());
+  ASSERT_TRUE(take_row_image(rest, {rows.before, rows.column_count}, sizes, cells).ok());
   EXPECT_EQ(texts_of(table, cells), inserted);
-  ASSERT_TRUE(take_row_image(rest, rows.after, sizes, cells).ok());
+  ASSERT_TRUE(take_row_image(rest, {rows.after, rows.column_count}, sizes, cells).ok());
   EXPECT_TRUE(rest.empty());
   EXPECT_EQ(texts_of(table, cells).front(), "2");
   EXPECT_EQ(texts_of(table, cells).back(), "7");
@@ -180,7 +180,7 @@ TEST(Binlog, ReadsNoCutBodyBehindItsEnd) {
       std::string_view rest = rows.rows;
       bool is_good = true;
       while (is_good && !rest.empty())
-        is_good = take_row_image(rest, rows.before, sizes, cells).ok();
+        is_good = take_row_image(rest, {rows.before, rows.column_count}, sizes, cells).ok();
       const bool is_between = rows.kind == RowsKind::kUpdate && rest.empty();
       EXPECT_TRUE(!is_good || rows.rows.empty() || is_between) << size;
     }
