@@ -11,6 +11,9 @@
 #include <mariadb_rpl.h>
 // clang-format on
 
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <utility>
 
 namespace lockstep {
@@ -42,6 +45,28 @@ struct FreeEvent {
 
 using MysqlHandle = std::unique_ptr<MYSQL, FreeMysql>;
 using MysqlResultHandle = std::unique_ptr<MYSQL_RES, FreeMysqlResult>;
+
+// Resource. A connection's socket, of which the library knows nothing: it may close its own at any
+// moment, in the reader's thread, and another file may then have its number.
+class HeldSocket final {
+ public:
+  explicit HeldSocket(int socket) : own_(fcntl(socket, F_DUPFD_CLOEXEC, 0)) {}
+
+  ~HeldSocket() {
+    if (own_ >= 0) close(own_);
+  }
+
+  HeldSocket(const HeldSocket&) = delete;
+  HeldSocket& operator=(const HeldSocket&) = delete;
+
+  // Whoever reads from it, or will, is told that it ended.
+  void cut() const {
+    if (own_ >= 0) shutdown(own_, SHUT_RDWR);
+  }
+
+ private:
+  const int own_;
+};
 
 Code code_of_mysql(unsigned number, std::string_view state) {
   constexpr unsigned kNoRight = 1142;
@@ -169,8 +194,9 @@ class LibmariadbLink final : public MysqlLink {
     mariadb_rpl_optionsv(replication_.get(), MARIADB_RPL_SERVER_ID, request.client);
     mariadb_rpl_optionsv(replication_.get(), MARIADB_RPL_FLAGS, 0U);
     if (mariadb_rpl_open(replication_.get()) != 0) return failure();
-    reader_ = std::make_unique<MysqlLogReader>([this] { return fetch(); },
-                                               [this] { mariadb_cancel(connection_.get()); });
+    socket_ = std::make_unique<HeldSocket>(mysql_get_socket(connection_.get()));
+    reader_ =
+        std::make_unique<MysqlLogReader>([this] { return fetch(); }, [this] { socket_->cut(); });
     return {};
   }
 
@@ -209,6 +235,7 @@ class LibmariadbLink final : public MysqlLink {
   MysqlResultHandle result_;
   std::unique_ptr<MARIADB_RPL, FreeReplication> replication_;
   std::unique_ptr<MARIADB_RPL_EVENT, FreeEvent> event_;
+  std::unique_ptr<HeldSocket> socket_;
   std::unique_ptr<MysqlLogReader> reader_;
 };
 
@@ -247,6 +274,10 @@ class LibmariadbServer final : public MysqlServer {
     // The server could ask for this machine's files.
     mysql_optionsv(connection.get(), MYSQL_OPT_LOCAL_INFILE, &no_files);
     mysql_optionsv(connection.get(), MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "lockstep");
+    // "localhost" is a host as all others: the library would take it for the socket.
+    const unsigned protocol = MYSQL_PROTOCOL_TCP;
+    if (url_.socket.empty() && !url_.host.empty())
+      mysql_optionsv(connection.get(), MYSQL_OPT_PROTOCOL, &protocol);
     set_tls(connection.get(), url_);
     const auto text_of = [](const std::string& text) {
       return text.empty() ? nullptr : text.c_str();
