@@ -9,7 +9,7 @@
 namespace lockstep {
 namespace {
 
-using Kind = LogStatement::Kind;
+using StatementKind = LogStatement::Kind;
 
 struct SqlWord {
   std::string text;
@@ -146,32 +146,32 @@ void read_definition(SqlReader& in, LogStatement& out) {
   in.skip({"OR", "REPLACE", "ONLINE", "OFFLINE", "IGNORE", "TEMPORARY"});
   if (in.takes_any({"TABLE", "TABLES"})) {
     in.skip({"IF", "NOT", "EXISTS"});
-    out.kind = Kind::kDefinition;
+    out.kind = StatementKind::kDefinition;
     out.tables.push_back(in.name());
   } else if (in.takes_any({"DATABASE", "SCHEMA"})) {
     in.skip({"IF", "EXISTS"});
-    out.kind = Kind::kDropDatabase;
+    out.kind = StatementKind::kDropDatabase;
     out.tables.push_back({in.name().table, ""});
   }
 }
 
 void read_first(SqlReader& in, LogStatement& out) {
   if (in.takes("BEGIN") || in.takes("START")) {
-    out.kind = Kind::kBegin;
+    out.kind = StatementKind::kBegin;
   } else if (in.takes("COMMIT")) {
-    out.kind = Kind::kCommit;
+    out.kind = StatementKind::kCommit;
   } else if (in.takes("ROLLBACK")) {
-    out.kind = in.takes("TO") ? Kind::kRollbackTo : Kind::kRollback;
+    out.kind = in.takes("TO") ? StatementKind::kRollbackTo : StatementKind::kRollback;
   } else if (in.takes("TRUNCATE")) {
     in.takes("TABLE");
-    out.kind = Kind::kTruncate;
+    out.kind = StatementKind::kTruncate;
     out.tables.push_back(in.name());
   } else if (in.takes("DROP") || in.takes("ALTER") || in.takes("RENAME")) {
     read_definition(in, out);
   } else if (in.takes("CREATE")) {
     read_definition(in, out);
     // A database that is made has no tables yet.
-    if (out.kind == Kind::kDropDatabase) out.kind = Kind::kOther;
+    if (out.kind == StatementKind::kDropDatabase) out.kind = StatementKind::kOther;
   } else if (in.takes_any({"INSERT",
                            "UPDATE",
                            "DELETE",
@@ -182,7 +182,7 @@ void read_first(SqlReader& in, LogStatement& out) {
                            "SELECT",
                            "WITH",
                            "MERGE"})) {
-    out.kind = Kind::kRows;
+    out.kind = StatementKind::kRows;
   }
 }
 

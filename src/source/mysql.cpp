@@ -178,9 +178,9 @@ Result<void> MysqlSource::mind_tables() {
   if (stale_.empty()) return {};
   BegunMysqlCopy begun = TRY(begin_mysql_copy_of(opening(), stale_));
   copy_ = std::move(begun.copy);
-  for (FollowedTable& table : begun.tables) {
+  for (const FollowedTable& table : begun.tables) {
     const std::string origin = table.target.origin();
-    changes_->copied(origin, begun.copied[origin].state, std::move(table.readings));
+    changes_->copied(origin, begun.copied[origin].state, table.readings);
   }
   stale_.clear();
   return {};

@@ -10,7 +10,7 @@ namespace {
 
 using EventType = BinlogEventType;
 
-constexpr std::int64_t kUsPerSecond = 1'000'000;
+constexpr std::int64_t kUsPerEventSecond = 1'000'000;
 
 Error binlog_out_of_order(std::string_view what) {
   return make_error(Code::kCorrupt, fmt::format("the binary log has {}", what));
@@ -289,7 +289,7 @@ Result<void> MysqlChanges::match(Table& table) const {
 
 void MysqlChanges::copied(const std::string& origin,
                           const GtidState& state,
-                          std::vector<MysqlReading> readings) {
+                          const std::vector<MysqlReading>& readings) {
   copied_[origin] = state;
   tables_.clear();  // they are named again, and seen anew
   for (const std::unique_ptr<MysqlRows>& rows : rows_) {
@@ -338,7 +338,7 @@ Result<void> MysqlChanges::take_images(Table& table) {
 Result<void> MysqlChanges::make_ready(MysqlRows& rows) {
   if (rows.is_empty()) return {};
   SourceBatch batch = TRY(rows.finish());
-  batch.source_time = Timestamp{static_cast<std::int64_t>(time_s_) * kUsPerSecond};
+  batch.source_time = Timestamp{static_cast<std::int64_t>(time_s_) * kUsPerEventSecond};
   batch.has_more = true;
   ready_.push_back(std::move(batch));
   return {};

@@ -61,7 +61,7 @@ class MysqlChanges final {
   // A table was copied anew: its changes up to there are not given.
   void copied(const std::string& origin,
               const GtidState& state,
-              std::vector<MysqlReading> readings);
+              const std::vector<MysqlReading>& readings);
 
  private:
   struct Table {       // a table of the log

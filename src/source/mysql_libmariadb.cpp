@@ -19,13 +19,13 @@
 namespace lockstep {
 namespace {
 
-constexpr unsigned kConnectSeconds = 10;
+constexpr unsigned kMysqlConnectSeconds = 10;
 // Of an answer: a server that is busy copying says something all the while.
 constexpr unsigned kReadSeconds = 300;
 // Of the log: the server says something every kHeartbeatSeconds.
 constexpr unsigned kLogReadSeconds = 60;
 constexpr unsigned kHeartbeatSeconds = 5;
-constexpr unsigned long kPacketMax = 1UL << 30;
+constexpr std::size_t kPacketMax = std::size_t{1} << 30;
 
 struct FreeMysql {
   void operator()(MYSQL* connection) const { mysql_close(connection); }
@@ -141,7 +141,7 @@ class LibmariadbLink final : public MysqlLink {
     }
     const unsigned count = mysql_num_fields(result.get());
     while (char** const row = mysql_fetch_row(result.get())) {
-      const unsigned long* const lengths = mysql_fetch_lengths(result.get());
+      const auto* const lengths = mysql_fetch_lengths(result.get());
       MysqlAnswer::Row cells;
       for (unsigned column = 0; column < count; ++column) {
         cells.push_back(row[column] == nullptr ? std::optional<std::string>()
@@ -167,7 +167,7 @@ class LibmariadbLink final : public MysqlLink {
       result_.reset();
       return false;
     }
-    const unsigned long* const lengths = mysql_fetch_lengths(result_.get());
+    const auto* const lengths = mysql_fetch_lengths(result_.get());
     cells.resize(mysql_num_fields(result_.get()));
     for (std::size_t column = 0; column < cells.size(); ++column) {
       cells[column] = std::nullopt;
@@ -208,9 +208,7 @@ class LibmariadbLink final : public MysqlLink {
 
  private:
   Result<void> run(const std::string& sql) {
-    if (mysql_real_query(connection_.get(), sql.data(), static_cast<unsigned long>(sql.size())) !=
-        0)
-      return failure();
+    if (mysql_real_query(connection_.get(), sql.data(), sql.size()) != 0) return failure();
     return {};
   }
 
@@ -218,7 +216,7 @@ class LibmariadbLink final : public MysqlLink {
   Result<std::string_view> fetch() {
     MARIADB_RPL_EVENT* const event = mariadb_rpl_fetch(replication_.get(), event_.get());
     if (event == nullptr) {
-      event_.release();  // the library freed it
+      static_cast<void>(event_.release());  // the library freed it
       if (mysql_errno(connection_.get()) != 0) return failure();
       return make_error(Code::kIo, "MariaDB ended the stream of its log", "it is tried again");
     }
@@ -264,9 +262,9 @@ class LibmariadbServer final : public MysqlServer {
     MysqlHandle connection(mysql_init(nullptr));
     if (!connection) return make_error(Code::kIo, "MariaDB: out of memory");
     const unsigned read_seconds = kind == MysqlLinkKind::kLog ? kLogReadSeconds : kReadSeconds;
-    const unsigned connect_seconds = kConnectSeconds;
+    const unsigned connect_seconds = kMysqlConnectSeconds;
     const unsigned no_files = 0;
-    const unsigned long packet_max = kPacketMax;
+    const std::size_t packet_max = kPacketMax;
     mysql_optionsv(connection.get(), MYSQL_OPT_CONNECT_TIMEOUT, &connect_seconds);
     mysql_optionsv(connection.get(), MYSQL_OPT_READ_TIMEOUT, &read_seconds);
     mysql_optionsv(connection.get(), MYSQL_OPT_MAX_ALLOWED_PACKET, &packet_max);
