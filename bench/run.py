@@ -12,6 +12,7 @@ import history
 import kafka
 import load
 import lookup
+import mariadb
 import nhanes
 import postgres
 import push
@@ -25,7 +26,7 @@ def main():
     options = parser.parse_args()
     lockstep = os.path.abspath(options.lockstep)
     results = {"machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}}
-    for module in (nhanes, commits, fold, lookup, scan, load, history, postgres, kafka, push):
+    for module in (nhanes, commits, fold, lookup, scan, load, history, postgres, mariadb, kafka, push):
         results[module.__name__] = module.run(lockstep)
         print(module.table(results[module.__name__]) + "\n", flush=True)
     if options.output:

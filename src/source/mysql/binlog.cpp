@@ -235,6 +235,12 @@ Result<BinlogEvent> parse_binlog_event(std::string_view bytes, bool has_checksum
   return event;
 }
 
+bool ends_in_checksum(std::string_view bytes) {
+  if (bytes.size() < kHeaderSize + kChecksumSize) return false;
+  const std::string_view covered = bytes.substr(0, bytes.size() - kChecksumSize);
+  return BinlogBytes(bytes.substr(covered.size())).number(kChecksumSize) == crc_of(covered);
+}
+
 Result<bool> parse_binlog_format(const BinlogEvent& event) {
   constexpr std::size_t kTailSize = 1 + kChecksumSize;
   if (event.body.size() < kTailSize) return damaged_event("FORMAT_DESCRIPTION");

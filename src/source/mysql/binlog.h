@@ -78,6 +78,9 @@ struct BinlogEvent {
 // `has_checksum`: as the last FORMAT event says. kCorrupt: cut short, or another checksum.
 Result<BinlogEvent> parse_binlog_event(std::string_view bytes, bool has_checksum);
 
+// Whether its last bytes are its checksum: of an event before the first FORMAT event.
+bool ends_in_checksum(std::string_view bytes);
+
 // Of a FORMAT event, whose own checksum is not looked at: whether the events behind it have one.
 Result<bool> parse_binlog_format(const BinlogEvent& event);
 

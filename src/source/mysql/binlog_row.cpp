@@ -134,22 +134,25 @@ Result<std::vector<CellSize>> cell_sizes(const LogTable& table) {
   return sizes;
 }
 
+PresentColumns::PresentColumns(std::string_view bits, std::size_t column_count) : bits_(bits) {
+  for (std::size_t column = 0; column < column_count; ++column)
+    count_ += bit_at(bits, column) ? 1 : 0;
+  has_all_ = count_ == column_count;
+}
+
 Result<void> take_row_image(std::string_view& rest,
-                            std::string_view present,
+                            const PresentColumns& present,
                             const std::vector<CellSize>& sizes,
                             std::vector<LogCell>& cells) {
   cells.resize(sizes.size());
-  std::size_t present_count = 0;
-  for (std::size_t column = 0; column < sizes.size(); ++column)
-    present_count += bit_at(present, column) ? 1 : 0;
-  const std::size_t null_size = (present_count + 7) / 8;
+  const std::size_t null_size = (present.count() + 7) / 8;
   if (rest.size() < null_size) return row_is_cut_short();
   const std::string_view nulls = rest.substr(0, null_size);
-  rest.remove_prefix(null_size);
+  std::size_t at = null_size;
   std::size_t index = 0;  // among those that are there
   for (std::size_t column = 0; column < sizes.size(); ++column) {
     LogCell& cell = cells[column];
-    if (!bit_at(present, column)) {
+    if (!present.has(column)) {
       cell = {};
       continue;
     }
@@ -158,14 +161,17 @@ Result<void> take_row_image(std::string_view& rest,
       continue;
     }
     const CellSize& size = sizes[column];
-    if (rest.size() < size.prefix) return row_is_cut_short();
-    const std::uint64_t length =
-        size.prefix == 0 ? size.fixed : little_endian(rest.substr(0, size.prefix));
-    rest.remove_prefix(size.prefix);
-    if (rest.size() < length) return row_is_cut_short();
-    cell = {LogCell::Kind::kValue, rest.substr(0, static_cast<std::size_t>(length))};
-    rest.remove_prefix(static_cast<std::size_t>(length));
+    std::uint64_t length = size.fixed;
+    if (size.prefix != 0) {
+      if (rest.size() - at < size.prefix) return row_is_cut_short();
+      length = little_endian(rest.substr(at, size.prefix));
+      at += size.prefix;
+    }
+    if (rest.size() - at < length) return row_is_cut_short();
+    cell = {LogCell::Kind::kValue, rest.substr(at, static_cast<std::size_t>(length))};
+    at += static_cast<std::size_t>(length);
   }
+  rest.remove_prefix(at);
   return {};
 }
 

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "source/mysql/binlog.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -28,9 +29,25 @@ struct CellSize {
 // kUnsupported: of a type that is not known.
 Result<std::vector<CellSize>> cell_sizes(const LogTable& table);
 
-// Takes one image off the front of `rest`. `present`: which columns it has, by bits.
+// Value. Which columns the images of an event have, by bits.
+class PresentColumns final {
+ public:
+  PresentColumns() = default;
+  PresentColumns(std::string_view bits, std::size_t column_count);
+
+  std::size_t count() const { return count_; }
+
+  bool has(std::size_t column) const { return has_all_ || bit_at(bits_, column); }
+
+ private:
+  std::string_view bits_;
+  std::size_t count_ = 0;
+  bool has_all_ = false;
+};
+
+// Takes one image off the front of `rest`.
 Result<void> take_row_image(std::string_view& rest,
-                            std::string_view present,
+                            const PresentColumns& present,
                             const std::vector<CellSize>& sizes,
                             std::vector<LogCell>& cells);
 

@@ -9,6 +9,8 @@
 namespace lockstep {
 namespace {
 
+using StatementKind = LogStatement::Kind;
+
 struct SqlWord {
   std::string text;
   bool is_quoted = false;  // `t` or "t": a name, never a keyword
@@ -144,32 +146,32 @@ void read_definition(SqlReader& in, LogStatement& out) {
   in.skip({"OR", "REPLACE", "ONLINE", "OFFLINE", "IGNORE", "TEMPORARY"});
   if (in.takes_any({"TABLE", "TABLES"})) {
     in.skip({"IF", "NOT", "EXISTS"});
-    out.kind = LogStatement::Kind::kDefinition;
+    out.kind = StatementKind::kDefinition;
     out.tables.push_back(in.name());
   } else if (in.takes_any({"DATABASE", "SCHEMA"})) {
     in.skip({"IF", "EXISTS"});
-    out.kind = LogStatement::Kind::kDropDatabase;
+    out.kind = StatementKind::kDropDatabase;
     out.tables.push_back({in.name().table, ""});
   }
 }
 
 void read_first(SqlReader& in, LogStatement& out) {
   if (in.takes("BEGIN") || in.takes("START")) {
-    out.kind = LogStatement::Kind::kBegin;
+    out.kind = StatementKind::kBegin;
   } else if (in.takes("COMMIT")) {
-    out.kind = LogStatement::Kind::kCommit;
+    out.kind = StatementKind::kCommit;
   } else if (in.takes("ROLLBACK")) {
-    out.kind = in.takes("TO") ? LogStatement::Kind::kRollbackTo : LogStatement::Kind::kRollback;
+    out.kind = in.takes("TO") ? StatementKind::kRollbackTo : StatementKind::kRollback;
   } else if (in.takes("TRUNCATE")) {
     in.takes("TABLE");
-    out.kind = LogStatement::Kind::kTruncate;
+    out.kind = StatementKind::kTruncate;
     out.tables.push_back(in.name());
   } else if (in.takes("DROP") || in.takes("ALTER") || in.takes("RENAME")) {
     read_definition(in, out);
   } else if (in.takes("CREATE")) {
     read_definition(in, out);
     // A database that is made has no tables yet.
-    if (out.kind == LogStatement::Kind::kDropDatabase) out.kind = LogStatement::Kind::kOther;
+    if (out.kind == StatementKind::kDropDatabase) out.kind = StatementKind::kOther;
   } else if (in.takes_any({"INSERT",
                            "UPDATE",
                            "DELETE",
@@ -180,7 +182,7 @@ void read_first(SqlReader& in, LogStatement& out) {
                            "SELECT",
                            "WITH",
                            "MERGE"})) {
-    out.kind = LogStatement::Kind::kRows;
+    out.kind = StatementKind::kRows;
   }
 }
 

@@ -19,12 +19,17 @@ namespace {
 using Failure = std::optional<std::string>;
 
 constexpr unsigned kByteBits = 8;
-constexpr std::int64_t kUsPerSecond = 1'000'000;
+constexpr std::int64_t kUsPerLogSecond = 1'000'000;
 constexpr std::int64_t kSecondsPerDay = 86'400;
 
 std::uint64_t unsigned_little(std::string_view bytes) {
   std::uint64_t value = 0;
-  std::memcpy(&value, bytes.data(), std::min(bytes.size(), sizeof(value)));
+  if (bytes.size() == sizeof(value)) {
+    std::memcpy(&value, bytes.data(), sizeof(value));
+    return value;
+  }
+  for (std::size_t at = bytes.size(); at > 0; --at)
+    value = value << kByteBits | static_cast<unsigned char>(bytes[at - 1]);
   return value;
 }
 
@@ -89,7 +94,7 @@ Failure read_clock(const Clock& clock,
   const std::int64_t seconds =
       days_of_civil({clock.year, clock.month, clock.day}) * kSecondsPerDay + clock.hour * 3600 +
       clock.minute * 60 + clock.second;
-  out.value = Timestamp{seconds * kUsPerSecond + clock.us};
+  out.value = Timestamp{seconds * kUsPerLogSecond + clock.us};
   return std::nullopt;
 }
 
@@ -101,7 +106,7 @@ Failure read_seconds(std::int64_t seconds,
                      std::string& scratch) {
   const bool is_zero = seconds == 0 && us == 0;
   if (!is_zero && reading.how.type == Type::kTimestamp) {
-    out.value = Timestamp{seconds * kUsPerSecond + us};
+    out.value = Timestamp{seconds * kUsPerLogSecond + us};
     return std::nullopt;
   }
   Clock clock;

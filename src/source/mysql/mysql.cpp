@@ -158,13 +158,17 @@ Result<std::optional<SourceBatch>> MysqlSource::next(const SourceLimits& limits)
   LOCKSTEP_ASSERT(copy_ != nullptr || changes_ != nullptr, "source: next() before open()");
   row_count_max_ = limits.row_count_max;
   if (failure_) return *failure_;
-  TRY(keep(mind_tables()));
-  if (copy_) {
-    Result<std::optional<SourceBatch>> batch = keep(copy_->next(limits.row_count_max));
-    if (!batch.ok() || batch.value()) return batch;
-    TRY(keep(end_copy()));
+  for (;;) {
+    TRY(keep(mind_tables()));
+    if (copy_) {
+      Result<std::optional<SourceBatch>> batch = keep(copy_->next(limits.row_count_max));
+      if (!batch.ok() || batch.value()) return batch;
+      TRY(keep(end_copy()));
+    }
+    Result<std::optional<SourceBatch>> batch = keep(next_changed(limits.row_count_max));
+    // Nothing, for now tables are to be copied: that is not the end.
+    if (!batch.ok() || batch.value() || changes_->stale().empty()) return batch;
   }
-  return keep(next_changed(limits.row_count_max));
 }
 
 // A table that is another now, or came later, is copied between two transactions.
@@ -174,9 +178,9 @@ Result<void> MysqlSource::mind_tables() {
   if (stale_.empty()) return {};
   BegunMysqlCopy begun = TRY(begin_mysql_copy_of(opening(), stale_));
   copy_ = std::move(begun.copy);
-  for (FollowedTable& table : begun.tables) {
+  for (const FollowedTable& table : begun.tables) {
     const std::string origin = table.target.origin();
-    changes_->copied(origin, begun.copied[origin].state, std::move(table.readings));
+    changes_->copied(origin, begun.copied[origin].state, table.readings);
   }
   stale_.clear();
   return {};

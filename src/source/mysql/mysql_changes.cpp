@@ -10,7 +10,7 @@ namespace {
 
 using EventType = BinlogEventType;
 
-constexpr std::int64_t kMysqlSecondUs = 1'000'000;
+constexpr std::int64_t kUsPerEventSecond = 1'000'000;
 
 Error binlog_out_of_order(std::string_view what) {
   return make_error(Code::kCorrupt, fmt::format("the binary log has {}", what));
@@ -40,7 +40,8 @@ MysqlChanges::MysqlChanges(std::vector<FollowedTable> tables, const MysqlPositio
 }
 
 Result<void> MysqlChanges::take(std::string_view bytes, std::int64_t row_count_max) {
-  const BinlogEvent event = TRY(parse_binlog_event(bytes, has_checksum_));
+  const BinlogEvent event =
+      TRY(parse_binlog_event(bytes, has_checksum_ ? *has_checksum_ : ends_in_checksum(bytes)));
   TRY(take_event(event));
   if (open_ && open_count() >= row_count_max) {
     gave_ = true;
@@ -135,9 +136,6 @@ Result<void> MysqlChanges::begin(const BinlogEvent& event) {
   if (open_) return binlog_out_of_order("a transaction within another");
   transaction_ = TRY(parse_binlog_gtid(event));
   transaction_text_ = transaction_.gtid.text();
-  open_ = true;
-  gave_ = false;
-  row_number_ = 0;
   // The server was asked for what comes behind the position.
   if (seen_.has(transaction_.gtid)) {
     return cannot_tell(fmt::format(
@@ -146,6 +144,9 @@ Result<void> MysqlChanges::begin(const BinlogEvent& event) {
         transaction_text_,
         seen_.text()));
   }
+  open_ = true;
+  gave_ = false;
+  row_number_ = 0;
   newly_stale_.clear();
   return {};
 }
@@ -288,7 +289,7 @@ Result<void> MysqlChanges::match(Table& table) const {
 
 void MysqlChanges::copied(const std::string& origin,
                           const GtidState& state,
-                          std::vector<MysqlReading> readings) {
+                          const std::vector<MysqlReading>& readings) {
   copied_[origin] = state;
   tables_.clear();  // they are named again, and seen anew
   for (const std::unique_ptr<MysqlRows>& rows : rows_) {
@@ -312,16 +313,18 @@ Result<void> MysqlChanges::take_rows(const BinlogEvent& event) {
 }
 
 Result<void> MysqlChanges::take_images(Table& table) {
+  const PresentColumns before(images_.before, images_.column_count);
+  const PresentColumns after(images_.after, images_.column_count);
   std::string_view rest = images_.rows;
   while (!rest.empty()) {
     const MysqlPlace place{transaction_text_, ++row_number_};
-    TRY(take_row_image(rest, images_.before, table.sizes, before_));
+    TRY(take_row_image(rest, before, table.sizes, before_));
     switch (images_.kind) {
       case RowsKind::kInsert:
         TRY(table.rows->insert(before_, table.view, place));
         break;
       case RowsKind::kUpdate:
-        TRY(take_row_image(rest, images_.after, table.sizes, after_));
+        TRY(take_row_image(rest, after, table.sizes, after_));
         table.rows->update(before_, after_, table.view, place);
         break;
       case RowsKind::kDelete:
@@ -335,7 +338,7 @@ Result<void> MysqlChanges::take_images(Table& table) {
 Result<void> MysqlChanges::make_ready(MysqlRows& rows) {
   if (rows.is_empty()) return {};
   SourceBatch batch = TRY(rows.finish());
-  batch.source_time = Timestamp{static_cast<std::int64_t>(time_s_) * kMysqlSecondUs};
+  batch.source_time = Timestamp{static_cast<std::int64_t>(time_s_) * kUsPerEventSecond};
   batch.has_more = true;
   ready_.push_back(std::move(batch));
   return {};

@@ -61,7 +61,7 @@ class MysqlChanges final {
   // A table was copied anew: its changes up to there are not given.
   void copied(const std::string& origin,
               const GtidState& state,
-              std::vector<MysqlReading> readings);
+              const std::vector<MysqlReading>& readings);
 
  private:
   struct Table {       // a table of the log
@@ -101,7 +101,7 @@ class MysqlChanges final {
   std::vector<LogCell> before_;
   std::vector<LogCell> after_;
   std::deque<SourceBatch> ready_;
-  bool has_checksum_ = false;
+  std::optional<bool> has_checksum_;  // of events; known from the first FORMAT event on
   bool open_ = false;
   bool gave_ = false;  // of the open transaction
   BinlogGtid transaction_;

@@ -11,6 +11,9 @@
 #include <mariadb_rpl.h>
 // clang-format on
 
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <utility>
 
 namespace lockstep {
@@ -22,7 +25,7 @@ constexpr unsigned kReadSeconds = 300;
 // Of the log: the server says something every kHeartbeatSeconds.
 constexpr unsigned kLogReadSeconds = 60;
 constexpr unsigned kHeartbeatSeconds = 5;
-constexpr unsigned long kPacketMax = 1UL << 30;
+constexpr std::size_t kPacketMax = std::size_t{1} << 30;
 
 struct FreeMysql {
   void operator()(MYSQL* connection) const { mysql_close(connection); }
@@ -42,6 +45,28 @@ struct FreeEvent {
 
 using MysqlHandle = std::unique_ptr<MYSQL, FreeMysql>;
 using MysqlResultHandle = std::unique_ptr<MYSQL_RES, FreeMysqlResult>;
+
+// Resource. A connection's socket, of which the library knows nothing: it may close its own at any
+// moment, in the reader's thread, and another file may then have its number.
+class HeldSocket final {
+ public:
+  explicit HeldSocket(int socket) : own_(fcntl(socket, F_DUPFD_CLOEXEC, 0)) {}
+
+  ~HeldSocket() {
+    if (own_ >= 0) close(own_);
+  }
+
+  HeldSocket(const HeldSocket&) = delete;
+  HeldSocket& operator=(const HeldSocket&) = delete;
+
+  // Whoever reads from it, or will, is told that it ended.
+  void cut() const {
+    if (own_ >= 0) shutdown(own_, SHUT_RDWR);
+  }
+
+ private:
+  const int own_;
+};
 
 Code code_of_mysql(unsigned number, std::string_view state) {
   constexpr unsigned kNoRight = 1142;
@@ -116,7 +141,7 @@ class LibmariadbLink final : public MysqlLink {
     }
     const unsigned count = mysql_num_fields(result.get());
     while (char** const row = mysql_fetch_row(result.get())) {
-      const unsigned long* const lengths = mysql_fetch_lengths(result.get());
+      const auto* const lengths = mysql_fetch_lengths(result.get());
       MysqlAnswer::Row cells;
       for (unsigned column = 0; column < count; ++column) {
         cells.push_back(row[column] == nullptr ? std::optional<std::string>()
@@ -142,7 +167,7 @@ class LibmariadbLink final : public MysqlLink {
       result_.reset();
       return false;
     }
-    const unsigned long* const lengths = mysql_fetch_lengths(result_.get());
+    const auto* const lengths = mysql_fetch_lengths(result_.get());
     cells.resize(mysql_num_fields(result_.get()));
     for (std::size_t column = 0; column < cells.size(); ++column) {
       cells[column] = std::nullopt;
@@ -169,8 +194,9 @@ class LibmariadbLink final : public MysqlLink {
     mariadb_rpl_optionsv(replication_.get(), MARIADB_RPL_SERVER_ID, request.client);
     mariadb_rpl_optionsv(replication_.get(), MARIADB_RPL_FLAGS, 0U);
     if (mariadb_rpl_open(replication_.get()) != 0) return failure();
-    reader_ = std::make_unique<MysqlLogReader>([this] { return fetch(); },
-                                               [this] { mariadb_cancel(connection_.get()); });
+    socket_ = std::make_unique<HeldSocket>(mysql_get_socket(connection_.get()));
+    reader_ =
+        std::make_unique<MysqlLogReader>([this] { return fetch(); }, [this] { socket_->cut(); });
     return {};
   }
 
@@ -182,9 +208,7 @@ class LibmariadbLink final : public MysqlLink {
 
  private:
   Result<void> run(const std::string& sql) {
-    if (mysql_real_query(connection_.get(), sql.data(), static_cast<unsigned long>(sql.size())) !=
-        0)
-      return failure();
+    if (mysql_real_query(connection_.get(), sql.data(), sql.size()) != 0) return failure();
     return {};
   }
 
@@ -192,7 +216,7 @@ class LibmariadbLink final : public MysqlLink {
   Result<std::string_view> fetch() {
     MARIADB_RPL_EVENT* const event = mariadb_rpl_fetch(replication_.get(), event_.get());
     if (event == nullptr) {
-      event_.release();  // the library freed it
+      static_cast<void>(event_.release());  // the library freed it
       if (mysql_errno(connection_.get()) != 0) return failure();
       return make_error(Code::kIo, "MariaDB ended the stream of its log", "it is tried again");
     }
@@ -209,6 +233,7 @@ class LibmariadbLink final : public MysqlLink {
   MysqlResultHandle result_;
   std::unique_ptr<MARIADB_RPL, FreeReplication> replication_;
   std::unique_ptr<MARIADB_RPL_EVENT, FreeEvent> event_;
+  std::unique_ptr<HeldSocket> socket_;
   std::unique_ptr<MysqlLogReader> reader_;
 };
 
@@ -239,7 +264,7 @@ class LibmariadbServer final : public MysqlServer {
     const unsigned read_seconds = kind == MysqlLinkKind::kLog ? kLogReadSeconds : kReadSeconds;
     const unsigned connect_seconds = kMysqlConnectSeconds;
     const unsigned no_files = 0;
-    const unsigned long packet_max = kPacketMax;
+    const std::size_t packet_max = kPacketMax;
     mysql_optionsv(connection.get(), MYSQL_OPT_CONNECT_TIMEOUT, &connect_seconds);
     mysql_optionsv(connection.get(), MYSQL_OPT_READ_TIMEOUT, &read_seconds);
     mysql_optionsv(connection.get(), MYSQL_OPT_MAX_ALLOWED_PACKET, &packet_max);
@@ -247,6 +272,10 @@ class LibmariadbServer final : public MysqlServer {
     // The server could ask for this machine's files.
     mysql_optionsv(connection.get(), MYSQL_OPT_LOCAL_INFILE, &no_files);
     mysql_optionsv(connection.get(), MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "lockstep");
+    // "localhost" is a host as all others: the library would take it for the socket.
+    const unsigned protocol = MYSQL_PROTOCOL_TCP;
+    if (url_.socket.empty() && !url_.host.empty())
+      mysql_optionsv(connection.get(), MYSQL_OPT_PROTOCOL, &protocol);
     set_tls(connection.get(), url_);
     const auto text_of = [](const std::string& text) {
       return text.empty() ? nullptr : text.c_str();

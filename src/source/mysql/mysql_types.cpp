@@ -211,8 +211,10 @@ std::optional<std::string> read_mysql_double(double number,
                                              std::string& scratch) {
   constexpr double kWholeMax = 1 << 24;  // up to there a float is exact, and has few digits
   out.is_null = false;
-  const bool is_whole = std::abs(number) < kWholeMax && std::trunc(number) == number;
-  if (how.kind == MysqlKind::kFloat && std::isfinite(number) && !is_whole) {
+  const auto is_whole = [&] {
+    return std::abs(number) < kWholeMax && std::trunc(number) == number;
+  };
+  if (how.kind == MysqlKind::kFloat && std::isfinite(number) && !is_whole()) {
     std::array<char, 32> digits{};
     const auto end =
         std::to_chars(digits.data(), digits.data() + digits.size(), static_cast<float>(number));
