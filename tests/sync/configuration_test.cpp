@@ -106,7 +106,7 @@ const Mistake kMistakes[] = {
      "did you mean 'path'?"},
     {", path: \"in/*.csv\"", "",
      "lockstep.yaml:5:11: source 'clinic' lacks 'path'",
-     "add 'path: ...' (A pattern, or a list of them: `*`, `?`, `[a-z]`, and `**` for any folders; relative to lockstep.yaml.)"},
+     "add 'path: ...' (A pattern, or a list of them: `*`, `?`, `[a-z]`, and `**` for any folders; relative to lockstep.yaml, or s3://bucket/folder/*.csv.)"},
     {"type: files", "type: files, mode: upset",
      "lockstep.yaml:5:31: 'mode' of source 'clinic' is 'upset', not append | upsert | mirror",
      "did you mean 'upsert'?"},
