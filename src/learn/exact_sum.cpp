@@ -15,7 +15,7 @@ __extension__ using UInt128 = unsigned __int128;
 
 constexpr std::int64_t kBlockRows = 128;      // 2^46 * 2^7 = 2^53: exact in a double
 constexpr std::int64_t kSpillRows = 1 << 16;  // 2^46 * 2^16 = 2^62: fits an int64
-constexpr std::int64_t kUnpackedRows = 8;          // below this, packing costs more than it saves
+constexpr std::int64_t kUnpackedRows = 8;     // below this, packing costs more than it saves
 
 std::size_t triangle_size(int column_count) {
   const auto d = static_cast<std::size_t>(column_count);

@@ -1,8 +1,8 @@
 // A MariaDB server that says what a test wrote down.
 #pragma once
 
-#include "source/mysql_bytes.h"
 #include "source/mysql/mysql_link.h"
+#include "source/mysql_bytes.h"
 
 #include <deque>
 #include <memory>
