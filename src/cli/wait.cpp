@@ -46,7 +46,7 @@ Result<Json> state_of_push(Session& session,
 Result<std::int64_t> wait_time(const Arguments& arguments) {
   if (!arguments.has("--timeout")) return kWaitUsDefault;
   const std::string given = arguments.text("--timeout", "");
-  const Result<std::int64_t> us = parse_duration_us(given);
+  Result<std::int64_t> us = parse_duration_us(given);
   if (us.ok()) return us;
   return make_error(Code::kUsage, us.error().message, "--timeout 30s");
 }
