@@ -64,7 +64,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   Connection(tcp::socket socket, std::shared_ptr<Shared> shared)
       : stream_(std::move(socket)), shared_(std::move(shared)) {
     ErrorCode ignored;  // without it answers wait for more to send: slower, and no mistake
-    static_cast<void>(stream_.socket().set_option(tcp::no_delay(true), ignored));
+    ignored = stream_.socket().set_option(tcp::no_delay(true), ignored);
   }
 
   ~Connection() {
@@ -211,7 +211,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   // while.
   void drain() {
     ErrorCode ignored;  // it is closed either way
-    static_cast<void>(stream_.socket().shutdown(tcp::socket::shutdown_send, ignored));
+    ignored = stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
     stream_.expires_after(microseconds(kDrainUs));
     drain_more();
   }
@@ -255,12 +255,10 @@ class BeastServer final : public HttpServer {
     ErrorCode error;
     const auto address = net::ip::make_address(limits.host, error);
     const tcp::endpoint place(address, limits.port);
-    if (!error) static_cast<void>(acceptor_.open(place.protocol(), error));
-    if (!error)
-      static_cast<void>(acceptor_.set_option(net::socket_base::reuse_address(true), error));
-    if (!error) static_cast<void>(acceptor_.bind(place, error));
-    if (!error)
-      static_cast<void>(acceptor_.listen(net::socket_base::max_listen_connections, error));
+    if (!error) error = acceptor_.open(place.protocol(), error);
+    if (!error) error = acceptor_.set_option(net::socket_base::reuse_address(true), error);
+    if (!error) error = acceptor_.bind(place, error);
+    if (!error) error = acceptor_.listen(net::socket_base::max_listen_connections, error);
     if (!error) port_ = acceptor_.local_endpoint(error).port();
     if (error) {
       return make_error(
@@ -293,7 +291,7 @@ class BeastServer final : public HttpServer {
     shared_->stopping = true;
     net::post(acceptor_.get_executor(), [this] {
       ErrorCode ignored;  // nothing is taken from it any more
-      static_cast<void>(acceptor_.close(ignored));
+      ignored = acceptor_.close(ignored);
       accept_pause_.cancel();
     });
     {
