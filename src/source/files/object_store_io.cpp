@@ -81,8 +81,9 @@ class ObjectStoreIo final : public ReadingIo {
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
     if (mode != OpenMode::kRead) return only_reads(path);
     TRY(io_.before(IoOperation::kOpen, path));
-    const FileInfo found = TRY(store_->info(key_of_path(path)));
+    // In this order: a size of newer content than the ETag's is noticed by the first read.
     std::string etag = TRY(store_->etag(key_of_path(path)));
+    const FileInfo found = TRY(store_->info(key_of_path(path)));
     return std::unique_ptr<File>(
         std::make_unique<ObjectFile>(*store_, path, std::move(etag), found.size_bytes));
   }
