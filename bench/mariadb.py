@@ -7,21 +7,16 @@ files, without a server and without a hub. The latency is from the return of COM
 import glob
 import json
 import os
-import signal
-import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests", "e2e"))
 import mariadb_server  # noqa: E402
-from postgres import timed  # noqa: E402
+from postgres import latencies, timed  # noqa: E402
 
 SINGLE = int(os.environ.get("LOCKSTEP_BENCH_TRANSACTIONS", "50000"))
 GROUPS = 300
-COMMITS = 300
 FEATURES = ", ".join(f"x{i} double" for i in range(4))
 VALUES = ", ".join(f"seq * 0.{i + 1}" for i in range(4))
 CONFIGURATION = """
@@ -42,33 +37,6 @@ BEGIN
   END WHILE;
 END //
 """
-
-
-def latencies(lockstep, folder, database):
-    """Of single commits, at about 100 a second."""
-    process = subprocess.Popen([lockstep, "run"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    catalog = sqlite3.connect(f"file:{folder}/hub/catalog.sqlite?mode=ro", uri=True)
-    newest = lambda: catalog.execute("SELECT max(snapshot_id) FROM ducklake_snapshot").fetchone()[0]  # noqa: E731
-    client = mariadb_server.Client(database)
-    times = []
-    try:
-        time.sleep(3)
-        for number in range(COMMITS):
-            before = newest()
-            client.run(f"INSERT INTO t(id) VALUES ({-1 - number})")
-            started = time.perf_counter()
-            while newest() == before:
-                if time.perf_counter() - started > 20:
-                    raise TimeoutError("no snapshot within 20 s")
-                time.sleep(0.0001)
-            times.append(time.perf_counter() - started)
-            time.sleep(0.01)
-    finally:
-        client.close()
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-    times.sort()
-    return {"p50_ms": statistics.median(times) * 1e3, "p99_ms": times[int(len(times) * 0.99)] * 1e3}
 
 
 def decoded(lockstep, server):
@@ -96,7 +64,7 @@ def run(lockstep):
                 database.run(f"FLUSH BINARY LOGS; CALL fill({count}, {rows})")
                 results[name] = {"transactions": count, "rows": count * rows, "decoded": decoded(lockstep, server),
                                  "lockstep": timed([lockstep, "sync"], folder)}
-            results["latency"] = latencies(lockstep, folder, database)
+            results["latency"] = latencies(lockstep, folder, mariadb_server.Client(database), end="")
     finally:
         server.close()
     return results

@@ -48,18 +48,17 @@ def receive(server, database):
          "-o", "proto_version=1", "-o", "publication_names=bench", "-f", "/dev/null", f"--endpos={end}"], server.folder)
 
 
-def latencies(lockstep, folder, database):
-    """Of single commits, at about 100 a second."""
+def latencies(lockstep, folder, client, end=";"):
+    """Of single commits, at about 100 a second, by a client, which is closed; `end` of its statements. Also of other databases."""
     process = subprocess.Popen([lockstep, "run"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     catalog = sqlite3.connect(f"file:{folder}/hub/catalog.sqlite?mode=ro", uri=True)
     newest = lambda: catalog.execute("SELECT max(snapshot_id) FROM ducklake_snapshot").fetchone()[0]  # noqa: E731
-    client = postgres_server.Client(database)
     times = []
     try:
         time.sleep(3)
         for number in range(COMMITS):
             before = newest()
-            client.run(f"INSERT INTO t(id) VALUES ({-1 - number});")
+            client.run(f"INSERT INTO t(id) VALUES ({-1 - number}){end}")
             started = time.perf_counter()
             while newest() == before:
                 if time.perf_counter() - started > 20:
@@ -92,7 +91,7 @@ def run(lockstep):
                              f"{VALUES} FROM generate_series(1, {rows}) i; COMMIT; END LOOP; END $$")
                 results[name] = {"transactions": count, "rows": count * rows,
                                  "lockstep": timed([lockstep, "sync"], folder), "pg_recvlogical": receive(server, database)}
-            results["latency"] = latencies(lockstep, folder, database)
+            results["latency"] = latencies(lockstep, folder, postgres_server.Client(database))
     finally:
         server.close()
     return results
