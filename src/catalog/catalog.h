@@ -117,6 +117,9 @@ class Catalog {
   // Moves what it can without making anybody wait, and without waiting for readers. It syncs, so it
   // does not belong into a commit; SQLite's own automatic checkpoints are off. Not for kRead.
   virtual Result<void> checkpoint() = 0;
+  // The same beside whoever writes, on a thread of its own: begins it, or goes on with what an
+  // earlier call began, whose failure it tells. Nobody waits for long. Under kIo: checkpoint().
+  virtual Result<void> checkpoint_beside() = 0;
 
   // First row and column, for single values; monostate when there is no row.
   Result<Cell> single(std::string_view sql, std::initializer_list<Cell> values = {});

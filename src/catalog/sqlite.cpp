@@ -201,6 +201,8 @@ class SqliteCatalog final : public Catalog {
 
   Result<void> checkpoint() override { return connection_.checkpoint(); }
 
+  Result<void> checkpoint_beside() override { return connection_.checkpoint_beside(); }
+
  private:
   Result<std::unique_ptr<Transaction>> begin_with(std::string_view sql) {
     LOCKSTEP_ASSERT(sqlite3_get_autocommit(connection_.database()) != 0,

@@ -12,6 +12,10 @@ namespace {
 
 constexpr int kBusyTimeoutMs = 5000;
 constexpr std::int64_t kFrameHeaderBytes = 24;  // sqlite.org/fileformat2.html, 4.1
+// What came while the log was moved beside the commits is moved beside them too, as long as it is
+// more than this, which takes a millisecond or two.
+constexpr std::int64_t kRestBytes = 1 << 20;
+constexpr int kMoverRoundsMax = 4;
 constexpr const char* kFirstRead = "SELECT count(*) FROM sqlite_schema";
 
 struct Meaning {
@@ -218,8 +222,35 @@ std::uint64_t SqliteConnection::log_bytes() const {
   return static_cast<std::uint64_t>((log_frames_ - moved_frames_) * frame_bytes_);
 }
 
+Result<void> SqliteConnection::finish_moving() {
+  if (mover_ == nullptr || !mover_->is_underway()) return {};
+  Result<void> moved = mover_->finish();
+  if (!moved.ok() && mover_->in_doubt()) vfs_->state().write_failed = true;
+  return moved;
+}
+
+// The log starts anew only when all of it was moved while nobody writes. So the last bit of it is
+// moved by the one who writes.
+Result<void> SqliteConnection::checkpoint_beside() {
+  if (files_ == SqliteFiles::kIo) return checkpoint();
+  TRY(usable());
+  if (mover_ == nullptr) mover_ = std::make_unique<LogMover>(io_, path_);
+  if (mover_->is_underway()) {
+    if (!mover_->is_done()) return {};
+    TRY(finish_moving());
+    const std::int64_t since = log_frames_ - (log_frames_ < mover_frames_ ? 0 : mover_frames_);
+    if (since * frame_bytes_ <= kRestBytes || mover_rounds_ >= kMoverRoundsMax) return checkpoint();
+  } else {
+    mover_rounds_ = 0;
+  }
+  mover_frames_ = log_frames_;
+  ++mover_rounds_;
+  return mover_->start();
+}
+
 Result<void> SqliteConnection::checkpoint() {
   TRY(usable());
+  TRY(finish_moving());
   LOCKSTEP_ASSERT(mode_ != CatalogMode::kRead, "a checkpoint through a reader");
   // With the database to itself a connection can only checkpoint by itself.
   if (files_ == SqliteFiles::kIo) return checkpoint_on(database_.get());

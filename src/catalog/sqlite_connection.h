@@ -3,6 +3,7 @@
 
 #include "base/result.h"
 #include "catalog/catalog.h"
+#include "catalog/log_mover.h"
 #include "catalog/vfs.h"
 
 #include <cstdint>
@@ -44,12 +45,14 @@ class SqliteConnection final {
 
   std::uint64_t log_bytes() const;
   Result<void> checkpoint();
+  Result<void> checkpoint_beside();
 
  private:
   Result<Database> connect(int flags);
   Result<void> set_up();
   Result<void> use_log();
   Result<void> checkpoint_on(sqlite3* database);
+  Result<void> finish_moving();
   Error error_of(sqlite3* database, int code, std::string_view doing);
   void note_commit(std::int64_t frames);
   static int after_commit(void* connection, sqlite3* database, const char* schema, int frames);
@@ -63,9 +66,12 @@ class SqliteConnection final {
   std::unique_ptr<SqliteVfs> vfs_;
   Database database_;
   Database checkpointer_;
+  std::unique_ptr<LogMover> mover_;
   std::int64_t frame_bytes_ = 0;   // a page and its header in the write-ahead log
   std::int64_t log_frames_ = 0;    // in the log
   std::int64_t moved_frames_ = 0;  // of these, in the database too
+  std::int64_t mover_frames_ = 0;  // in the log when the mover began
+  int mover_rounds_ = 0;
 };
 
 }  // namespace lockstep

@@ -45,7 +45,7 @@ Result<void> HubOverDuckLake::tend_log() {
   TRY(check_writable());
   LOCKSTEP_ASSERT(transaction_ == nullptr, "hub-11: the log is moved amid a group");
   if (catalog_->log_bytes() <= options_.log_bytes_max) return {};
-  Result<void> moved = catalog_->checkpoint();
+  Result<void> moved = catalog_->checkpoint_beside();
   if (!moved.ok() && moved.error().code == Code::kCorrupt) broken_ = true;
   return moved;
 }
@@ -54,6 +54,7 @@ Result<void> HubOverDuckLake::tend_log() {
 Result<void> HubOverDuckLake::open_transaction() {
   if (transaction_ != nullptr) return {};
   transaction_ = TRY(catalog_->begin());
+  records_->begin();
   return check_fence();
 }
 

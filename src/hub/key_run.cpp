@@ -21,7 +21,10 @@ static_assert(sizeof(KeyEntry) == 32 && std::is_trivially_copyable_v<KeyEntry>);
 constexpr std::size_t kPageBytes = 4096;
 constexpr std::size_t kChecksumBytes = 8;
 constexpr std::size_t kWriteBytes = 16 * kPageBytes;
-constexpr std::int64_t kFenceStep = 64;  // pages
+constexpr std::size_t kFilterBytes = 160;
+constexpr std::uint32_t kFilterBits = kFilterBytes * 8;
+constexpr std::uint32_t kFilterProbes = 7;  // about ln 2 times ten bits an entry: 1 % pass wrongly
+constexpr std::int64_t kFilterPagesMax = std::int64_t{1} << 17U;
 constexpr std::int64_t kEntries = KeyPage::kEntriesMax;
 static_assert(kChecksumBytes + KeyPage::kEntriesMax * sizeof(KeyEntry) <= kPageBytes);
 
@@ -44,6 +47,36 @@ std::uint64_t word_at(const char* bytes) {
   std::uint64_t word = 0;
   std::memcpy(&word, bytes, sizeof word);
   return word;
+}
+
+std::size_t filters_bytes(std::int64_t pages) {
+  return pages > kFilterPagesMax ? 0 : static_cast<std::size_t>(pages) * kFilterBytes;
+}
+
+// Where a key's bits are in its page's filter, by double hashing (Kirsch and Mitzenmacher, "Less
+// hashing, same performance", 2006). The high word tells the page, the low one is free.
+template <typename Probe>
+bool all_probes(const KeyHash& key, const Probe& probe) {
+  auto at = static_cast<std::uint32_t>(key.low);
+  const auto step = static_cast<std::uint32_t>(key.low >> 32U) | 1U;
+  for (std::uint32_t count = 0; count < kFilterProbes; ++count, at += step) {
+    if (!probe(static_cast<std::uint32_t>(std::uint64_t{at} * kFilterBits >> 32U))) return false;
+  }
+  return true;
+}
+
+void add_to_filter(const KeyHash& key, char* filter) {
+  all_probes(key, [filter](std::uint32_t bit) {
+    filter[bit / 8] =
+        static_cast<char>(static_cast<unsigned char>(filter[bit / 8]) | 1U << bit % 8);
+    return true;
+  });
+}
+
+bool passes_filter(const KeyHash& key, const char* filter) {
+  return all_probes(key, [filter](std::uint32_t bit) {
+    return (static_cast<unsigned char>(filter[bit / 8]) >> bit % 8 & 1U) != 0;
+  });
 }
 
 std::int64_t pages_for(std::int64_t entry_count) {
@@ -112,7 +145,12 @@ KeyRunWriter::KeyRunWriter(std::unique_ptr<File> file, std::uint64_t id)
 
 Result<void> KeyRunWriter::add(const KeyEntry& entry) {
   LOCKSTEP_ASSERT(info_.entry_count == 0 || last_ < entry.key, "hub: keys of a run do not rise");
-  if (page_.empty() && page_count_ % kFenceStep == 0) fences_.push_back(entry.key.high);
+  if (page_.empty()) {
+    append_word(fences_, entry.key.high);
+    if (page_count_ < kFilterPagesMax) filters_.resize(filters_.size() + kFilterBytes, '\0');
+  }
+  if (page_count_ < kFilterPagesMax)
+    add_to_filter(entry.key, filters_.data() + filters_.size() - kFilterBytes);
   std::array<char, sizeof(KeyEntry)> bytes{};
   std::memcpy(bytes.data(), &entry, bytes.size());
   page_.append(bytes.data(), bytes.size());
@@ -140,11 +178,11 @@ Result<void> KeyRunWriter::write_out() {
 Result<KeyRunInfo> KeyRunWriter::finish() {
   if (!page_.empty()) end_page();
   LOCKSTEP_ASSERT(page_count_ == pages_for(info_.entry_count), "hub: a run misses a page");
-  std::string fences;
-  for (const std::uint64_t fence : fences_)
-    append_word(fences, fence);
-  append_word(fences, checksum_of(fences, info_.id, page_count_));
-  ready_ += fences;
+  std::string end = std::move(fences_);
+  filters_.resize(filters_bytes(page_count_));
+  end += filters_;
+  append_word(end, checksum_of(end, info_.id, page_count_));
+  ready_ += end;
   TRY(write_out());
   return info_;
 }
@@ -168,18 +206,19 @@ std::int64_t KeyRun::page_count() const {
 Result<void> KeyRun::read_fences() {
   if (info_.entry_count < 0) return damaged(path_);
   const std::int64_t pages = page_count();
-  const auto fence_count = static_cast<std::size_t>((pages + kFenceStep - 1) / kFenceStep);
+  const auto fences_size = static_cast<std::size_t>(pages) * sizeof(std::uint64_t);
   const std::uint64_t start = static_cast<std::uint64_t>(pages) * kPageBytes;
-  const std::size_t size = fence_count * sizeof(std::uint64_t) + kChecksumBytes;
+  const std::size_t size = fences_size + filters_bytes(pages) + kChecksumBytes;
   // The size first: a wrong number of entries must not become a wrong number of bytes.
   if (TRY(file_->size_bytes()) != start + size) return damaged(path_);
   std::string bytes(size, '\0');
   TRY(read_exactly(*file_, path_, start, bytes));
-  const std::string_view fences(bytes.data(), size - kChecksumBytes);
-  if (word_at(bytes.data() + fences.size()) != checksum_of(fences, info_.id, pages))
+  const std::string_view content(bytes.data(), size - kChecksumBytes);
+  if (word_at(bytes.data() + content.size()) != checksum_of(content, info_.id, pages))
     return damaged(path_);
-  for (std::size_t index = 0; index < fence_count; ++index)
-    fences_.push_back(word_at(bytes.data() + index * sizeof(std::uint64_t)));
+  fences_.resize(static_cast<std::size_t>(pages));
+  if (pages > 0) std::memcpy(fences_.data(), content.data(), fences_size);
+  filters_ = content.substr(fences_size);
   return {};
 }
 
@@ -198,35 +237,21 @@ Result<void> KeyRun::read_page(std::int64_t page, KeyPage& out) const {
   return {};
 }
 
-// Hashes are spread evenly, so that a key's share of the range tells its page but for chance:
-// within 64 pages that is a page or so.
+bool KeyRun::may_have(std::int64_t page, const KeyHash& key) const {
+  return filters_.empty() ||
+         passes_filter(key, filters_.data() + static_cast<std::size_t>(page) * kFilterBytes);
+}
+
+// The page that begins last at or below the key, and those before it that begin with its very word.
 Result<const KeyEntry*> KeyRun::find(const KeyHash& key, KeyPage& page) const {
   const KeyEntry* none = nullptr;
   if (page.spans(key)) return page.find(key);
-  const auto above = std::ranges::upper_bound(fences_, key.high);
-  const auto from = std::ranges::lower_bound(fences_, key.high);
-  const std::int64_t first_fence = std::max<std::int64_t>(from - fences_.begin() - 1, 0);
-  std::int64_t low = first_fence * kFenceStep;
-  std::int64_t high = std::min((above - fences_.begin()) * kFenceStep, page_count()) - 1;
-  double low_hash =
-      fences_.empty() ? 0.0 : static_cast<double>(fences_[static_cast<std::size_t>(first_fence)]);
-  double high_hash = above == fences_.end() ? 0x1p64 : static_cast<double>(*above);
-  while (low <= high) {
-    const double share = high_hash > low_hash
-                             ? (static_cast<double>(key.high) - low_hash) / (high_hash - low_hash)
-                             : 0.5;
-    const auto step = static_cast<std::int64_t>(std::clamp(share, 0.0, 1.0) *
-                                                static_cast<double>(high - low + 1));
-    const std::int64_t guess = low + std::min(step, high - low);
-    TRY(read_page(guess, page));
-    if (page.spans(key)) return page.find(key);
-    if (key < page.entries[0].key) {
-      high = guess - 1;
-      high_hash = static_cast<double>(page.entries[0].key.high);
-    } else {
-      low = guess + 1;
-      low_hash = static_cast<double>(page.entries[page.count - 1].key.high);
-    }
+  const auto above = std::ranges::upper_bound(fences_, key.high) - fences_.begin();
+  const auto equal = std::ranges::lower_bound(fences_, key.high) - fences_.begin();
+  for (std::int64_t at = above - 1; at >= std::max<std::int64_t>(equal - 1, 0); --at) {
+    if (!may_have(at, key)) continue;
+    TRY(read_page(at, page));
+    if (const KeyEntry* found = page.find(key); found != nullptr) return found;
   }
   return none;
 }

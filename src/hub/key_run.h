@@ -1,11 +1,13 @@
 // A run: one file of the key index, written once. Its entries rise by hash, so that a key is found
-// by its share of the hashes, in one or two pages.
+// in one page; and most keys that are not there without reading any.
 //
-//   page   4096 bytes: checksum (8), then up to 127 entries of 32 bytes, then zeros
-//   entry  hash, high and low word (8 + 8); row id (48 bits), position (40), place (40)
-//   place  0: the key's row is gone; 1: inlined; else the file's id + 2
-//   end    after the last page: the high word of the first entry of each 64th page (8 each), and a
-//          checksum (8)
+//   page    4096 bytes: checksum (8), then up to 127 entries of 32 bytes, then zeros
+//   entry   hash, high and low word (8 + 8); row id (48 bits), position (40), place (40)
+//   place   0: the key's row is gone; 1: inlined; else the file's id + 2
+//   fences  after the last page: the high word of each page's first entry (8 each)
+//   filters a Bloom filter for each page (160 bytes: ten bits an entry), unless there are more than
+//           2^17 pages, whose filters would fill the memory
+//   end     a checksum (8) of fences and filters
 //
 // Integers are little-endian. Every checksum is XXH3 seeded by the run's random id and the page's
 // number: a page that was lost, torn, or is another file's does not pass. So nothing is synced.
@@ -93,7 +95,8 @@ class KeyRunWriter final {
   std::string ready_;  // pages to be written
   std::uint64_t written_bytes_ = 0;
   std::int64_t page_count_ = 0;
-  std::vector<std::uint64_t> fences_;
+  std::string fences_;
+  std::string filters_;
 };
 
 // Resource. A run that is there. Errors are kCorrupt, or those of the file.
@@ -119,11 +122,13 @@ class KeyRun final {
 
  private:
   Result<void> read_fences();
+  bool may_have(std::int64_t page, const KeyHash& key) const;
 
   const std::unique_ptr<File> file_;
   const std::string path_;
   const KeyRunInfo info_;
   std::vector<std::uint64_t> fences_;
+  std::string filters_;  // empty: there are none
 };
 
 // Resource. The entries of a run in order.

@@ -91,6 +91,10 @@ class RecordStore final {
   Result<std::optional<DefinitionRecord>> definition(const std::string& sha256);
   // Write. kInvalid unless the version is one above the model's newest (1 for the first).
   Result<void> add_version(const ModelVersionRecord& record);
+
+  // A transaction begins: what an earlier one added may be gone.
+  void begin() { newest_versions_.clear(); }
+
   Result<std::vector<ModelVersionRecord>> versions(const std::string& model,
                                                    std::int64_t newest_count);
   Result<std::vector<ModelVersionRecord>> versions_of_snapshot(
@@ -141,6 +145,7 @@ class RecordStore final {
   Result<std::string> required_meta(std::string_view key);
 
   Catalog& catalog_;
+  std::map<std::string, std::int64_t> newest_versions_;  // that this transaction has asked for
 };
 
 }  // namespace lockstep

@@ -100,11 +100,15 @@ Result<std::optional<DefinitionRecord>> RecordStore::definition(const std::strin
 }
 
 Result<void> RecordStore::add_version(const ModelVersionRecord& record) {
-  const Cell newest =
-      TRY(catalog_.single("SELECT coalesce(max(version), 0) FROM lockstep_model_version "
-                          "WHERE model = ?",
-                          {record.model}));
-  const std::int64_t next = std::get<std::int64_t>(newest) + 1;
+  auto newest = newest_versions_.find(record.model);
+  if (newest == newest_versions_.end()) {
+    const Cell found =
+        TRY(catalog_.single("SELECT coalesce(max(version), 0) FROM lockstep_model_version "
+                            "WHERE model = ?",
+                            {record.model}));
+    newest = newest_versions_.emplace(record.model, std::get<std::int64_t>(found)).first;
+  }
+  const std::int64_t next = newest->second + 1;
   if (record.version != next) {
     return invalid("version " + std::to_string(record.version) + " of model " + record.model +
                    " is not its next one, which is " + std::to_string(next));
@@ -113,25 +117,27 @@ Result<void> RecordStore::add_version(const ModelVersionRecord& record) {
       "INSERT INTO lockstep_model_version({}, weights) VALUES (?, ?, ?, ?, ?, ?, ?, ?, "
       "?, ?, ?, ?, ?, ?, ?, ?, ?)",
       kVersionColumns);
-  return write_row(catalog_,
-                   kInsert,
-                   {record.model,
-                    record.version,
-                    number(record.snapshot),
-                    record.definition,
-                    std::string(version_kind_name(record.kind)),
-                    std::string(version_status_name(record.status)),
-                    record.reason,
-                    record.folded,
-                    record.tested,
-                    record.refused,
-                    record.unlabelled,
-                    record.fingerprint,
-                    record.weights_sha256,
-                    record.metrics,
-                    cell_of(record.parent),
-                    record.duration_us,
-                    Blob{record.weights}});
+  TRY(write_row(catalog_,
+                kInsert,
+                {record.model,
+                 record.version,
+                 number(record.snapshot),
+                 record.definition,
+                 std::string(version_kind_name(record.kind)),
+                 std::string(version_status_name(record.status)),
+                 record.reason,
+                 record.folded,
+                 record.tested,
+                 record.refused,
+                 record.unlabelled,
+                 record.fingerprint,
+                 record.weights_sha256,
+                 record.metrics,
+                 cell_of(record.parent),
+                 record.duration_us,
+                 Blob{record.weights}}));
+  newest->second = record.version;
+  return {};
 }
 
 Result<std::vector<ModelVersionRecord>> RecordStore::versions(const std::string& model,

@@ -11,7 +11,7 @@
 namespace lockstep {
 namespace {
 
-constexpr std::int64_t kTestSampleRows = 20'000;
+constexpr std::int64_t kTestSampleRows = 2'048;
 constexpr std::int64_t kCheckpointRows = 100'000;
 constexpr std::int64_t kCheckpointFoldUs = 2'000'000;
 constexpr std::int64_t kSecondCalibrationFactor = 10;

@@ -289,8 +289,12 @@ Result<Batch> Batch::with_columns(const Batch& more) const {
                                base.row_count_));
   }
   if (!any) return more.with_all_signs(1);
-  std::vector<Field> fields = schema_.fields();
+  const auto field_count = static_cast<std::size_t>(schema_.size() + more.schema_.size());
+  std::vector<Field> fields;
+  fields.reserve(field_count);
+  fields = schema_.fields();
   std::vector<std::pair<const Batch*, int>> from;  // of each column
+  from.reserve(field_count);
   for (int column = 0; column < schema_.size(); ++column)
     from.emplace_back(this, column);
   for (int column = 0; column < more.schema_.size(); ++column) {

@@ -64,6 +64,39 @@ TEST(Sqlite, KeepsAReadersViewUntilItEnds) {
   EXPECT_EQ(writer->log_bytes(), 0U);
 }
 
+TEST(Sqlite, MovesItsLogBesideTheCommits) {
+  SystemWorld world;
+  auto writer = make_table(world);
+  constexpr std::uint64_t kMax = std::uint64_t{1} << 20;
+  constexpr int kCommits = 4'000;
+  int moves = 0;
+  for (int id = 0; id < kCommits; ++id) {
+    ASSERT_TRUE(writer->execute("INSERT INTO t VALUES (" + std::to_string(id) + ")").ok());
+    if (writer->log_bytes() <= kMax) continue;
+    ASSERT_TRUE(writer->checkpoint_beside().ok());
+    ++moves;
+  }
+  EXPECT_GT(moves, 1);
+  EXPECT_LT(std::filesystem::file_size(world.path() + "-wal"), 4 * kMax)
+      << "the log starts anew, however many commits come";
+  ASSERT_TRUE(writer->checkpoint().ok());
+  EXPECT_EQ(writer->log_bytes(), 0U);
+  EXPECT_EQ(count_rows(*writer), kCommits);
+  writer.reset();
+  auto reader = must(world.open(CatalogMode::kRead));
+  EXPECT_EQ(count_rows(*reader), kCommits);
+}
+
+TEST(Sqlite, IsClosedWhileItsLogIsBeingMoved) {
+  SystemWorld world;
+  auto writer = make_table(world);
+  ASSERT_TRUE(writer->execute("INSERT INTO t VALUES (1)").ok());
+  ASSERT_TRUE(writer->checkpoint_beside().ok());
+  writer.reset();
+  auto reader = must(world.open(CatalogMode::kRead));
+  EXPECT_EQ(count_rows(*reader), 1);
+}
+
 TEST(Sqlite, ReadsACatalogWithoutItsLogBesideIt) {
   SystemWorld world;
   make_table(world).reset();
