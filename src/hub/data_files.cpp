@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::size_t kCacheBytesMax = std::size_t{256} << 20;
 constexpr std::size_t kReadersMax = 256;
+// Of pieces that a row was sought in: the next one in one of them reads all of it. A page is forty
+// times a row's work, and worth it where changes come close to each other.
+constexpr std::size_t kSoughtMax = 64;
 
 constexpr const char* kFileColumns =
     "data_file_id, begin_snapshot, end_snapshot, path, path_is_relative, record_count, "
@@ -283,20 +286,33 @@ Result<ParquetReader*> DataFiles::reader(const DataFile& file) {
   return readers_.emplace(file.id, std::move(reader)).first->second.get();
 }
 
-Result<const DataFiles::Piece*> DataFiles::piece(const LakeTable& table,
-                                                 const DataFile& file,
-                                                 std::int64_t position) {
-  ParquetReader* reader = TRY(this->reader(file));
-  const RowRange range = reader->piece_at(position);
-  const PieceKey key{file.id, range.start, table.begin};
+const DataFiles::Piece* DataFiles::find_piece(const PieceKey& key) {
   const auto known = piece_at_.find(key);
-  if (known != piece_at_.end()) {
-    pieces_.splice(pieces_.begin(), pieces_, known->second);
-    return &pieces_.front();
+  if (known == piece_at_.end()) return nullptr;
+  pieces_.splice(pieces_.begin(), pieces_, known->second);
+  return &pieces_.front();
+}
+
+bool DataFiles::was_sought_lately(const PieceKey& key) {
+  if (std::ranges::find(sought_, key) != sought_.end()) return true;
+  sought_.push_back(key);
+  if (sought_.size() > kSoughtMax) sought_.pop_front();
+  return false;
+}
+
+Result<const DataFiles::Piece*> DataFiles::read_piece(const LakeTable& table,
+                                                      const DataFile& file,
+                                                      const PieceKey& key) {
+  ParquetReader* reader = TRY(this->reader(file));
+  Batch rows = TRY(reader->read_piece({.start = key.start, .count = key.count}, table.columns));
+  if (key.count == 1) {
+    // A row in Arrow arrays takes many times the memory of its cells.
+    BatchBuilder builder(rows.schema());
+    builder.append_row_from(rows, 0, 1);
+    rows = TRY(builder.finish());
   }
-  Batch rows = TRY(reader->read_piece(range, table.columns));
   const std::size_t bytes = rows.memory_bytes();
-  pieces_.push_front({key, range, std::move(rows), bytes});
+  pieces_.push_front({key, std::move(rows), bytes});
   piece_at_[key] = pieces_.begin();
   cached_bytes_ += bytes;
   while (cached_bytes_ > kCacheBytesMax && pieces_.size() > 1) {
@@ -308,17 +324,34 @@ Result<const DataFiles::Piece*> DataFiles::piece(const LakeTable& table,
   return &pieces_.front();
 }
 
+Result<const DataFiles::Piece*> DataFiles::piece(const LakeTable& table,
+                                                 const DataFile& file,
+                                                 std::span<const std::int64_t> positions) {
+  const std::int64_t position = positions.front();
+  ParquetReader* reader = TRY(this->reader(file));
+  const RowRange range = reader->piece_at(position);
+  const PieceKey whole{file.id, range.start, table.begin, range.count};
+  if (const Piece* known = find_piece(whole); known != nullptr) return known;
+  const PieceKey row{file.id, position, table.begin, 1};
+  const bool alone = positions.size() == 1 || !range.holds(positions[1]);
+  if (!alone || !reader->has_pages()) return read_piece(table, file, whole);
+  if (const Piece* known = find_piece(row); known != nullptr) return known;
+  return read_piece(table, file, was_sought_lately(whole) ? whole : row);
+}
+
 Result<void> DataFiles::fetch(const LakeTable& table,
                               const DataFile& file,
                               std::span<const std::int64_t> positions,
                               SignedRows out) {
-  const Piece* piece = nullptr;
-  for (const std::int64_t position : positions) {
-    LOCKSTEP_ASSERT(position >= 0, "hub: a negative position in a file");
-    LOCKSTEP_ASSERT(position < file.row_count, "hub: a position behind the end of a file");
-    if (piece == nullptr || !piece->range.holds(position))
-      piece = TRY(this->piece(table, file, position));
-    out.rows.append_row_from(piece->rows, position - piece->range.start, out.sign);
+  while (!positions.empty()) {
+    LOCKSTEP_ASSERT(positions.front() >= 0, "hub: a negative position in a file");
+    LOCKSTEP_ASSERT(positions.front() < file.row_count, "hub: a position behind the end of a file");
+    const Piece* piece = TRY(this->piece(table, file, positions));
+    const RowRange range{.start = piece->key.start, .count = piece->key.count};
+    while (!positions.empty() && range.holds(positions.front())) {
+      out.rows.append_row_from(piece->rows, positions.front() - range.start, out.sign);
+      positions = positions.subspan(1);
+    }
   }
   return {};
 }

@@ -7,6 +7,7 @@
 #include "table/parquet.h"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <list>
 #include <map>
@@ -116,19 +117,26 @@ class DataFiles final {
     std::int64_t file_id = 0;
     std::int64_t start = 0;
     std::int64_t table_begin = 0;
+    std::int64_t count = 0;
     auto operator<=>(const PieceKey&) const = default;
   };
 
   struct Piece {
     PieceKey key;
-    RowRange range;
     Batch rows;
     std::size_t bytes = 0;
   };
 
-  // The rows around a position with all columns of the table, decoded once. Valid until the next
-  // call.
-  Result<const Piece*> piece(const LakeTable& table, const DataFile& file, std::int64_t position);
+  // The rows around the first of the positions with all columns of the table, decoded once: more
+  // than that one where others are sought there too, or were lately. Valid until the next call.
+  Result<const Piece*> piece(const LakeTable& table,
+                             const DataFile& file,
+                             std::span<const std::int64_t> positions);
+  const Piece* find_piece(const PieceKey& key);
+  bool was_sought_lately(const PieceKey& key);
+  Result<const Piece*> read_piece(const LakeTable& table,
+                                  const DataFile& file,
+                                  const PieceKey& key);
 
   Result<std::vector<std::int64_t>> later_rows(const DataFile& file, std::int64_t snapshot);
   // Of the delete files that are valid at the snapshot; `take` gets the position and the snapshot
@@ -145,6 +153,7 @@ class DataFiles final {
   std::list<Piece> pieces_;  // the newest used first
   std::map<PieceKey, std::list<Piece>::iterator> piece_at_;
   std::size_t cached_bytes_ = 0;
+  std::deque<PieceKey> sought_;  // pieces of which one row alone was read, the newest last
 };
 
 }  // namespace lockstep

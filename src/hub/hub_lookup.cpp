@@ -49,19 +49,29 @@ Result<Lookup> HubOverDuckLake::fetch_places(TableState& state, const FoundPlace
   }
   BatchBuilder rows(state.lake.definition.schema);
   const RowPlace* last = nullptr;
+  std::int64_t row = -1;
+  std::vector<std::int64_t> positions;  // of rows of one file, not read yet
+  const auto read_positions = [&]() -> Result<void> {
+    if (positions.empty()) return {};
+    TRY(files_->fetch(state.lake, state.files.at(last->file_id), positions, {rows, 1}));
+    positions.clear();
+    return {};
+  };
   for (const std::size_t asked : order) {
     const RowPlace& place = *places[asked];
     if (last == nullptr || !(*last == place)) {
+      if (last != nullptr && last->file_id != place.file_id) TRY(read_positions());
       if (place.is_inlined()) {
         TRY(state.inlined.read_row(*catalog_, state.lake, place.row_id, rows));
       } else {
-        TRY(files_->fetch(
-            state.lake, state.files.at(place.file_id), {&place.position, 1}, {rows, 1}));
+        positions.push_back(place.position);
       }
+      ++row;
     }
     last = &place;
-    found.row_of_key[asked] = rows.row_count() - 1;
+    found.row_of_key[asked] = row;
   }
+  TRY(read_positions());
   found.rows = TRY(rows.finish());
   return found;
 }

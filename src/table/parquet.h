@@ -45,7 +45,7 @@ struct ParquetFileInfo {
 struct ParquetWriteOptions {
   std::int64_t row_group_rows = 122'880;
   int zstd_level = 1;
-  std::int64_t page_rows = 2048;  // what is read to get at one row
+  std::int64_t page_rows = 1024;  // what is read to get at one row
   // Columns, by index, in which single values are sought: they get a Bloom filter where bounds do
   // not help.
   std::span<const int> sought = {};
@@ -88,8 +88,10 @@ class ParquetReader {
   // The fewest rows around one that can be read without others: those of a page, or of the row
   // group where the file has no page index.
   virtual RowRange piece_at(std::int64_t row) const = 0;
+  // The rows of a piece; or fewer of them, where the file has pages.
   virtual Result<Batch> read_piece(const RowRange& piece,
                                    std::span<const ParquetColumn> columns) = 0;
+  virtual bool has_pages() const = 0;
   // Bounds of a column in a row group, as far as the file tells: null where it does not. NaN has no
   // place among them, and whether there is one is not known.
   virtual Result<ParquetBounds> row_group_bounds(int group, const ParquetColumn& column) = 0;

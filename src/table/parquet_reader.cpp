@@ -127,6 +127,8 @@ class Reader final : public ParquetReader {
         catching(what(), [&]() -> Result<Batch> { return read_pages(group, piece, columns); }));
   }
 
+  bool has_pages() const override { return has_page_index_; }
+
   Result<ParquetBounds> row_group_bounds(int group, const ParquetColumn& column) override {
     const auto found = columns_.find(column.field_id);
     if (found == columns_.end()) {
