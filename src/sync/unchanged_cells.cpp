@@ -46,7 +46,7 @@ class Filler final {
       }
       const std::string key = encode_key(keys_, key_, first_place_ + row);
       if (missing) {
-        out.refusals.push_back(refusal(batch, row, *missing));
+        out.refusals.push_back(refusal(batch, row, *missing, key_of(row)));
         continue;
       }
       const Operation operation = batch.operations[static_cast<std::size_t>(row)];
@@ -73,7 +73,17 @@ class Filler final {
     return old_.rows.value(column + kRawSystemColumns, old);
   }
 
-  Refusal refusal(const SourceBatch& batch, std::int64_t row, int column) const {
+  // Of a row of the batch that is filled: the dataset's own key, without the source's name.
+  std::vector<Value> key_of(std::int64_t row) const {
+    std::vector<Value> key = keys_.row(first_place_ + row);
+    key.erase(key.begin());
+    return key;
+  }
+
+  Refusal refusal(const SourceBatch& batch,
+                  std::int64_t row,
+                  int column,
+                  std::vector<Value> key) const {
     return {.origin = batch.origin,
             .position = batch.positions[static_cast<std::size_t>(row)],
             .stage = "operation",
@@ -82,7 +92,7 @@ class Filler final {
                 "of this key to take it from",
                 flow_.columns().field(column).name),
             .text = row_json(batch.rows, row, 0),
-            .key = std::nullopt};
+            .key = std::move(key)};
   }
 
   const DatasetFlow& flow_;

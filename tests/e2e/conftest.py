@@ -223,6 +223,15 @@ def fast_folder():
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def kafka_broker():
+    """One for all tests that kill none: it takes seconds to start."""
+    import kafka_server  # which needs what stands here
+    one = kafka_server.Broker()
+    yield one
+    one.close()
+
+
 @pytest.fixture
 def place(tmp_path):
     return Place(tmp_path)

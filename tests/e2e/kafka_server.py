@@ -16,7 +16,7 @@ import pytest
 from conftest import ROOT
 from postgres_server import free_port
 
-START_S = 60
+START_S = 120
 TOPIC_S = 20
 
 
@@ -42,6 +42,57 @@ def cluster_id():
     return "L" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
 
 
+class Security:
+    """Ports of a broker with passwords, with certificates of an authority made here, and with both; and rights."""
+
+    USERS = {"lockstep": "correct-horse-battery", "stranger": "no-rights-at-all"}
+    NAMES = ("SASL_PLAINTEXT", "SSL", "SASL_SSL")
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.ports = {name: free_port() for name in self.NAMES}
+        self.authority = self.make_authority("authority")
+        self.make_certificate()
+
+    def openssl(self, *words):
+        done = subprocess.run(["openssl", *words], cwd=self.folder, capture_output=True, text=True, timeout=START_S, check=False)
+        assert done.returncode == 0, done.stderr
+
+    def make_authority(self, name):
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                     "-subj", f"/CN={name}", "-keyout", name + ".key", "-out", name + ".pem")
+        return os.path.join(self.folder, name + ".pem")
+
+    def make_certificate(self):
+        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=broker",
+                     "-keyout", "broker.key", "-out", "broker.csr")
+        with open(os.path.join(self.folder, "names"), "w", encoding="utf-8") as file:
+            file.write("subjectAltName=IP:127.0.0.1\n")
+        self.openssl("x509", "-req", "-in", "broker.csr", "-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial",
+                     "-days", "2", "-extfile", "names", "-out", "broker.crt")
+        with open(os.path.join(self.folder, "broker.pem"), "wb") as out:
+            for name in ("broker.key", "broker.crt"):
+                with open(os.path.join(self.folder, name), "rb") as part:
+                    out.write(part.read())
+
+    def properties(self):
+        modules = "org.apache.kafka.common.security"
+        users = " ".join(f'user_{name}="{password}"' for name, password in self.USERS.items())
+        out = {"ssl.keystore.type": "PEM", "ssl.keystore.location": os.path.join(self.folder, "broker.pem"),
+               "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512", "super.users": "User:ANONYMOUS",
+               "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer"}
+        for name in ("sasl_plaintext", "sasl_ssl"):
+            out[f"listener.name.{name}.plain.sasl.jaas.config"] = f"{modules}.plain.PlainLoginModule required {users};"
+            out[f"listener.name.{name}.scram-sha-512.sasl.jaas.config"] = f"{modules}.scram.ScramLoginModule required;"
+        return out
+
+    def listeners(self):
+        return "".join(f",{name}://127.0.0.1:{port}" for name, port in self.ports.items())
+
+    def address(self, name):
+        return f"127.0.0.1:{self.ports[name]}"
+
+
 class Broker:
     """One node that is broker and controller. `more`: lines of server.properties."""
 
@@ -55,12 +106,14 @@ class Broker:
         self.process = None
         self.log = os.path.join(self.folder, "log")
         self.properties = os.path.join(self.folder, "server.properties")
-        settings = {
+        self.security = Security(self.folder)
+        settings = self.security.properties() | {
             "process.roles": "broker,controller", "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller}" + self.security.listeners(),
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}" + self.security.listeners(),
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT" + "".join(
+                f",{name}:{name}" for name in Security.NAMES),
             "controller.listener.names": "CONTROLLER", "log.dirs": os.path.join(self.folder, "data"),
             "offsets.topic.replication.factor": "1", "transaction.state.log.replication.factor": "1",
             "transaction.state.log.min.isr": "1", "transaction.state.log.num.partitions": "2",

@@ -12,17 +12,14 @@ import time
 import pytest
 
 from conftest import Place, stop, wait_until
-from kafka_server import Broker
 
 HUB = 'hub: {catalog: "sqlite:hub/catalog.sqlite", data: hub/data}\n'
 COLUMNS = "{id: int, hr: int, note: text}"
 
 
-@pytest.fixture(scope="module")
-def broker():
-    one = Broker()
-    yield one
-    one.close()
+@pytest.fixture
+def broker(kafka_broker):
+    return kafka_broker
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 #include "source/kafka_messages.h"
 #include "source/messages/connect_values.h"
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -189,6 +191,53 @@ TEST(DebeziumMessages, WithASchemaSayWhatNumbersCount) {
   EXPECT_EQ(told(field("note", "string"), R"({"id":1,"note":"x"})"), "U 1,,x,,");
   EXPECT_EQ(told(field("note", "int64", "io.debezium.time.MicroTimestamp"), R"({"id":1,"note":5})"),
             "decode: column 'note': '5' is not a text [1]");
+}
+
+TEST(DebeziumMessages, OfPostgresqlMayHaveTimesThatAreFarOrNone) {
+  const std::string id = field("id", "int32");
+  const auto told = [&](const std::string& one, const std::string& after) {
+    return told_of(orders(", format: debezium"),
+                   {{{}, with_schema(id + "," + one, envelope("c", "null", after)), {}}});
+  };
+  const std::string zoned = field("at", "string", "io.debezium.time.ZonedTimestamp");
+  const std::string micro = field("at", "int64", "io.debezium.time.MicroTimestamp");
+  const std::string day = field("day", "int32", "io.debezium.time.Date");
+  EXPECT_EQ(told(zoned, R"({"id":1,"at":"-0043-03-15T12:00:00.000000Z"})"),
+            "U 1,,,,0044-03-15 (BC) 12:00:00+00");
+  EXPECT_EQ(told(zoned, R"({"id":1,"at":"0000-03-15T12:00:00Z"})"),
+            "U 1,,,,0001-03-15 (BC) 12:00:00+00");
+  EXPECT_EQ(told(zoned, R"({"id":1,"at":"+12024-03-15T12:00:00Z"})"),
+            "U 1,,,,12024-03-15 12:00:00+00");
+  for (const char* text : {"-",
+                           "+",
+                           "-5",
+                           "+5-",
+                           "-0043-03",
+                           "-x-03-15T12:00:00Z",
+                           "--1-03-15",
+                           "-9223372036854775807-03-15T12:00:00Z"})
+    EXPECT_THAT(told(zoned, fmt::format(R"({{"id":1,"at":"{}"}})", text)),
+                testing::HasSubstr("is not a timestamp"));
+  const std::string iso_day = field("day", "string", "io.debezium.time.IsoDate");
+  EXPECT_EQ(told(iso_day, R"({"id":1,"day":"2024-01-02Z"})"), "U 1,,,2024-01-02,");
+  EXPECT_EQ(told(iso_day, R"({"id":1,"day":"-0043-03-15Z"})"), "U 1,,,0044-03-15 (BC),");
+  EXPECT_EQ(told(iso_day, R"({"id":1,"day":"2024-01-02ZZ"})"),
+            "decode: column 'day': '2024-01-02Z' is not a date [1]");
+  expect_told(orders(", format: debezium"),
+              {{{}, envelope("c", "null", R"({"id":1,"day":"2024-01-02Z"})"), "U 1,,,2024-01-02,"},
+               {{},
+                envelope("c", "null", R"({"id":1,"at":"-0043-03-15T12:00:00Z"})"),
+                "U 1,,,,0044-03-15 (BC) 12:00:00+00"}});
+  EXPECT_EQ(told(zoned, R"({"id":1,"at":"infinity"})"),
+            "decode: column 'at': 'infinity' is not a timestamp [1]");
+  EXPECT_EQ(told(micro, R"({"id":1,"at":9223372036825200000})"),
+            "decode: column 'at': a timestamp cannot be infinity [1]");
+  EXPECT_EQ(told(micro, R"({"id":1,"at":-9223372036832400000})"),
+            "decode: column 'at': a timestamp cannot be -infinity [1]");
+  EXPECT_EQ(told(day, R"({"id":1,"day":-2147472692})"),
+            "decode: column 'day': a date cannot be infinity [1]");
+  EXPECT_EQ(told(day, R"({"id":1,"day":-2147472691})"),
+            "decode: column 'day': a date cannot be -infinity [1]");
 }
 
 TEST(DebeziumMessages, WithASchemaHaveDecimalsAsBytes) {

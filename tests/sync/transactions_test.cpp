@@ -320,6 +320,13 @@ TEST(Transactions, AnUnsentCellOfARowThatTheHubDoesNotHaveIsARejectedRow) {
   const std::vector<std::string> rejected = world.lines(Layer::kRejected, "a");
   ASSERT_EQ(rejected.size(), 1U);
   EXPECT_NE(rejected[0].find("did not send column 'note'"), std::string::npos) << rejected[0];
+  Writer later(dice, 12);
+  later.a(Operation::kUpsert, 7, {1.5, "sent"});
+  for (SourceBatch& batch : later.finish())
+    stream.transactions.push_back(std::move(batch));
+  world.sync();
+  EXPECT_EQ(world.lines(Layer::kRaw, "a").size(), 1U);
+  EXPECT_TRUE(world.lines(Layer::kRejected, "a").empty()) << "a good row of the key clears it";
 }
 
 }  // namespace

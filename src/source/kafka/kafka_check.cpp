@@ -65,7 +65,7 @@ Result<void> look_at_cluster(KafkaServer& server,
     const auto failed = cluster.failures.find(topic);
     const auto there = cluster.partition_counts.find(topic);
     if (failed != cluster.failures.end()) {
-      add_failure(out, fmt::format("topic {}: {}", topic, failed->second), "");
+      add_failure(out, fmt::format("topic {}: {}", topic, failed->second), kKafkaRightsHint);
     } else if (there == cluster.partition_counts.end()) {
       add_failure(
           out,

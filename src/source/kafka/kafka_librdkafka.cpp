@@ -87,6 +87,30 @@ Result<void> set_option(rd_kafka_conf_t* conf, const KafkaOption& option) {
       "its options are listed at CONFIGURATION.md of librdkafka");
 }
 
+// What to do about an error that the client words so.
+std::string kafka_hint_of(std::string_view why) {
+  constexpr std::array<std::pair<std::string_view, const char*>, 6> kHints = {{
+      {"certificate verify failed",
+       "write ssl.ca.location: the file with the certificate of the authority that signed the "
+       "brokers'"},
+      {"mechanism handshake failed", "write sasl.mechanism: one that the brokers support"},
+      {"authentication error",
+       "correct sasl.username and sasl.password, for the sasl.mechanism that the user has"},
+      {"security.protocol", "write security.protocol: what the brokers' port speaks"},
+      {"unexpected eof",
+       "write security.protocol: what the brokers' port speaks, which may not be TLS"},
+      {"SSL", "look at the source's options: security.protocol and ssl.*"},
+  }};
+  const auto* const known = std::ranges::find_if(
+      kHints, [&](const auto& hint) { return why.find(hint.first) != std::string_view::npos; });
+  return known == kHints.end() ? "" : known->second;
+}
+
+// Without how long it took and how often it happened, which would make one error look like many.
+std::string without_counts(std::string_view why) {
+  return std::string(why.substr(0, why.find(" (after ")));
+}
+
 // Of the answer to a question for one topic's configuration. Empty: it may not be asked.
 std::string cleanup_policy_of(rd_kafka_event_t* answer) {
   const rd_kafka_DescribeConfigs_result_t* result = rd_kafka_event_DescribeConfigs_result(answer);
@@ -142,7 +166,9 @@ class RdkafkaLink final : public KafkaLink {
     std::array<char, 512> why = {};
     client_.reset(rd_kafka_new(RD_KAFKA_CONSUMER, conf.get(), why.data(), why.size()));
     if (!client_)
-      return make_error(Code::kInvalid, without_secrets(fmt::format("Kafka: {}", why.data())));
+      return make_error(Code::kInvalid,
+                        without_secrets(fmt::format("Kafka: {}", why.data())),
+                        "correct the source's options; a file that they name is read here");
     const rd_kafka_conf_t* const taken = conf.release();
     LOCKSTEP_ASSERT(taken != nullptr, "source: a client without its options");
     queue_.reset(rd_kafka_queue_new(client_.get()));
@@ -269,20 +295,24 @@ class RdkafkaLink final : public KafkaLink {
 
   Error unreachable() const {
     const std::string why = reason_.empty() ? "no broker answers" : reason_;
+    const std::string hint = kafka_hint_of(why);
     return make_error(Code::kIo,
                       fmt::format("Kafka at {}: {}", settings_.brokers, why),
-                      "see that the brokers run, and are reached from here under the names that "
-                      "they advertise");
+                      hint.empty()
+                          ? "see that the brokers run, and are reached from here under the "
+                            "names that they advertise"
+                          : hint);
   }
 
   // Of the client as a whole.
   void heard(rd_kafka_resp_err_t code, const char* why) {
     const bool is_summary = code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
-    if (!is_summary) reason_ = without_secrets(why);
+    if (!is_summary) reason_ = without_secrets(without_counts(why));
     if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL) {
+      const std::string hint = kafka_hint_of(reason_);
       failure_ = make_error(Code::kDenied,
                             fmt::format("Kafka at {}: {}", settings_.brokers, reason_),
-                            "look at the source's options: sasl.* and ssl.*");
+                            hint.empty() ? "look at the source's options: sasl.* and ssl.*" : hint);
     } else if ((is_summary || code == RD_KAFKA_RESP_ERR__FATAL) && !failure_) {
       failure_ = unreachable();
     }
@@ -310,9 +340,7 @@ class RdkafkaLink final : public KafkaLink {
       case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
         return make_error(Code::kNotFound, where + ": it is not there (any more)");
       case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-        return make_error(Code::kDenied,
-                          where + ": it may not be read",
-                          "give the user the right READ of the topic");
+        return make_error(Code::kDenied, where + ": it may not be read", kKafkaRightsHint);
       default:
         return make_error(Code::kIo, fmt::format("{}: {}", where, rd_kafka_err2str(code)));
     }

@@ -14,6 +14,9 @@
 
 namespace lockstep {
 
+inline constexpr const char* kKafkaRightsHint =
+    "the user needs the rights READ and DESCRIBE of the topic";
+
 // Value. A part of a topic.
 struct KafkaPartition {
   std::string topic;

@@ -20,7 +20,8 @@ Result<void> check_topics(const KafkaSettings& settings,
                           const KafkaCluster& cluster) {
   for (const std::string& topic : topics) {
     if (const auto failed = cluster.failures.find(topic); failed != cluster.failures.end())
-      return make_error(Code::kDenied, fmt::format("topic '{}': {}", topic, failed->second));
+      return make_error(
+          Code::kDenied, fmt::format("topic '{}': {}", topic, failed->second), kKafkaRightsHint);
     if (!cluster.partition_counts.contains(topic)) return topic_missing(settings, topic);
   }
   return {};

@@ -40,6 +40,13 @@ constexpr std::array<NamedField, 11> kNamedFields = {{
     {"io.debezium.data.VariableScaleDecimal", FieldKind::kVariableDecimal},
 }};
 
+// How PostgreSQL's connector writes infinite days and times. No server has such a day, and none
+// such a time before the year 294247.
+constexpr std::int64_t kInfiniteDay = -2'147'472'692;
+constexpr std::int64_t kMinusInfiniteDay = -2'147'472'691;
+constexpr std::int64_t kInfiniteTime = 9'223'372'036'825'200'000;
+constexpr std::int64_t kMinusInfiniteTime = -9'223'372'036'832'400'000;
+
 // Takes the absolute of a number in two's complement; whether it was negative.
 bool make_absolute(std::vector<std::uint8_t>& bytes) {
   const bool negative = (bytes.front() & 0x80) != 0;
@@ -85,6 +92,34 @@ std::string_view without_zeros(std::string_view text) {
   if (point == std::string_view::npos) return text;
   return text.find_first_not_of('0', point + 1) == std::string_view::npos ? text.substr(0, point)
                                                                           : text;
+}
+
+// ISO 8601 before the year 1 and after 9999, as the hub spells it: "+12024-..." as "12024-...", and
+// "-0043-03-15T..." as "0044-03-15 (BC)T...". The year 0 is 1 BC.
+std::string spelled_year(std::string_view text) {
+  constexpr std::size_t kMonthAndDay = 6;
+  if (text.front() == '+') return std::string(text.substr(1));
+  const std::size_t year_begin = text.front() == '-' ? 1 : 0;
+  const std::size_t year_end = text.find('-', year_begin);
+  const std::optional<std::int64_t> year =
+      int_of_text(text.substr(year_begin, year_end - year_begin));
+  if (!year || *year < 0 || text.size() < year_end + kMonthAndDay) return std::string(text);
+  return fmt::format("{:04}{} (BC){}",
+                     *year + 1,
+                     text.substr(year_end, kMonthAndDay),
+                     text.substr(year_end + kMonthAndDay));
+}
+
+bool has_far_year(std::string_view text) {
+  return text.starts_with('-') || text.starts_with('+') || text.starts_with("0000-");
+}
+
+bool is_time(Type type) {
+  return type == Type::kTimestamp || type == Type::kDate;
+}
+
+std::string cannot_be_infinity(Type type, bool is_minus) {
+  return fmt::format("a {} cannot be {}infinity", type_name(type), is_minus ? "-" : "");
 }
 
 }  // namespace
@@ -142,6 +177,7 @@ void ConnectCells::read(const JsonDocument& document,
     return out.set_unchanged(column);
   switch (field.kind) {
     case FieldKind::kUnknown:
+      if (is_text && is_time(schema_.field(column).type)) return read_text(value.text, column, out);
       return read_plain(value, time_unit_, column, out);
     case FieldKind::kText:
       if (is_text) return read_text(value.text, column, out);
@@ -177,6 +213,9 @@ void ConnectCells::read_plain(const JsonValue& value,
   const Type type = schema_.field(column).type;
   Cell& cell = out.take(column);
   read_json_cell(value, type, spelling_, unit, cell);
+  const bool counts = unit && value.kind == JsonValue::Kind::kInt && type == Type::kTimestamp;
+  if (counts && (value.whole == kInfiniteTime || value.whole == kMinusInfiniteTime))
+    return out.refuse(column, cannot_be_infinity(type, value.whole < 0));
   if (cell.is_good) return;
   std::string reason = json_cell_refusal(value, type);
   const bool is_number = value.kind == JsonValue::Kind::kInt;
@@ -190,6 +229,8 @@ void ConnectCells::read_days(const JsonValue& value, int column, RowCells& out) 
       value.kind == JsonValue::Kind::kInt && schema_.field(column).type == Type::kDate;
   if (!is_day) return read_plain(value, std::nullopt, column, out);
   Cell& cell = out.take(column);
+  if (value.whole == kInfiniteDay || value.whole == kMinusInfiniteDay)
+    return out.refuse(column, cannot_be_infinity(Type::kDate, value.whole == kMinusInfiniteDay));
   const bool fits = value.whole >= INT32_MIN && value.whole <= INT32_MAX &&
                     is_storable(Date{static_cast<std::int32_t>(value.whole)});
   cell.is_null = false;
@@ -210,7 +251,11 @@ void ConnectCells::read_decimal(std::string text, int column, RowCells& out) con
 void ConnectCells::read_text(std::string_view text, int column, RowCells& out) const {
   Cell& cell = out.take(column);
   if (text.find('\0') != std::string_view::npos) return out.refuse(column, "the text holds a NUL");
-  read_spelled(text, column, cell, out);
+  const Type type = schema_.field(column).type;
+  // Days of time.precision.mode=isostring have the zone that a day has not.
+  if (type == Type::kDate && text.ends_with('Z')) text.remove_suffix(1);
+  const bool is_far = is_time(type) && has_far_year(text);
+  read_spelled(is_far ? out.keep(spelled_year(text)) : text, column, cell, out);
 }
 
 void ConnectCells::read_spelled(std::string_view text,
