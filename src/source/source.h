@@ -84,7 +84,8 @@ struct SourceBatch {
   Position position_changes;  // the parts that this batch moves; empty: the part is gone
   std::optional<Timestamp> source_time;
   // Set: this batch is all that `origin` holds now; what the hub has of this source and origin, and
-  // is not here, goes.
+  // is not here, goes, unless that is more than max_delete. With has_more it begins a run of whole
+  // batches that is all of it.
   bool replaces_origin = false;
   // Set: nothing of `origin`, as it is now, was given before.
   bool begins_origin = false;
@@ -209,6 +210,10 @@ class Source {
   }
 
   virtual Result<bool> wait(std::int64_t timeout_us) = 0;  // true: there may be something
+
+  // Somebody asks for what there is now: one that looks by a schedule looks at once.
+  virtual void look_now() {}
+
   // How far, in the source's own words, for `status`: "3 files, vitals.csv at line 4012".
   virtual std::string describe(const Position& position) const = 0;
   virtual SourceLag lag() = 0;

@@ -7,6 +7,8 @@
 #include "source/mysql/mysql_settings.h"
 #include "source/postgres/postgres.h"
 #include "source/postgres/postgres_settings.h"
+#include "source/query/query.h"
+#include "source/query/query_settings.h"
 #include "source/source.h"
 
 #include <fmt/format.h>
@@ -53,6 +55,12 @@ std::span<const SourceInfo> source_types() {
                  .has_tables = true,
                  .settings = mysql_setting_table(),
                  .make = make_mysql_source},
+      SourceInfo{.type = "query",
+                 .text = "Tables and queries of any PostgreSQL, MariaDB, MySQL or SQLite database, "
+                         "read every so often.",
+                 .has_tables = true,
+                 .settings = query_setting_table(),
+                 .make = make_query_source},
   };
   return kTypes;
 }

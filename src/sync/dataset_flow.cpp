@@ -207,15 +207,21 @@ void add_refusals(const std::string& source,
   }
 }
 
-// A file that is told anew as a whole tells its refusals anew, too.
+// What a source refuses itself; others are the steps'.
+bool is_stage_of_source(std::string_view stage) {
+  return stage == "decode" || stage == "operation" || stage == "key";
+}
+
+// A file that is told anew as a whole tells its refusals anew, too. So does a table, which is all
+// that its source has for the dataset: then those that are named by their key are its own.
 void clear_origin(const Batch& there,
                   const std::string& source,
                   const SourceBatch& batch,
                   RejectedChange& rejected) {
   for (std::int64_t row = 0; row < there.row_count(); ++row) {
-    const bool of_origin =
-        there.text_at(0, row) == source && there.text_at(1, row).starts_with(batch.origin + " ");
-    if (of_origin)
+    if (there.text_at(0, row) != source) continue;
+    const bool of_table = batch.whole && is_stage_of_source(there.text_at(2, row));
+    if (of_table || there.text_at(1, row).starts_with(batch.origin + " "))
       rejected.remove(
           source, std::string(there.text_at(1, row)), std::string(there.text_at(2, row)));
   }

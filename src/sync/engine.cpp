@@ -88,6 +88,7 @@ Result<bool> HubEngine::look_at_sources(SyncTotals& totals) {
       continue;
     }
     Result<bool> stepped = step(feed, totals);
+    if (std::exchange(leaves_load_, false)) TRY(leave_load(feed));
     if (failed_) return stepped;
     if (stepped.ok()) {
       feed.error.reset();

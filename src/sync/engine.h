@@ -72,6 +72,7 @@ class HubEngine final : public Engine {
 
   // start.cpp
   Result<void> open_hub();
+  Result<void> leave_load(Feed& feed);
   Result<void> take_configuration();
   Result<void> open_flows();
   Result<void> open_tracks();
@@ -222,7 +223,8 @@ class HubEngine final : public Engine {
   std::vector<std::int64_t> adopted_;              // foreign snapshots, not reported yet
   ChangeCounts adopted_counts_;
   bool failed_ = false;
-  std::vector<CommitNews> news_;               // of the open group, and of a load
+  bool leaves_load_ = false;      // failed_ by the source, in the middle of a transaction
+  std::vector<CommitNews> news_;  // of the open group, and of a load
   std::map<std::string, std::int64_t> shown_;  // the champions, by model
   std::map<std::pair<std::string, bool>, std::shared_ptr<const Predictor>> predictors_;
   SnapshotId opened_at_{};            // the newest when it began

@@ -66,8 +66,10 @@ Result<Json> HubEngine::execute(const Json& command) {
 Result<Json> HubEngine::run(const Json& command) {
   const std::string name = TRY(text_at(command, "command"));
   if (name == "sync") {
-    for (Feed& feed : feeds_)
+    for (Feed& feed : feeds_) {
       feed.retry_at_us = 0;  // somebody asks for it
+      if (feed.source) feed.source->look_now();
+    }
     return sync();
   }
   if (name == "revert") return revert(command);

@@ -145,8 +145,10 @@ Result<std::optional<SourceBatch>> HubEngine::next_of_load(Feed& feed,
 // old rows leave at the end, those that did not come again.
 Result<void> HubEngine::note_sweep(const Feed& feed, SourceBatch& batch, LoadNote& note) {
   const std::string& dataset = feed.dataset_of(batch);
-  if (batch.truncates && !note.changed.contains(dataset)) {
-    note.sweeps.insert_or_assign(batch.target, Sweep(batch.origin));
+  if ((batch.truncates || batch.replaces_origin) && !note.changed.contains(dataset)) {
+    const bool asks = batch.replaces_origin && !options_.accept_deletes;
+    const auto max_delete = asks ? std::optional(feed.configuration->max_delete) : std::nullopt;
+    note.sweeps.insert_or_assign(batch.target, Sweep(batch.origin, max_delete));
     batch.truncates = false;
   }
   // Emptied after rows of it came: they all leave at once, the old ones among them.
@@ -158,7 +160,7 @@ Result<void> HubEngine::note_sweep(const Feed& feed, SourceBatch& batch, LoadNot
 
 Result<void> HubEngine::stage_sweeps(Feed& feed, LoadNote& note) {
   const std::string& source = feed.configuration->name;
-  for (const auto& [target, sweep] : std::exchange(note.sweeps, {})) {
+  for (auto& [target, sweep] : std::exchange(note.sweeps, {})) {
     const std::string& dataset = feed.datasets[static_cast<std::size_t>(target)];
     for (const SourceBatch& gone : TRY(sweep.rest(*hub_, *flows_.at(dataset), source, target))) {
       const DatasetChange change = TRY(take(feed, gone, note));
@@ -211,7 +213,7 @@ Result<void> HubEngine::load(Feed& feed, LoadInput& input, LoadNote note, SyncTo
       error = std::move(swept).error();
   }
   if (note.whole && error) {
-    failed_ = true;
+    leaves_load_ = !std::exchange(failed_, true);
     return std::move(*error);
   }
   Result<void> committed = commit_load(feed, batch, note, totals);

@@ -49,6 +49,21 @@ Result<void> HubEngine::open_hub() {
   return {};
 }
 
+// A source broke off in the middle of a transaction: what was staged of it, and what models folded,
+// is thrown away with all that is in memory. Other sources do not feel it.
+Result<void> HubEngine::leave_load(Feed& feed) {
+  LOCKSTEP_ASSERT(!group_.open, "sync-6: a load was left with a group open");
+  feed.unacknowledged.clear();
+  tracks_.clear();
+  flows_.clear();
+  hub_.reset();
+  TRY(open_hub());
+  TRY(open_flows());
+  TRY(open_tracks());
+  failed_ = false;
+  return {};
+}
+
 Result<void> HubEngine::take_configuration() {
   const Plan plan = TRY(make_plan(*hub_, configuration_));
   if (plan.needs_apply() && !options_.apply) {

@@ -37,43 +37,75 @@ Result<void> Sweep::add(const DatasetFlow& flow,
   const Batch keys = TRY(keys_of(flow, {std::span(&batch, 1), source}));
   const std::vector<int> columns = all_columns(keys.schema());
   for (std::int64_t row = 0; row < keys.row_count(); ++row)
-    seen_.insert(key_hash().hash128(encode_key(keys, columns, row)));
+    seen_.push_back(key_hash().hash128(encode_key(keys, columns, row)));
   return {};
 }
 
-Result<std::vector<SourceBatch>> Sweep::rest(Hub& hub,
-                                             const DatasetFlow& flow,
-                                             const std::string& source,
-                                             int target) const {
+Result<void> Sweep::scan_keys(Hub& hub, const DatasetFlow& flow, const EachRows& each) {
   const std::vector<std::string> names = raw_key(flow.key());
   ScanOptions options;
   options.columns = names;
   options.columns.emplace_back("_origin");
   const std::unique_ptr<Scan> scan =
       TRY(hub.scan(flow.table(Layer::kRaw), hub.latest_snapshot(), options));
+  while (const std::optional<Batch> rows = TRY(scan->next()))
+    TRY(each(*rows, TRY(rows->schema().require_all(names))));
+  return {};
+}
+
+// Of a row of the source.
+bool Sweep::is_gone(const Batch& rows, const std::vector<int>& key, std::int64_t row) const {
+  const std::optional<int> origin = rows.schema().index_of("_origin");
+  LOCKSTEP_ASSERT(origin.has_value(), "sync: a sweep without origins");
+  if (rows.text_at(*origin, row) != origin_) return false;
+  return !std::ranges::binary_search(seen_, key_hash().hash128(encode_key(rows, key, row)));
+}
+
+// Before the first delete is made: a table that was emptied by mistake may have millions.
+Result<void> Sweep::check_count(Hub& hub,
+                                const DatasetFlow& flow,
+                                const std::string& source) const {
+  if (!max_delete_) return {};
+  std::int64_t of_source = 0;
+  std::int64_t gone = 0;
+  TRY(scan_keys(hub, flow, [&](const Batch& rows, const std::vector<int>& key) -> Result<void> {
+    for (std::int64_t row = 0; row < rows.row_count(); ++row) {
+      if (rows.text_at(key[0], row) != source) continue;
+      ++of_source;
+      if (is_gone(rows, key, row)) ++gone;
+    }
+    return {};
+  }));
+  return check_max_delete({origin_, gone, of_source}, *max_delete_);
+}
+
+Result<std::vector<SourceBatch>> Sweep::rest(Hub& hub,
+                                             const DatasetFlow& flow,
+                                             const std::string& source,
+                                             int target) {
+  std::ranges::sort(seen_);
+  TRY(check_count(hub, flow, source));
   std::vector<SourceBatch> out;
-  while (const std::optional<Batch> rows = TRY(scan->next())) {
-    const std::vector<int> key = TRY(rows->schema().require_all(names));
-    const int origin = TRY(rows->schema().require("_origin"));
+  TRY(scan_keys(hub, flow, [&](const Batch& rows, const std::vector<int>& key) -> Result<void> {
     BatchBuilder gone(flow.columns());
     std::int64_t gone_count = 0;
-    for (std::int64_t row = 0; row < rows->row_count(); ++row) {
-      if (rows->text_at(key[0], row) != source || rows->text_at(origin, row) != origin_) continue;
-      if (seen_.contains(key_hash().hash128(encode_key(*rows, key, row)))) continue;
+    for (std::int64_t row = 0; row < rows.row_count(); ++row) {
+      if (rows.text_at(key[0], row) != source || !is_gone(rows, key, row)) continue;
       for (int column = 0; column < flow.columns().size(); ++column) {
         const auto part = std::ranges::find(flow.key(), flow.columns().field(column).name);
         if (part == flow.key().end()) {
           gone.append_null(column);
         } else {
           const auto place = static_cast<std::size_t>(part - flow.key().begin());
-          gone.append_from(column, *rows, key[place + 1], row);
+          gone.append_from(column, rows, key[place + 1], row);
         }
       }
       gone.append_sign(1);
       ++gone_count;
     }
     if (gone_count > 0) out.push_back(deletes_of(TRY(gone.finish()), target, origin_));
-  }
+    return {};
+  }));
   return out;
 }
 

@@ -9,8 +9,9 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -20,25 +21,31 @@ namespace lockstep {
 // chance of one in 10^26.
 class Sweep final {
  public:
-  explicit Sweep(std::string origin) : origin_(std::move(origin)) {}
+  // `max_delete`: the share of the source's rows that may leave; none: all of them.
+  explicit Sweep(std::string origin, std::optional<double> max_delete = std::nullopt)
+      : origin_(std::move(origin)), max_delete_(max_delete) {}
 
   // Rows that came for the origin.
   Result<void> add(const DatasetFlow& flow, const std::string& source, const SourceBatch& batch);
   // Deletes of what the newest snapshot has of source and origin and nobody named, in batches.
+  // kRefused: they are too many.
   Result<std::vector<SourceBatch>> rest(Hub& hub,
                                         const DatasetFlow& flow,
                                         const std::string& source,
-                                        int target) const;
+                                        int target);
 
  private:
   using Hash = std::array<std::uint64_t, 2>;
 
-  struct Spread {
-    std::size_t operator()(const Hash& hash) const { return static_cast<std::size_t>(hash[0]); }
-  };
+  // Rows of the source in the hub, with the columns of their key.
+  using EachRows = std::function<Result<void>(const Batch& rows, const std::vector<int>& key)>;
+  static Result<void> scan_keys(Hub& hub, const DatasetFlow& flow, const EachRows& each);
+  bool is_gone(const Batch& rows, const std::vector<int>& key, std::int64_t row) const;
+  Result<void> check_count(Hub& hub, const DatasetFlow& flow, const std::string& source) const;
 
   std::string origin_;
-  std::unordered_set<Hash, Spread> seen_;
+  std::optional<double> max_delete_;
+  std::vector<Hash> seen_;  // in order, once rest() is asked
 };
 
 }  // namespace lockstep

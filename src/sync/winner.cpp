@@ -81,7 +81,9 @@ class Resolver final {
 
  private:
   bool replaces_origin() const {
-    return incoming_.batches.size() == 1 && incoming_.batches.front().replaces_origin;
+    const SourceBatch& first = incoming_.batches.front();
+    // One that more follow is swept behind the last of them (sweep.h).
+    return incoming_.batches.size() == 1 && first.replaces_origin && !first.has_more;
   }
 
   const std::string& origin() const { return incoming_.batches.front().origin; }
@@ -250,14 +252,9 @@ class Resolver final {
       }
       gone.push_back(row);
     }
-    const auto limit = incoming_.max_delete * static_cast<double>(of_source);
-    const bool asks = replaces_origin() && !incoming_.accept_deletes;
-    if (asks && static_cast<double>(gone.size()) > limit) {
-      return make_error(
-          Code::kRefused,
-          fmt::format(
-              "{} would delete {} of {} rows, above max_delete", origin(), gone.size(), of_source),
-          "if that is right: lockstep sync --accept-deletes");
+    if (replaces_origin() && !incoming_.accept_deletes) {
+      const auto gone_count = static_cast<std::int64_t>(gone.size());
+      TRY(check_max_delete({origin(), gone_count, of_source}, incoming_.max_delete));
     }
     for (const std::int64_t row : gone)
       delta.append_row_from(raw, row, -1);
@@ -377,6 +374,17 @@ std::vector<int> all_columns(const Schema& schema) {
   for (int column = 0; column < schema.size(); ++column)
     out.push_back(column);
   return out;
+}
+
+Result<void> check_max_delete(const OriginDeletes& deletes, double max_delete) {
+  const double limit = max_delete * static_cast<double>(deletes.of_source);
+  if (static_cast<double>(deletes.gone) <= limit) return {};
+  return make_error(Code::kRefused,
+                    fmt::format("{} would delete {} of {} rows, above max_delete",
+                                deletes.origin,
+                                deletes.gone,
+                                deletes.of_source),
+                    "if that is right: lockstep sync --accept-deletes");
 }
 
 Result<Batch> keys_of(const DatasetFlow& flow, const IncomingRows& incoming) {

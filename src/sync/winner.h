@@ -9,6 +9,7 @@
 #include "table/batch.h"
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace lockstep {
@@ -31,6 +32,16 @@ std::vector<int> all_columns(const Schema& schema);
 
 // The keys of all rows that came, in order, as raw has them: (_source, the dataset's key).
 Result<Batch> keys_of(const DatasetFlow& flow, const IncomingRows& incoming);
+
+// Rows of a source that an origin would take away.
+struct OriginDeletes {
+  std::string origin;
+  std::int64_t gone = 0;
+  std::int64_t of_source = 0;
+};
+
+// kRefused: they are more than that share.
+Result<void> check_max_delete(const OriginDeletes& deletes, double max_delete);
 
 // Finds the old rows and decides what each operation does. kRefused: a mirror would delete too
 // much.

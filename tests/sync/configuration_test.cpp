@@ -100,7 +100,7 @@ const Mistake kMistakes[] = {
      "did you mean files?"},
     {"type: files", "type: oracle",
      "lockstep.yaml:5:18: source 'clinic' has the unknown type 'oracle'",
-     "types: files, http, postgres, kafka, mysql"},
+     "types: files, http, postgres, kafka, mysql, query"},
     {"path: \"in/*.csv\"", "paths: \"in/*.csv\"",
      "lockstep.yaml:5:32: source 'clinic' has no setting 'paths'",
      "did you mean 'path'?"},

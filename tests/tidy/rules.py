@@ -11,9 +11,10 @@ FLOORS = {
     "base": 1, "table": 2, "catalog": 3, "source": 3, "prepare": 3, "learn": 3,
     "hub": 4, "sync": 5, "serve": 6, "bridge": 6, "cli": 7,
 }  # fmt: skip
-# The one layer that may see a library's headers, so that its types, statuses and exceptions stay there.
+# The layer that may see a library's headers, so that its types, statuses and exceptions stay there. SQLite is the catalog's
+# store, and a database that a source reads.
 LIBRARY_HOME = {
-    "sqlite3.h": "catalog", "yaml-cpp/": "base", "openssl/": "base", "spdlog/": "base", "muParser": "prepare",
+    "sqlite3.h": ("catalog", "source"), "yaml-cpp/": "base", "openssl/": "base", "spdlog/": "base", "muParser": "prepare",
     "CLI/": "cli", "parquet/": "table", "libpq-fe.h": "source", "boost/": "serve",
 }  # fmt: skip
 WITHOUT_ARROW = ("base", "catalog")
@@ -145,8 +146,9 @@ def layers(files):
             if quote == '"' and "/" not in name:
                 found[place] = (1, f'{path}:{line}: write the layer in front: "{layer}/{name}"')
             for library, home in LIBRARY_HOME.items():
-                if quote == "<" and name.startswith(library) and layer != home:
-                    found[place] = (1, f"{path}:{line}: <{name}> is the business of src/{home} alone: add what is needed there")
+                homes = (home,) if isinstance(home, str) else home
+                if quote == "<" and name.startswith(library) and layer not in homes:
+                    found[place] = (1, f"{path}:{line}: <{name}> is the business of src/{homes[0]} alone: add what is needed there")
             if name.startswith("arrow/") and layer in WITHOUT_ARROW:
                 found[place] = (1, f"{path}:{line}: {layer} stands below Arrow: use plain types")
     return found

@@ -1,6 +1,7 @@
 #include "source/mysql/mysql_catalog.h"
 
 #include "base/hash.h"
+#include "source/tables/table_columns.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -47,19 +48,11 @@ Result<void> check_column_fits(const TableTarget& target,
     std::vector<std::string> names;
     for (const MysqlColumn& one : table.columns)
       names.push_back(one.name);
-    const std::optional<std::string> near = nearest(field.name, names);
-    return invalid(fmt::format("table {} has no column '{}'", target.origin(), field.name),
-                   near ? fmt::format("did you mean '{}'?", *near)
-                        : fmt::format("it has: {}", fmt::join(names, ", ")));
+    return missing_table_column(target, field.name, names);
   }
   if (!table_type_of(column->type)) return unsupported_column(target, *column);
   if (fits(column->type, field.type)) return {};
-  return invalid(fmt::format("column '{}' of table {} has type {}, which does not fit {}",
-                             field.name,
-                             target.origin(),
-                             column->type.name,
-                             type_name(field.type)),
-                 fmt::format("write {}: {}", field.name, type_name(*table_type_of(column->type))));
+  return unfit_table_column(target, field, column->type.name, table_type_of(column->type));
 }
 
 }  // namespace
@@ -130,16 +123,14 @@ Schema dataset_schema(const MysqlTable& table) {
 }
 
 Error unsupported_column(const TableTarget& target, const MysqlColumn& column) {
-  const bool is_charset = column.type.charset == MysqlCharset::kOther;
+  if (column.type.charset != MysqlCharset::kOther)
+    return unsupported_table_column(target, column.name, column.type.name);
   return make_error(Code::kUnsupported,
-                    fmt::format("column '{}' of table {} has {} {}",
+                    fmt::format("column '{}' of table {} has the character set {}",
                                 column.name,
                                 target.origin(),
-                                is_charset ? "the character set" : "type",
-                                is_charset ? column.type.charset_name : column.type.name),
-                    is_charset
-                        ? "convert it to utf8mb4, or leave it out by naming the dataset's columns"
-                        : "leave it out by naming the dataset's columns");
+                                column.type.charset_name),
+                    "convert it to utf8mb4, or leave it out by naming the dataset's columns");
 }
 
 Result<void> check_followable(const TableTarget& target, const MysqlTable& table) {
@@ -293,6 +284,13 @@ Result<std::optional<GtidState>> read_state_at(MysqlLink& link, const LogPlace& 
       {}));
   if (!found.rows.at(0).at(0)) return std::optional<GtidState>();
   return parse_gtid_state(found.text(0, 0));
+}
+
+Result<std::string> read_mysql_user(MysqlLink& link) {
+  const std::string text = TRY(link.query("SELECT CURRENT_USER()", {})).text(0, 0);
+  const std::size_t at = text.rfind('@');
+  if (at == std::string::npos) return quote_mysql_text(text);
+  return quote_mysql_text(text.substr(0, at)) + "@" + quote_mysql_text(text.substr(at + 1));
 }
 
 std::string quoted_mysql_table(const TableTarget& target) {

@@ -89,6 +89,9 @@ Result<std::vector<LogPlace>> read_log_files(MysqlLink& link);  // each with its
 // The transactions that the log has up to a place; nullopt: it has no such place.
 Result<std::optional<GtidState>> read_state_at(MysqlLink& link, const LogPlace& place);
 
+// As GRANT wants it: 'reader'@'%'.
+Result<std::string> read_mysql_user(MysqlLink& link);
+
 std::string quoted_mysql_table(const TableTarget& target);  // `shop`.`visits`
 
 }  // namespace lockstep

@@ -31,14 +31,6 @@ Result<std::string> read_grants(MysqlLink& link) {
   return text;
 }
 
-// As GRANT wants it: 'reader'@'%'.
-Result<std::string> read_user(MysqlLink& link) {
-  const std::string text = TRY(link.query("SELECT CURRENT_USER()", {})).text(0, 0);
-  const std::size_t at = text.rfind('@');
-  if (at == std::string::npos) return quote_mysql_text(text);
-  return quote_mysql_text(text.substr(0, at)) + "@" + quote_mysql_text(text.substr(at + 1));
-}
-
 Result<void> check_rights(MysqlLink& link, const std::string& user, MysqlFindings& out) {
   const std::string grants = TRY(read_grants(link));
   const bool has_all = grants.find("ALL PRIVILEGES ON *.*") != std::string::npos;
@@ -170,7 +162,7 @@ Result<void> look_at_server(MysqlServer& server,
                 fmt::format("server_id {} is the server's own", *settings.client),
                 "give the source another, or none");
   }
-  const std::string user = TRY(read_user(*link));
+  const std::string user = TRY(read_mysql_user(*link));
   const std::size_t before = out.size();
   TRY(check_rights(*link, user, out));
   std::vector<TableTarget> targets;

@@ -11,6 +11,8 @@
 #include <mariadb_rpl.h>
 // clang-format on
 
+#include <algorithm>
+#include <array>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -116,6 +118,56 @@ std::string with_parameters(const std::string& sql, const std::vector<std::strin
   return out;
 }
 
+// MySQL's own.
+constexpr auto kMysqlJson = static_cast<enum_field_types>(245);
+
+struct FieldName {
+  enum_field_types type;
+  const char* name;
+};
+
+// As information_schema names them.
+constexpr std::array kFieldNames = {FieldName{MYSQL_TYPE_TINY, "tinyint"},
+                                    FieldName{MYSQL_TYPE_SHORT, "smallint"},
+                                    FieldName{MYSQL_TYPE_INT24, "mediumint"},
+                                    FieldName{MYSQL_TYPE_LONG, "int"},
+                                    FieldName{MYSQL_TYPE_LONGLONG, "bigint"},
+                                    FieldName{MYSQL_TYPE_YEAR, "year"},
+                                    FieldName{MYSQL_TYPE_BIT, "bit"},
+                                    FieldName{MYSQL_TYPE_FLOAT, "float"},
+                                    FieldName{MYSQL_TYPE_DOUBLE, "double"},
+                                    FieldName{MYSQL_TYPE_DECIMAL, "decimal"},
+                                    FieldName{MYSQL_TYPE_NEWDECIMAL, "decimal"},
+                                    FieldName{MYSQL_TYPE_DATE, "date"},
+                                    FieldName{MYSQL_TYPE_NEWDATE, "date"},
+                                    FieldName{MYSQL_TYPE_DATETIME, "datetime"},
+                                    FieldName{MYSQL_TYPE_TIMESTAMP, "timestamp"},
+                                    FieldName{MYSQL_TYPE_TIME, "time"},
+                                    FieldName{MYSQL_TYPE_GEOMETRY, "geometry"},
+                                    FieldName{kMysqlJson, "longtext"}};
+
+// What is in no table of names: texts, bytes, and what MariaDB sends as such.
+std::string name_of_text_field(const MYSQL_FIELD& field) {
+  constexpr unsigned kBinary = 63;
+  MARIADB_CONST_STRING own{};
+  if (mariadb_field_attr(&own, &field, MARIADB_FIELD_ATTR_DATA_TYPE_NAME) == 0 && own.length > 0) {
+    const std::string name(own.str, own.length);
+    return name == "json" ? "longtext" : name;
+  }
+  return field.charsetnr == kBinary ? "varbinary" : "varchar";
+}
+
+MysqlType type_of_field(const MYSQL_FIELD& field) {
+  const auto found = std::ranges::find(kFieldNames, field.type, &FieldName::type);
+  MysqlColumnInfo info;
+  info.data_type = found == kFieldNames.end() ? name_of_text_field(field) : found->name;
+  info.column_type = info.data_type;
+  info.scale = field.decimals;
+  const auto signs = (field.decimals > 0 ? 1 : 0) + ((field.flags & UNSIGNED_FLAG) != 0 ? 0 : 1);
+  info.precision = static_cast<std::int64_t>(field.length) - signs;
+  return mysql_type_of(info);
+}
+
 class LibmariadbLink final : public MysqlLink {
  public:
   LibmariadbLink(MysqlHandle connection, std::string password)
@@ -140,6 +192,9 @@ class LibmariadbLink final : public MysqlLink {
       return answer;
     }
     const unsigned count = mysql_num_fields(result.get());
+    const MYSQL_FIELD* const fields = mysql_fetch_fields(result.get());
+    for (unsigned column = 0; column < count; ++column)
+      answer.columns.push_back({fields[column].name, type_of_field(fields[column])});
     while (char** const row = mysql_fetch_row(result.get())) {
       const auto* const lengths = mysql_fetch_lengths(result.get());
       MysqlAnswer::Row cells;

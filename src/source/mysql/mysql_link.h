@@ -3,6 +3,7 @@
 
 #include "base/result.h"
 #include "source/mysql/gtid.h"
+#include "source/mysql/mysql_types.h"
 
 #include <cstdint>
 #include <memory>
@@ -16,7 +17,14 @@ namespace lockstep {
 // Value. The answer to a query, as texts.
 struct MysqlAnswer {
   using Row = std::vector<std::optional<std::string>>;
+
+  struct Column {
+    std::string name;
+    MysqlType type;  // its texts come in UTF-8, whatever the table has
+  };
+
   std::vector<Row> rows;
+  std::vector<Column> columns = {};
 
   // The cell's text; null is empty.
   std::string text(std::size_t row, std::size_t column) const {

@@ -13,18 +13,6 @@ void clear_cell(ReadCell& cell) {
   cell.is_unchanged = false;
 }
 
-std::string cells_text(const Schema& schema, const std::vector<ReadCell>& cells) {
-  std::string text;
-  for (int column = 0; column < schema.size() && text.size() < kRefusedTextMax; ++column) {
-    const ReadCell& cell = cells[static_cast<std::size_t>(column)];
-    if (cell.is_null) continue;
-    const Field& field = schema.field(column);
-    text += fmt::format(
-        "{}{}={}", text.empty() ? "" : ", ", field.name, value_text(value_of(cell, field.type)));
-  }
-  return refused_text(std::move(text));
-}
-
 }  // namespace
 
 std::string MysqlPlace::text() const {
@@ -52,42 +40,28 @@ void MysqlRows::refuse(std::string stage,
   refusal.position = place.text();
   refusal.stage = std::move(stage);
   refusal.reason = std::move(reason);
-  refusal.text = cells_text(target().schema, rows_.row());
+  refusal.text = rows_.row_text();
   rows_.refuse(std::move(refusal), has_key);
 }
 
-// Of what was read into row(). `bad_column`: -1 or the first that could not be.
-bool MysqlRows::has_row(int bad_column, std::string reason, const MysqlPlace& place) {
-  const bool has_key = std::ranges::none_of(target().key, [&](int column) {
-    const ReadCell& cell = rows_.row()[static_cast<std::size_t>(column)];
-    return cell.is_null || cell.is_unchanged || column == bad_column;
-  });
-  if (bad_column < 0 && has_key) return true;
-  if (bad_column < 0) {
-    refuse("key", "a column of the key is null", place, false);
-    return false;
-  }
-  const std::string& name = target().schema.field(bad_column).name;
-  refuse("decode", fmt::format("column '{}': {}", name, reason), place, has_key);
+// Of what was read into row().
+bool MysqlRows::has_row(const BadCell& bad, const MysqlPlace& place) {
+  if (rows_.is_whole(bad)) return true;
+  rows_.refuse_row(bad, place.text());
   return false;
 }
 
 void MysqlRows::copy(const std::vector<Text>& cells, const MysqlPlace& place) {
-  std::string reason;
-  int bad_column = -1;
+  BadCell bad;
   for (std::size_t column = 0; column < readings_.size(); ++column) {
     ReadCell& out = rows_.row()[column];
     clear_cell(out);
     if (!cells[column]) continue;
     std::optional<std::string> failed =
         read_mysql_text(*cells[column], readings_[column], out, scratch_[column]);
-    if (!failed) continue;
-    out.is_null = true;
-    if (bad_column >= 0) continue;
-    reason = *std::move(failed);
-    bad_column = static_cast<int>(column);
+    if (failed) bad.note(target().schema, column, *std::move(failed), out);
   }
-  if (has_row(bad_column, std::move(reason), place)) rows_.upsert(place.text());
+  if (has_row(bad, place)) rows_.upsert(place.text());
 }
 
 // Into row(). A cell that is not there did not change: it is taken from `before`, else from the
@@ -96,8 +70,7 @@ bool MysqlRows::read_row(const std::vector<LogCell>& row,
                          const std::vector<LogCell>* before,
                          const LogView& view,
                          const MysqlPlace& place) {
-  std::string reason;
-  int bad_column = -1;
+  BadCell bad;
   for (std::size_t column = 0; column < view.readings.size(); ++column) {
     ReadCell& out = rows_.row()[column];
     clear_cell(out);
@@ -108,13 +81,9 @@ bool MysqlRows::read_row(const std::vector<LogCell>& row,
     if (cell->kind != LogCell::Kind::kValue) continue;
     std::optional<std::string> failed =
         read_log_cell(cell->bytes, view.readings[column], out, scratch_[column]);
-    if (!failed) continue;
-    out.is_null = true;
-    if (bad_column >= 0) continue;
-    reason = *std::move(failed);
-    bad_column = static_cast<int>(column);
+    if (failed) bad.note(target().schema, column, *std::move(failed), out);
   }
-  return has_row(bad_column, std::move(reason), place);
+  return has_row(bad, place);
 }
 
 // Into old_key(). false: refused.

@@ -70,7 +70,7 @@ class MysqlRows final {
                 const LogView& view,
                 const MysqlPlace& place);
   bool read_key(const std::vector<LogCell>& before, const LogView& view, const MysqlPlace& place);
-  bool has_row(int bad_column, std::string reason, const MysqlPlace& place);
+  bool has_row(const BadCell& bad, const MysqlPlace& place);
   void refuse(std::string stage, std::string reason, const MysqlPlace& place, bool has_key);
 
   TableRows rows_;

@@ -4,6 +4,7 @@
 #include "source/postgres/postgres_changes.h"
 #include "source/postgres/postgres_check.h"
 #include "source/postgres/postgres_slot.h"
+#include "source/tables/table_columns.h"
 
 #include <fmt/format.h>
 
@@ -46,12 +47,7 @@ class PostgresSource final : public Source {
     const PostgresTable table = TRY(table_now(target));
     for (const PostgresColumn& column : table.columns) {
       if (column.is_generated || table_type_of(column.type)) continue;
-      return make_error(Code::kUnsupported,
-                        fmt::format("column '{}' of table {} has type {}",
-                                    column.name,
-                                    TRY(target_of(target)).origin(),
-                                    column.type.name),
-                        "leave it out by naming the dataset's columns");
+      return unsupported_table_column(TRY(target_of(target)), column.name, column.type.name);
     }
     return dataset_schema(table);
   }

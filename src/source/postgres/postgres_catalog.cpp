@@ -1,5 +1,7 @@
 #include "source/postgres/postgres_catalog.h"
 
+#include "source/tables/table_columns.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -135,10 +137,7 @@ Result<void> check_column(const PostgresTarget& target,
     std::vector<std::string> names;
     for (const PostgresColumn& one : table.columns)
       names.push_back(one.name);
-    const std::optional<std::string> near = nearest(field.name, names);
-    return invalid(fmt::format("table {} has no column '{}'", target.origin(), field.name),
-                   near ? fmt::format("did you mean '{}'?", *near)
-                        : fmt::format("it has: {}", fmt::join(names, ", ")));
+    return missing_table_column(target, field.name, names);
   }
   if (column->is_generated) {
     return invalid(
@@ -147,22 +146,10 @@ Result<void> check_column(const PostgresTarget& target,
                     target.origin()),
         "leave it out of the dataset's columns, and compute it in a step");
   }
-  if (!table_type_of(column->type)) {
-    return make_error(
-        Code::kUnsupported,
-        fmt::format(
-            "column '{}' of table {} has type {}", field.name, target.origin(), column->type.name),
-        "leave it out by naming the dataset's columns");
-  }
-  if (!fits(column->type, field.type)) {
-    return invalid(
-        fmt::format("column '{}' of table {} has type {}, which does not fit {}",
-                    field.name,
-                    target.origin(),
-                    column->type.name,
-                    type_name(field.type)),
-        fmt::format("write {}: {}", field.name, type_name(*table_type_of(column->type))));
-  }
+  const std::optional<Type> own = table_type_of(column->type);
+  if (!own) return unsupported_table_column(target, field.name, column->type.name);
+  if (!fits(column->type, field.type))
+    return unfit_table_column(target, field, column->type.name, own);
   return {};
 }
 

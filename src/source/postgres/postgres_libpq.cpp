@@ -79,6 +79,11 @@ class LibpqLink final : public PostgresLink {
     const ExecStatusType status = PQresultStatus(result.get());
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) return failure(result.get());
     PostgresAnswer answer;
+    for (int column = 0; column < PQnfields(result.get()); ++column) {
+      answer.columns.push_back({PQfname(result.get(), column),
+                                PQftype(result.get(), column),
+                                PQfmod(result.get(), column)});
+    }
     for (int row = 0; row < PQntuples(result.get()); ++row) {
       PostgresAnswer::Row cells;
       for (int column = 0; column < PQnfields(result.get()); ++column) {

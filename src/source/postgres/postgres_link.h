@@ -15,7 +15,15 @@ namespace lockstep {
 // Value. The answer to a query, as texts.
 struct PostgresAnswer {
   using Row = std::vector<std::optional<std::string>>;
+
+  struct Column {
+    std::string name;
+    std::uint32_t type = 0;  // of a domain what it is made of
+    std::int32_t modifier = -1;
+  };
+
   std::vector<Row> rows;
+  std::vector<Column> columns = {};
 
   // The cell's text; null is empty.
   std::string text(std::size_t row, std::size_t column) const {

@@ -2,6 +2,8 @@
 
 #include "table/scalar_text.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -16,6 +18,14 @@ std::string refused_text(std::string text) {
     text[at] = '?';
   }
   return text;
+}
+
+void BadCell::note(const Schema& schema, std::size_t at_column, std::string why, ReadCell& cell) {
+  cell.is_null = true;
+  if (!reason.empty()) return;
+  column = static_cast<int>(at_column);
+  name = schema.field(column).name;
+  reason = std::move(why);
 }
 
 TableRows::TableRows(TableTarget target)
@@ -44,6 +54,43 @@ void TableRows::refuse(Refusal refusal, bool has_key) {
   refusal.origin = target_.origin();
   if (has_key) refusal.key = key_of(row_);
   refusals_.push_back(std::move(refusal));
+}
+
+bool TableRows::has_key(const BadCell& bad) const {
+  return std::ranges::none_of(target_.key, [&](int column) {
+    const ReadCell& cell = row_[static_cast<std::size_t>(column)];
+    return cell.is_null || cell.is_unchanged || column == bad.column;
+  });
+}
+
+std::string TableRows::row_text() const {
+  std::string text;
+  for (int column = 0; column < target_.schema.size() && text.size() < kRefusedTextMax; ++column) {
+    const ReadCell& cell = row_[static_cast<std::size_t>(column)];
+    if (cell.is_null) continue;
+    const Field& field = target_.schema.field(column);
+    text += fmt::format(
+        "{}{}={}", text.empty() ? "" : ", ", field.name, value_text(value_of(cell, field.type)));
+  }
+  return refused_text(std::move(text));
+}
+
+void TableRows::refuse_row(const BadCell& bad, std::string place) {
+  Refusal refusal;
+  refusal.position = std::move(place);
+  refusal.stage = bad.reason.empty() ? "key" : "decode";
+  refusal.reason = bad.reason.empty() ? "a column of the key is null"
+                                      : fmt::format("column '{}': {}", bad.name, bad.reason);
+  refusal.text = row_text();
+  refuse(std::move(refusal), has_key(bad));
+}
+
+void TableRows::take(const BadCell& bad, std::string place) {
+  if (is_whole(bad)) {
+    upsert(std::move(place));
+  } else {
+    refuse_row(bad, std::move(place));
+  }
 }
 
 void TableRows::append(const std::vector<ReadCell>& cells, Operation operation, std::string place) {

@@ -22,6 +22,16 @@ inline constexpr std::size_t kRefusedTextMax = 4096;
 // replaced.
 std::string refused_text(std::string text);
 
+// Value. A row's first cell that cannot be stored.
+struct BadCell {
+  int column = -1;     // of the dataset; -1: none of them
+  std::string name;    // of the column
+  std::string reason;  // empty: there is no such cell
+
+  // `cell`, which becomes null.
+  void note(const Schema& schema, std::size_t at_column, std::string why, ReadCell& cell);
+};
+
 // Resource. The batch that is being made.
 class TableRows final {
  public:
@@ -34,6 +44,8 @@ class TableRows final {
 
   std::vector<ReadCell>& old_key() { return old_key_; }
 
+  const ReadCell& cell(int column) const { return row_[static_cast<std::size_t>(column)]; }
+
   // row() is the row of its key. `place`: where it stands, for refusals.
   void upsert(std::string place);
   // The same, and the row of old_key() is gone where that is another key. `has_row`, `has_key`:
@@ -44,6 +56,16 @@ class TableRows final {
 
   // A row that did not become one. With its key, where row() has it.
   void refuse(Refusal refusal, bool has_key);
+
+  // Whether row() can be taken: nothing of it is bad, and its key is there.
+  bool is_whole(const BadCell& bad) const { return bad.reason.empty() && has_key(bad); }
+
+  // It cannot.
+  void refuse_row(const BadCell& bad, std::string place);
+  // One or the other: an upsert of row(), or its refusal.
+  void take(const BadCell& bad, std::string place);
+  // What row() holds, for a refusal: "id=7, note=a".
+  std::string row_text() const;
 
   void truncate() { truncates_ = true; }
 
@@ -63,6 +85,7 @@ class TableRows final {
   void append(const std::vector<ReadCell>& cells, Operation operation, std::string place);
   void note_unchanged(std::int64_t key_row);
   bool key_differs() const;
+  bool has_key(const BadCell& bad) const;
   std::vector<Value> key_of(const std::vector<ReadCell>& cells) const;
 
   const TableTarget target_;

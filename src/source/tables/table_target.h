@@ -18,7 +18,7 @@ struct TableTarget {
   Schema schema;
   std::vector<int> key;  // in `schema`
 
-  std::string origin() const { return schema_name + "." + table; }
+  std::string origin() const { return schema_name.empty() ? table : schema_name + "." + table; }
 };
 
 // "vitals", "public.vitals", or an empty text for a source with one table. `default_schema`: of a
