@@ -96,7 +96,8 @@ Result<Json> HubEngine::resync(const std::string& source) {
                       fmt::format("source '{}' is of type {}, which has no tables to copy anew",
                                   source,
                                   feed.configuration->type),
-                      "a file that changed is read again by itself");
+                      "a file that changed is read again by itself, and what is pushed again "
+                      "changes nothing");
   }
   feed.source.reset();
   feed.error.reset();
