@@ -294,7 +294,8 @@ TEST(Transactions, ComeAgainAsAWholeWhenTheSourceBreaksOffWithinOne) {
       stream.reads_left = static_cast<std::int64_t>(1 + dice.below(15));
       // As somebody asks for it: without a pause after the failure before. What was in memory of a
       // large transaction is thrown away, and the engine goes on.
-      for (const Json& error : world.run({{"command", "sync"}}).at("errors")) {
+      const Json report = world.run({{"command", "sync"}});
+      for (const Json& error : report.at("errors")) {
         EXPECT_NE(error.at("message").get<std::string>().find("the stream broke off"),
                   std::string::npos);
         ++broken;
