@@ -182,6 +182,7 @@ Result<bool> HubEngine::open_feed(Feed& feed) {
   if (feed.source) return true;
   SourceRequest request = source_request(configuration_, *feed.configuration);
   request.pushes = options_.pushes;
+  request.stopping = options_.stop;
   request.kept_answer = [this, &feed](int target, const std::string& key) {
     return kept_answer(feed, target, key);
   };
