@@ -31,6 +31,8 @@ HISTORY = 5_500
 COMMITS = int(os.environ.get("LOCKSTEP_BENCH_COMMITS", "1000"))
 SCRIPT_COMMITS = 200
 RATE = 100
+# Between two questions: a client that never pauses takes a core from the daemon and the server.
+PAUSE_S = 0.0003
 NAMES = [f"x{i}" for i in range(FEATURES)]
 CONFIGURATION = f"""
 hub: {{{{catalog: "sqlite:hub/catalog.sqlite", data: hub/data}}}}
@@ -101,6 +103,7 @@ def lockstep_latency(lockstep, database, folder):
             while (version := json.loads(answer()[1])["data_version"]) == newest:
                 if time.perf_counter() > end:
                     raise TimeoutError("the champion has not seen the commit within 20 s")
+                time.sleep(PAUSE_S)
             newest = version
 
         commits(database, 50, 1_000_000, seen)  # until its statements are prepared and its pages are warm
