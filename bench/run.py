@@ -10,6 +10,7 @@ import commits
 import fold
 import history
 import kafka
+import latency
 import load
 import lookup
 import mariadb
@@ -26,7 +27,7 @@ def main():
     options = parser.parse_args()
     lockstep = os.path.abspath(options.lockstep)
     results = {"machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}}
-    for module in (nhanes, commits, fold, lookup, scan, load, history, postgres, mariadb, kafka, push):
+    for module in (nhanes, commits, fold, lookup, scan, load, history, postgres, latency, mariadb, kafka, push):
         results[module.__name__] = module.run(lockstep)
         print(module.table(results[module.__name__]) + "\n", flush=True)
     if options.output:

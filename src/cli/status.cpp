@@ -78,11 +78,22 @@ std::string remarks_text(const Json& models) {
 }
 
 std::string lag_text(const View& view, const Json& lag) {
+  std::string text;
   const Json& bytes = field(lag, "bytes");
-  if (bytes.is_number()) return bytes_text(view, bytes.get<std::int64_t>());
   const Json& messages = field(lag, "messages");
-  if (messages.is_number()) return plural(view, messages.get<std::int64_t>(), "message");
-  return "";
+  if (bytes.is_number()) {
+    text = bytes_text(view, bytes.get<std::int64_t>());
+  } else if (messages.is_number()) {
+    text = plural(view, messages.get<std::int64_t>(), "message");
+  }
+  const Json& seconds = field(lag, "s");
+  if (!seconds.is_number() || seconds.get<double>() <= 0) return text;
+  return fmt::format("{}{}{:.1f} s", text, text.empty() ? "" : ", ", seconds.get<double>());
+}
+
+Tone tone_of_state(const std::string& state) {
+  if (state == "failing") return Tone::kBad;
+  return state == "endangered" ? Tone::kWarning : Tone::kPlain;
 }
 
 std::string sources_text(const View& view, const Json& sources) {
@@ -91,7 +102,7 @@ std::string sources_text(const View& view, const Json& sources) {
     const std::string state = text_of(source, "state");
     table.add({{text_of(source, "name")},
                {text_of(source, "type")},
-               {state, state == "failing" ? Tone::kBad : Tone::kPlain},
+               {state, tone_of_state(state)},
                {lag_text(view, field(source, "lag"))},
                {text_of(source, "position")}});
   }

@@ -47,9 +47,9 @@ void add_source_counts(std::string& out, const BoardCounts& counts) {
 void add_lag(std::string& out,
              const Json& states,
              const char* field,
-             std::string_view unit,
+             std::string_view measure,
              std::string_view help) {
-  const std::string name = fmt::format("lockstep_source_lag_{}", unit);
+  const std::string name = fmt::format("lockstep_source_{}", measure);
   add_family(out, name, "gauge", help);
   for (const Json& state : states) {
     const auto lag = state.find("lag");
@@ -64,16 +64,22 @@ void add_lag(std::string& out,
 void add_sources(std::string& out, const Json& states) {
   add_family(out, "lockstep_source_state", "gauge", "1 for the state that a source is in.");
   for (const Json& state : states) {
-    for (const char* name : {"running", "paused", "failing"}) {
+    for (const char* name : {"running", "endangered", "paused", "failing"}) {
       out += fmt::format("lockstep_source_state{{source=\"{}\",state=\"{}\"}} {}\n",
                          label_text(state.value("name", std::string())),
                          name,
                          state.value("state", std::string()) == name ? 1 : 0);
     }
   }
-  add_lag(out, states, "bytes", "bytes", "Bytes that a source has not given yet.");
-  add_lag(out, states, "messages", "messages", "Messages that a source has not given yet.");
-  add_lag(out, states, "s", "seconds", "Age of the oldest change that a source has not given yet.");
+  add_lag(out, states, "bytes", "lag_bytes", "Bytes that a source has not given yet.");
+  add_lag(out, states, "messages", "lag_messages", "Messages that a source has not given yet.");
+  add_lag(
+      out, states, "s", "lag_seconds", "Age of the oldest change that a source has not given yet.");
+  add_lag(out,
+          states,
+          "safe_bytes",
+          "safe_bytes",
+          "Bytes that a source may still write before it drops what was not read.");
 }
 
 void add_models(std::string& out, const ServeParts& parts) {

@@ -13,7 +13,10 @@
 //   data; the pipeline decides from that, never from the type. source-5  next() does not wait:
 //   nothing to read now is an empty answer. wait() waits. source-7  A transaction of the source is
 //   a run of batches that are `whole`, all but the last of them with has_more; it becomes one
-//   snapshot or none, and only its last batch moves the position.
+//   snapshot or none, and only its last batch moves the position. source-8  A run
+//   that `resumes` is gone on with by another Source, opened at the position of the batch staged
+//   last: one snapshot, as if the run had never been left, or of a later moment. Where it cannot,
+//   open() fails, or its first batch begins_origin.
 //
 // What it does not do: know datasets' cleaning, models, or the hub.
 //
@@ -27,6 +30,7 @@
 #include "base/config.h"
 #include "base/io.h"
 #include "base/result.h"
+#include "source/source_state.h"
 #include "table/batch.h"
 
 #include <cstdint>
@@ -100,6 +104,15 @@ struct SourceBatch {
   bool truncates = false;
   // Set: a delete of a key that is not there is no mistake: the source tells some of them twice.
   bool deletes_again = false;
+  // Set: some of these rows are of a time that is past for others of their run, whose last batch
+  // brings all to one time (source-8).
+  bool retells = false;
+  // Set, of a run that goes on: a source opened at this batch's position goes on with the run
+  // behind it (source-8).
+  bool resumes = false;
+  // Set: with these rows the targets are not what the source had at one moment: a table was
+  // altered, or is of another moment, until it is copied or the others have followed.
+  bool schema_pending = false;
 };
 
 struct Capabilities {
@@ -162,21 +175,8 @@ struct SourceRequest {
   // What an earlier commit kept under a key.
   std::function<Result<std::optional<KeptAnswer>>(int target, const std::string& key)> kept_answer =
       {};
-};
-
-// What stands between a source and its changes, or is worth knowing of it: for `check`.
-struct SourceFinding {
-  enum class Level : std::uint8_t { kOk, kWarning, kFailure };
-  Level level = Level::kOk;
-  std::string text;
-  std::string hint;  // what to do: the exact statement, where there is one
-};
-
-// How far the source is ahead of the last batch that it gave, as far as it knows.
-struct SourceLag {
-  std::optional<std::uint64_t> bytes = {};
-  std::optional<std::int64_t> messages = {};  // or rows
-  std::optional<std::int64_t> us = {};        // age of the oldest change that was not given
+  // True: whoever asks it wants to end, and next() waits for nothing more. May be empty.
+  std::function<bool()> stopping = {};
 };
 
 // Resource; one thread at a time.
@@ -217,6 +217,9 @@ class Source {
   // How far, in the source's own words, for `status`: "3 files, vitals.csv at line 4012".
   virtual std::string describe(const Position& position) const = 0;
   virtual SourceLag lag() = 0;
+
+  // What endangers it though it works, as it was seen last: for `status` and the log.
+  virtual std::vector<SourceFinding> warnings() { return {}; }
 
   // Up to so many of a target's rows, without a trace at the source. Not of an open source.
   virtual Result<std::optional<SourceBatch>> sample(int target, std::int64_t row_count) {

@@ -269,8 +269,7 @@ Result<DatasetChange> DatasetFlow::take(Hub& hub, const IncomingRows& given) con
     }
     add_refusals(incoming.source, batch, key_, rejected);
   }
-  for (RejectedRow& row : resolved.refused)
-    rejected.put(std::move(row));
+  TRY(rejected.put_refused(hub, name, std::move(resolved.refused)));
   DatasetChange out = TRY(spread(hub, {resolved.delta, resolved.delta}, rejected));
   out.counts.skipped = resolved.skipped;
   out.remove_overrides = std::move(resolved.remove_overrides);

@@ -41,7 +41,7 @@ Result<Json> HubEngine::sync() {
   totals.add(owed_versions_);
   owed_versions_.clear();
   totals.add(std::exchange(adopted_counts_, {}));
-  if (!std::exchange(looked_for_loads_, true)) TRY(resume_loads(totals));
+  TRY(resume_loads(totals));
   while (TRY(look_at_sources(totals))) {
   }
   Json out;
@@ -83,6 +83,10 @@ Result<bool> HubEngine::look_at_sources(SyncTotals& totals) {
     if (totals.stopped.contains(feed.configuration->name)) continue;
     if (options_.stop && options_.stop()) break;
     if (feed.paused) continue;
+    if (!feed.looked_for_load) {  // and could not: what is left is not thrown away
+      if (feed.error) totals.stop(feed.configuration->name, *feed.error);
+      continue;
+    }
     if (feed.error && io_.monotonic_us() < feed.retry_at_us) {
       totals.stop(feed.configuration->name, *feed.error);
       continue;
@@ -201,7 +205,8 @@ Result<void> HubEngine::commit_batches(Feed& feed,
   const std::int64_t started_us = io_.monotonic_us();
   CommitRequest request;
   request.kind = CommitKind::kChanges;
-  request.message = origins_text(batches);
+  request.message = commit_message(origins_text(batches),
+                                   std::ranges::any_of(batches, &SourceBatch::schema_pending));
   Position& moved = request.positions[feed.configuration->name];
   std::vector<Position> moves;
   for (const SourceBatch& batch : batches) {

@@ -60,8 +60,10 @@ class HubEngine final : public Engine {
     std::optional<Error> error;        // why it gives nothing now
     std::int64_t retry_at_us = 0;      // when it is opened again, by the steady clock
     std::int64_t retry_pause_us = 0;
-    bool paused = false;  // by command, until it is resumed
-    bool anew = false;    // it is read from its beginning, whatever its position says
+    bool paused = false;           // by command, until it is resumed
+    bool anew = false;             // it is read from its beginning, whatever its position says
+    bool looked_for_load = false;  // that an earlier writer left
+    std::string warned;            // of what endangers it, as it was told
     Pace pace;
     std::uint64_t bytes_total = 0;  // the most that was ever left to read: the progress bar's end
 
@@ -108,7 +110,9 @@ class HubEngine final : public Engine {
   struct LoadInput;  // where its batches come from
   Result<void> resume_loads(SyncTotals& totals);
   Result<void> resume_load(Feed& feed, SyncTotals& totals);
-  std::optional<SourceBatch> first_behind(Feed& feed, const LoadNote& note);
+  Result<std::optional<SourceBatch>> first_behind(Feed& feed, const LoadNote& note);
+  Result<void> fold_left(const Feed& feed, const LoadNote& note, std::int64_t count);
+  Result<void> leave(const Feed& feed, LoadNote& note, const Error& why);
   Result<std::optional<SourceBatch>> next_of_load(Feed& feed,
                                                   const LoadNote& note,
                                                   LoadInput& input);
@@ -199,6 +203,7 @@ class HubEngine final : public Engine {
   Result<Json> set_paused(const std::string& source, bool paused);
   Result<Json> resync(const std::string& source);
   Json source_states();
+  void mind_sources();
 
   // engine_upkeep.cpp
   void mind_log();
@@ -231,8 +236,8 @@ class HubEngine final : public Engine {
   Group group_;                       // what is committed and not durable yet
   std::vector<std::string> applied_;  // the plan that opening carried out, for the first report
   std::int64_t next_progress_us_ = 0;
-  bool looked_for_loads_ = false;        // that an earlier writer left
   std::vector<std::string> unfinished_;  // sources whose load was stopped
+  std::int64_t next_warning_us_ = 0;
   std::int64_t next_upkeep_us_ = 0;
   std::int64_t next_round_us_ = 0;
   CollectionStep round_;  // what its steps removed so far

@@ -25,6 +25,8 @@ void HubEngine::LoadNote::add(const std::string& dataset,
   source_time = batch.source_time;
   if (!change.tables.empty()) changed.insert(dataset);
   whole = batch.whole;
+  resumes = batch.resumes && sweeps.empty();
+  schema_pending = schema_pending || batch.schema_pending;
 }
 
 std::string HubEngine::LoadNote::json() const {
@@ -43,6 +45,8 @@ std::string HubEngine::LoadNote::json() const {
   if (source_time) out["source_time"] = source_time->us;
   out["changed"] = changed;
   out["whole"] = whole;
+  out["resumes"] = resumes;
+  out["schema_pending"] = schema_pending;
   return out.dump();
 }
 
@@ -72,6 +76,8 @@ Result<HubEngine::LoadNote> HubEngine::LoadNote::parse(const std::string& json) 
     note.source_time = Timestamp{in.at("source_time").get<std::int64_t>()};
   note.changed = in.at("changed").get<std::set<std::string>>();
   note.whole = in.at("whole").get<bool>();
+  note.resumes = in.value("resumes", false);
+  note.schema_pending = in.value("schema_pending", false);
   return note;
 }
 
@@ -146,9 +152,10 @@ Result<std::optional<SourceBatch>> HubEngine::next_of_load(Feed& feed,
 Result<void> HubEngine::note_sweep(const Feed& feed, SourceBatch& batch, LoadNote& note) {
   const std::string& dataset = feed.dataset_of(batch);
   if ((batch.truncates || batch.replaces_origin) && !note.changed.contains(dataset)) {
+    const bool has_old_rows = TRY(hub_->has_rows(flows_.at(dataset)->table(Layer::kRaw)));
     const bool asks = batch.replaces_origin && !options_.accept_deletes;
     const auto max_delete = asks ? std::optional(feed.configuration->max_delete) : std::nullopt;
-    note.sweeps.insert_or_assign(batch.target, Sweep(batch.origin, max_delete));
+    if (has_old_rows) note.sweeps.insert_or_assign(batch.target, Sweep(batch.origin, max_delete));
     batch.truncates = false;
   }
   // Emptied after rows of it came: they all leave at once, the old ones among them.
@@ -171,6 +178,14 @@ Result<void> HubEngine::stage_sweeps(Feed& feed, LoadNote& note) {
     }
   }
   return {};
+}
+
+// Nobody goes on with a transaction that was refused: the next writer begins anew.
+Result<void> HubEngine::leave(const Feed& feed, LoadNote& note, const Error& why) {
+  const bool was_failed = std::exchange(failed_, true);
+  if (was_failed || !note.resumes || why.code != Code::kRefused) return {};
+  note.resumes = false;
+  return hub_->stage(load_name(feed), {}, note.json());
 }
 
 // Where the source or a row of it fails, what came before is committed, as it would be by batch:
@@ -213,11 +228,12 @@ Result<void> HubEngine::load(Feed& feed, LoadInput& input, LoadNote note, SyncTo
       error = std::move(swept).error();
   }
   if (note.whole && error) {
-    leaves_load_ = !std::exchange(failed_, true);
+    leaves_load_ = !failed_;
+    TRY(leave(feed, note, *error));
     return std::move(*error);
   }
   Result<void> committed = commit_load(feed, batch, note, totals);
-  if (!committed.ok() && note.whole) failed_ = true;
+  if (!committed.ok() && note.whole) TRY(leave(feed, note, committed.error()));
   if (!committed.ok() && !failed_ && hub_->staged_count() > 0) {
     // Its last rows cannot be taken: what came before can.
     error = std::move(committed).error();
@@ -258,7 +274,7 @@ Result<void> HubEngine::commit_load(Feed& feed,
   }
   CommitRequest request;
   request.kind = CommitKind::kChanges;
-  request.message = note.origin;
+  request.message = commit_message(note.origin, note.schema_pending);
   request.source_time = note.source_time;
   request.positions[feed.configuration->name] = note.position;
   request.remove_overrides = note.removed_overrides;
@@ -277,42 +293,57 @@ Result<void> HubEngine::commit_load(Feed& feed,
 
 // What the source gives behind a load that was left; nullopt when that does not go on with it: its
 // file is gone, holds other content, or cannot be read. Nobody saw the load's rows, so that it
-// begins anew, and whatever hinders that is told then.
-std::optional<SourceBatch> HubEngine::first_behind(Feed& feed, const LoadNote& note) {
+// begins anew, and whatever hinders that is told then. kIo: a server does not answer, and the load
+// waits for it.
+Result<std::optional<SourceBatch>> HubEngine::first_behind(Feed& feed, const LoadNote& note) {
   const Position committed = feed.position;
   move_position(feed.position, note.position);
   const Result<bool> opened = open_feed(feed);
   feed.position = committed;
+  if (note.whole && !opened.ok() && opened.error().code == Code::kIo) return opened.error();
   if (opened.ok() && opened.value()) {
     Result<std::optional<SourceBatch>> first =
         feed.source->next({configuration_.hub.commit_rows_max});
+    if (note.whole && !first.ok() && first.error().code == Code::kIo) return first.error();
     const bool goes_on =
         first.ok() && first.value() && note.is_of(*first.value()) && !first.value()->begins_origin;
-    if (goes_on) return std::move(first).value();
+    if (goes_on) return first;
   }
   feed.source.reset();
-  return std::nullopt;
+  return std::optional<SourceBatch>();
+}
+
+// The rows that an earlier writer staged, for the models: batch by batch, as they came.
+Result<void> HubEngine::fold_left(const Feed& feed, const LoadNote& note, std::int64_t count) {
+  for (std::int64_t stage = 0; stage < count; ++stage) {
+    for (const std::string& dataset : std::set(feed.datasets.begin(), feed.datasets.end())) {
+      if (note.whole && !note.changed.contains(dataset)) continue;
+      const TableName train = flows_.at(dataset)->table(Layer::kTrain);
+      const Batch rows = TRY(hub_->staged(train, stage));
+      if (!note.whole || rows.row_count() > 0) TRY(fold_staged(dataset, rows, stage));
+    }
+  }
+  return {};
 }
 
 // Goes on with a load that the writer before this one left, if there is one of this source.
 Result<void> HubEngine::resume_load(Feed& feed, SyncTotals& totals) {
   const auto is_known = [&](const std::string& dataset) { return flows_.contains(dataset); };
-  if (!std::ranges::all_of(feed.datasets, is_known) || !configuration_.hub.loads_in_one) return {};
+  if (!std::ranges::all_of(feed.datasets, is_known)) return {};
   const std::optional<StagedLoad> left = TRY(hub_->left_load(load_name(feed)));
   if (!left) return {};
   LoadNote note = TRY(LoadNote::parse(left->note));
-  if (note.whole) return {};  // a transaction comes again from its beginning
-  std::optional<SourceBatch> first = first_behind(feed, note);
+  // Most transactions come again from their beginning.
+  if (note.whole ? !note.resumes : !configuration_.hub.loads_in_one) return {};
+  std::optional<SourceBatch> first = TRY(first_behind(feed, note));
   if (!first) {
     log_.warning(fmt::format("the load of {} begins anew: it is not as it was", note.origin));
     return {};
   }
+  log_.info(fmt::format("the load of {} goes on where it was left", note.origin));
   failed_ = true;  // half of it is in memory
   TRY(hub_->resume_load());
-  const std::string& dataset = feed.dataset_of(*first);
-  const TableName train = flows_.at(dataset)->table(Layer::kTrain);
-  for (std::int64_t stage = 0; stage < left->stage_count; ++stage)
-    TRY(fold_staged(dataset, TRY(hub_->staged(train, stage)), stage));
+  TRY(fold_left(feed, note, left->stage_count));
   failed_ = false;
   LoadInput input{.ahead = {&*first, 1}};
   TRY(load(feed, input, std::move(note), totals));
@@ -324,9 +355,14 @@ Result<void> HubEngine::resume_load(Feed& feed, SyncTotals& totals) {
 // What the writer before this one was loading goes first: its rows belong to the newest snapshot.
 Result<void> HubEngine::resume_loads(SyncTotals& totals) {
   for (Feed& feed : feeds_) {
-    const Result<void> resumed = resume_load(feed, totals);
+    const bool waits = feed.error && io_.monotonic_us() < feed.retry_at_us;
+    if (feed.looked_for_load || feed.paused || waits) continue;
+    // One that is to be read from its beginning goes on with nothing.
+    const Result<void> resumed = feed.anew ? Result<void>() : resume_load(feed, totals);
+    feed.looked_for_load = true;
     if (resumed.ok()) continue;
     if (failed_) return resumed.error();
+    feed.looked_for_load = resumed.error().code != Code::kIo;
     fail(feed,
          Error(resumed.error()).with_context(fmt::format("source '{}'", feed.configuration->name)),
          totals);

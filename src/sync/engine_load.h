@@ -53,7 +53,9 @@ struct HubEngine::LoadNote {
   std::optional<Timestamp> source_time;
   std::set<std::string> changed;  // datasets
   bool whole = false;             // it is a transaction of the source
-  // Of tables that it gives as a whole, by target. Not in the journal: a transaction begins anew.
+  bool resumes = false;           // which another process can go on with
+  bool schema_pending = false;
+  // Of tables that it gives as a whole, by target. Not in the journal: such a load begins anew.
   std::map<int, Sweep> sweeps;
 
   // The batch of a dataset with its change, folded or about to be.

@@ -12,6 +12,7 @@ namespace lockstep {
 namespace {
 
 constexpr std::int64_t kRetryUs = 500'000;
+constexpr std::int64_t kWarningUs = 1'000'000;
 constexpr std::int64_t kRetryUsMax = 30'000'000;
 constexpr std::uint64_t kPausesBytesMax = 1 << 20;
 
@@ -128,7 +129,7 @@ bool HubEngine::has_something(Feed& feed, std::int64_t timeout_us) {
 // A source that can be woken is waited for, and the others are asked in between: whoever brings
 // something is heard at once, however many sources there are.
 Result<bool> HubEngine::wait_for_sources(std::int64_t timeout_us) {
-  constexpr std::int64_t kBetweenUs = 5'000;
+  constexpr std::int64_t kBetweenUs = 2'000;
   const auto wakes = [](const Feed& feed) {
     return !feed.paused && feed.source && feed.source->capabilities().wakes;
   };
@@ -160,9 +161,23 @@ Json HubEngine::source_states() {
   for (const Feed& feed : feeds_) {
     Json one;
     one["name"] = feed.configuration->name;
-    one["state"] = feed.paused ? "paused" : feed.error ? "failing" : "running";
-    one["error"] = feed.error ? Json(feed.error->message) : Json(nullptr);
-    one["hint"] = feed.error ? Json(feed.error->hint) : Json(nullptr);
+    const std::vector<SourceFinding> warnings =
+        feed.source ? feed.source->warnings() : std::vector<SourceFinding>();
+    const bool is_endangered = !warnings.empty();
+    one["state"] = feed.paused     ? "paused"
+                   : feed.error    ? "failing"
+                   : is_endangered ? "endangered"
+                                   : "running";
+    one["error"] = nullptr;
+    one["hint"] = nullptr;
+    if (is_endangered) {
+      one["error"] = warnings.front().text;
+      one["hint"] = warnings.front().hint;
+    }
+    if (feed.error) {
+      one["error"] = feed.error->message;
+      one["hint"] = feed.error->hint;
+    }
     const std::int64_t left_us = feed.retry_at_us - io_.monotonic_us();
     one["retry_s"] = feed.error
                          ? Json(static_cast<double>(std::max<std::int64_t>(0, left_us)) / 1e6)
@@ -170,10 +185,31 @@ Json HubEngine::source_states() {
     const SourceLag lag = feed.source ? feed.source->lag() : SourceLag{};
     one["lag"] = {{"bytes", lag.bytes ? Json(*lag.bytes) : Json(nullptr)},
                   {"messages", lag.messages ? Json(*lag.messages) : Json(nullptr)},
-                  {"s", lag.us ? Json(static_cast<double>(*lag.us) / 1e6) : Json(nullptr)}};
+                  {"s", lag.us ? Json(static_cast<double>(*lag.us) / 1e6) : Json(nullptr)},
+                  {"safe_bytes", lag.safe_bytes ? Json(*lag.safe_bytes) : Json(nullptr)}};
     out.push_back(std::move(one));
   }
   return out;
+}
+
+// What endangers a source though it works is logged once, and when it is over.
+void HubEngine::mind_sources() {
+  if (io_.monotonic_us() < next_warning_us_) return;
+  next_warning_us_ = io_.monotonic_us() + kWarningUs;
+  for (Feed& feed : feeds_) {
+    if (!feed.source) continue;
+    const std::vector<SourceFinding> warnings = feed.source->warnings();
+    const bool was_endangered = !feed.warned.empty();
+    if (warnings.empty() && was_endangered)
+      log_.info(fmt::format("source '{}' is no longer in danger", feed.configuration->name));
+    if (!warnings.empty() && !was_endangered) {
+      log_.warning(fmt::format("source '{}': {} ({})",
+                               feed.configuration->name,
+                               warnings.front().text,
+                               warnings.front().hint));
+    }
+    feed.warned = warnings.empty() ? "" : warnings.front().text;
+  }
 }
 
 }  // namespace lockstep

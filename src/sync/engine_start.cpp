@@ -54,6 +54,7 @@ Result<void> HubEngine::open_hub() {
 Result<void> HubEngine::leave_load(Feed& feed) {
   LOCKSTEP_ASSERT(!group_.open, "sync-6: a load was left with a group open");
   feed.unacknowledged.clear();
+  feed.looked_for_load = false;  // it may be one that can be gone on with
   tracks_.clear();
   flows_.clear();
   hub_.reset();
@@ -197,6 +198,7 @@ Result<bool> HubEngine::open_feed(Feed& feed) {
   if (feed.source) return true;
   SourceRequest request = source_request(configuration_, *feed.configuration);
   request.pushes = options_.pushes;
+  request.stopping = options_.stop;
   request.kept_answer = [this, &feed](int target, const std::string& key) {
     return kept_answer(feed, target, key);
   };

@@ -25,6 +25,7 @@ Json collection_json(const CollectionStep& sum) {
 // commit.
 void HubEngine::tend() {
   tell_news();
+  mind_sources();
   mind_log();
   if (!options_.upkeep || io_.monotonic_us() < next_upkeep_us_) return;
   const Result<void> done = upkeep_step();

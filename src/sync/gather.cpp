@@ -71,4 +71,8 @@ std::string origins_text(std::span<const SourceBatch> batches) {
   return others == 0 ? first : fmt::format("{} and {} more", first, others);
 }
 
+std::string commit_message(std::string origins, bool schema_pending) {
+  return schema_pending ? std::move(origins) + " (schema pending)" : std::move(origins);
+}
+
 }  // namespace lockstep

@@ -65,4 +65,7 @@ std::int64_t row_count_of(std::span<const SourceBatch> batches);
 // "a.csv", or "a.csv and 3 more".
 std::string origins_text(std::span<const SourceBatch> batches);
 
+// The same as a commit's message, which marks a snapshot that is none of the source's.
+std::string commit_message(std::string origins, bool schema_pending);
+
 }  // namespace lockstep

@@ -2,7 +2,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <cmath>
+#include <utility>
 
 namespace lockstep {
 namespace {
@@ -44,7 +46,38 @@ void RejectedChange::put(RejectedRow row) {
 void RejectedChange::remove(const std::string& source,
                             const std::string& record,
                             const std::string& stage) {
-  wanted_[{source, record, stage}] = std::nullopt;
+  std::optional<RejectedRow>& wanted = wanted_[{source, record, stage}];
+  if (wanted) cleared_.insert({source, record, stage});
+  wanted.reset();
+}
+
+Result<void> RejectedChange::put_refused(Hub& hub,
+                                         const TableName& table,
+                                         std::vector<RejectedRow> rows) {
+  constexpr std::array<const char*, 2> kStages = {"decode", "operation"};
+  BatchBuilder keys(
+      Schema({{"_source", Type::kText}, {"_record", Type::kText}, {"_stage", Type::kText}}));
+  for (const RejectedRow& row : rows) {
+    for (const char* stage : kStages)
+      keys.append_row(std::vector<Value>{row.source, row.of_key, std::string(stage)});
+  }
+  if (rows.empty()) return {};
+  const Lookup there = TRY(hub.lookup(table, TRY(keys.finish())));
+  std::size_t place = 0;
+  for (RejectedRow& row : rows) {
+    bool was_rejected = false;
+    for (const char* stage : kStages) {
+      const auto wanted = wanted_.find({row.source, row.of_key, stage});
+      const bool was_put = cleared_.contains({row.source, row.of_key, stage}) ||
+                           (wanted != wanted_.end() && wanted->second.has_value());
+      const bool stands = there.row_of_key[place++] >= 0;
+      if (row.of_key.empty() || !(was_put || stands)) continue;
+      was_rejected = true;
+      remove(row.source, row.of_key, stage);
+    }
+    if (!was_rejected) put(std::move(row));
+  }
+  return {};
 }
 
 Result<Batch> RejectedChange::delta(Hub& hub, const TableName& table) const {

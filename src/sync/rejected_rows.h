@@ -8,6 +8,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -23,6 +24,9 @@ struct RejectedRow {
   std::string stage;   // "decode", "key", "clean[1] range"
   std::string reason;
   std::string row;  // the record as text
+  // Of a delete that found no row: its key's record. Where that one was rejected itself, the delete
+  // takes it out of rejected and is no mistake.
+  std::string of_key = {};
 };
 
 // Resource. Gathers what enters and what leaves, and nets it against what the hub has.
@@ -30,6 +34,8 @@ class RejectedChange final {
  public:
   void put(RejectedRow row);
   void remove(const std::string& source, const std::string& record, const std::string& stage);
+  // What raw refused, but for deletes of rows that are in the hub's table, or were put.
+  Result<void> put_refused(Hub& hub, const TableName& table, std::vector<RejectedRow> rows);
 
   bool empty() const { return wanted_.empty(); }
 
@@ -40,7 +46,9 @@ class RejectedChange final {
 
  private:
   // In key order; nullopt: gone.
-  std::map<std::tuple<std::string, std::string, std::string>, std::optional<RejectedRow>> wanted_;
+  using Key = std::tuple<std::string, std::string, std::string>;
+  std::map<Key, std::optional<RejectedRow>> wanted_;
+  std::set<Key> cleared_;  // put, and gone again
 };
 
 // A row's cells as JSON, for people: {"age": 7, "sex": null}.

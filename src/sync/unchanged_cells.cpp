@@ -45,6 +45,13 @@ class Filler final {
         if (value) cells[static_cast<std::size_t>(cell->column)] = *std::move(value);
       }
       const std::string key = encode_key(keys_, key_, first_place_ + row);
+      // Its row may be one that the first part of a copy did not see, and the second no longer.
+      if (missing && batch.retells) {
+        return make_error(
+            Code::kRefused,
+            fmt::format("a row of {} changed its place while it was copied", batch.origin),
+            "its copy begins anew");
+      }
       if (missing) {
         out.refusals.push_back(refusal(batch, row, *missing, key_of(row)));
         continue;

@@ -58,6 +58,7 @@ class Resolver final {
       : hub_(hub), flow_(flow), incoming_(incoming) {}
 
   Result<RawResolution> run() {
+    own_key_ = TRY(flow_.columns().require_all(flow_.key()));
     TRY(find_old_rows());
     if (is_all_new()) {
       out_.delta = TRY(all_rows());
@@ -158,8 +159,10 @@ class Resolver final {
     }
     if (operation == Operation::kInsert && slot.present()) {
       refuse(row, "the key is there already, and the source's mode is append");
-    } else if (operation == Operation::kDelete && !slot.present() && !row.batch->deletes_again) {
+    } else if (operation == Operation::kDelete && !slot.present() && !row.batch->deletes_again &&
+               !row.batch->retells) {
       refuse(row, "a delete of a key that is not there");
+      out_.refused.back().of_key = key_text(row.batch->rows, own_key_, row.row);
     } else {
       slot.touched = true;
       slot.newest = operation == Operation::kDelete ? Incoming{} : row;
@@ -267,6 +270,7 @@ class Resolver final {
   std::map<std::string, std::string> overrides_;
   Batch keys_;
   std::vector<int> key_columns_;
+  std::vector<int> own_key_;  // among the dataset's columns
   Lookup old_;
   std::vector<Slot> slots_;
   std::unordered_map<std::string, std::size_t> slot_of_key_;

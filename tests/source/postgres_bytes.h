@@ -96,8 +96,9 @@ inline std::string frame_bytes(Lsn log_end, std::string_view message) {
   return "w" + big_endian(0, 8) + big_endian(log_end, 8) + big_endian(0, 8) + std::string(message);
 }
 
-inline std::string keepalive_bytes(Lsn log_end, bool wants_reply = false) {
-  return "k" + big_endian(log_end, 8) + big_endian(0, 8) + big_endian(wants_reply ? 1 : 0, 1);
+// `time`: of the server's clock, in microseconds since 2000.
+inline std::string keepalive_bytes(Lsn log_end, bool wants_reply = false, std::uint64_t time = 0) {
+  return "k" + big_endian(log_end, 8) + big_endian(time, 8) + big_endian(wants_reply ? 1 : 0, 1);
 }
 
 }  // namespace lockstep::test

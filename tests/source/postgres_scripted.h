@@ -22,7 +22,14 @@ struct ScriptedState {
   bool has_slot = true;
   std::string wal_status = "reserved";
   std::string confirmed = "0/100";
+  std::string held_bytes = "0";
+  std::optional<std::string> safe_bytes;
+  std::string held_bytes_max = "-1";
+  bool silent = false;  // to questions about the slot
   std::string table_id = "7";
+  std::string node = "70";
+  std::string block_count = "1";
+  std::string slot_start = "0/800";     // of the next that is made
   std::vector<std::string> copy_lines;  // of the table, without their newlines
 
   std::deque<std::string> stream;     // frames that wait
@@ -41,8 +48,19 @@ class ScriptedLink final : public PostgresLink {
       return rows({{state_.system, state_.timeline, state_.flushed, "clinic"}});
     if (has("FROM pg_replication_slots")) {
       if (!state_.has_slot) return rows({});
-      return rows({{"pgoutput", "clinic", "f", "0", state_.wal_status, state_.confirmed, "0"}});
+      if (state_.silent) return make_error(Code::kIo, "no answer");
+      return PostgresAnswer{{{"pgoutput",
+                              "clinic",
+                              "f",
+                              "0",
+                              state_.wal_status,
+                              state_.confirmed,
+                              state_.held_bytes,
+                              state_.flushed,
+                              state_.safe_bytes,
+                              state_.held_bytes_max}}};
     }
+    if (has("pg_relation_filenode")) return rows({{state_.node, state_.block_count}});
     if (has("c.relkind IN")) return rows({{state_.table_id, "r", "d", "p", "10", "f"}});
     if (has("WITH RECURSIVE base")) {
       return rows({{"id", "20", "-1", "bigint", "b", "N", "f", "t", "t", "20", "-1"},
@@ -54,7 +72,7 @@ class ScriptedLink final : public PostgresLink {
     state_.commands.push_back(sql);
     if (has("CREATE_REPLICATION_SLOT")) {
       state_.has_slot = true;
-      return rows({{"slot", "0/800", "snap-1", "pgoutput"}});
+      return rows({{"slot", state_.slot_start, "snap-1", "pgoutput"}});
     }
     if (has("pg_drop_replication_slot")) state_.has_slot = false;
     return rows({});

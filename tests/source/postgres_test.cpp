@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -28,6 +30,7 @@ class PostgresStory : public ::testing::Test {
         parse_yaml("{type: postgres, url: \"postgresql://x\"" + more + "}", "lockstep.yaml")
             .value();
     request.targets.push_back({.table = "vitals", .schema = kVitals, .key = {"id"}});
+    request.stopping = stopping_;
     return make_postgres_source_of(*io_, request, std::make_unique<ScriptedServer>(state_)).value();
   }
 
@@ -86,6 +89,7 @@ class PostgresStory : public ::testing::Test {
 
   std::unique_ptr<SimulatedIo> io_;
   ScriptedState state_;
+  std::function<bool()> stopping_;
 };
 
 TEST_F(PostgresStory, BeginsWithACopyAndGoesOnWithTheStreamFromItsPlace) {
@@ -120,8 +124,106 @@ TEST_F(PostgresStory, ACopyOfManyRowsIsOneWholeRun) {
     EXPECT_EQ(batch->rows.row_count(), rows);
     EXPECT_TRUE(batch->whole);
     EXPECT_EQ(batch->has_more, rows == 10);
-    EXPECT_EQ(batch->position_changes.empty(), rows == 10);
+    EXPECT_EQ(batch->resumes, rows == 10);
+    EXPECT_EQ(batch->position_changes.contains("table public.vitals"), rows != 10);
   }
+}
+
+// source-8: from the rows of two moments to one, by the log between them.
+TEST_F(PostgresStory, ACopyThatWasLeftGoesOnBehindItsLastChunk) {
+  for (int row = 0; row < 3; ++row)
+    state_.copy_lines.push_back(std::to_string(row) + "\t1");
+  state_.block_count = "3000";
+  auto source = make();
+  ASSERT_TRUE(source->open({}).ok());
+  const auto first = source->next({.row_count_max = 2}).value();
+  ASSERT_TRUE(first && first->resumes && !first->retells);
+  const auto has = [](std::string_view words) {
+    return [words](const std::string& command) { return command.find(words) != std::string::npos; };
+  };
+  EXPECT_TRUE(std::ranges::any_of(state_.commands, has("ctid < '(2048,0)'")));
+  EXPECT_TRUE(std::ranges::any_of(state_.commands, has("ctid >= '(2048,0)'")));
+  Position staged = first->position_changes;
+  const auto left = parse_postgres_position(staged);
+  ASSERT_TRUE(left.ok());
+  EXPECT_EQ(left.value().copy, (CopyProgress{"public.vitals", 70, 0}));
+  move_position(staged, source->next({.row_count_max = 2}).value()->position_changes);
+  EXPECT_EQ(parse_postgres_position(staged).value().copy,
+            (CopyProgress{"public.vitals", 70, 2048}));
+  // Another process, later.
+  state_.slot_start = "0/900";
+  state_.copy_lines = {"7\t1"};
+  source = make();
+  ASSERT_TRUE(source->open(staged).ok());
+  EXPECT_EQ(state_.commands.back(), "LOCK TABLE ONLY \"public\".\"vitals\" IN ACCESS SHARE MODE");
+  put_transaction(0x850, {delete_bytes(7, 'K', {"0", std::nullopt})});
+  put_transaction(0x880, {insert_bytes(7, {"8", "1"})});
+  caught_up();
+  const auto rest = next(*source);
+  ASSERT_TRUE(rest);
+  EXPECT_EQ(story_of(*rest), (Story{"U public.vitals 0/900 row 1: 7,1"}));
+  EXPECT_TRUE(rest->retells && rest->has_more && rest->resumes && !rest->truncates);
+  const auto log = next(*source);
+  ASSERT_TRUE(log);
+  EXPECT_EQ(story_of(*log).size(), 2U);  // both transactions, and no word of either alone
+  EXPECT_TRUE(log->retells && log->whole && !log->has_more && !log->resumes);
+  Position whole = staged;
+  move_position(whole, rest->position_changes);
+  move_position(whole, log->position_changes);
+  EXPECT_EQ(parse_postgres_position(whole).value().copy, std::nullopt);
+  EXPECT_EQ(parse_postgres_position(whole).value().lsn, 0x1000u);
+  EXPECT_EQ(parse_postgres_position(whole).value().tables.at("public.vitals").lsn, 0x800u);
+  put_transaction(0x1100, {insert_bytes(7, {"9", "1"})});
+  EXPECT_FALSE(next(*source)->retells);
+}
+
+TEST_F(PostgresStory, ACopyWhoseTableWasWrittenAnewDoesNotGoOn) {
+  PostgresPosition left{.system = "7329",
+                        .timeline = 1,
+                        .slot = "lockstep_clinic",
+                        .lsn = 0x800,
+                        .tables = {},
+                        .copy = {}};
+  left.copy = CopyProgress{"public.vitals", 70, 2048};
+  EXPECT_TRUE(make()->open(left.parts()).ok());
+  state_.node = "71";
+  const Result<void> opened = make()->open(left.parts());
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code, Code::kRefused);
+}
+
+TEST_F(PostgresStory, WhatEndangersTheSlotIsTold) {
+  const auto source = make(", heartbeat: 1s");
+  ASSERT_TRUE(source->open(position(0x100)).ok());
+  EXPECT_TRUE(source->warnings().empty());
+  state_.wal_status = "extended";
+  state_.held_bytes = "60000000";
+  state_.safe_bytes = "40000000";
+  state_.held_bytes_max = "100000000";
+  io_->sleep_us(1'100'000);
+  EXPECT_FALSE(source->wait(0).value());
+  ASSERT_EQ(source->warnings().size(), 1U);
+  EXPECT_NE(source->warnings()[0].text.find("40.0 MB more"), std::string::npos);
+  EXPECT_EQ(source->lag().safe_bytes, 40'000'000);
+  state_.silent = true;  // that nobody answers stops no stream
+  io_->sleep_us(1'100'000);
+  put_transaction(0x1200, {insert_bytes(7, {"2", "1"})});
+  EXPECT_TRUE(next(*source));
+  EXPECT_NE(source->warnings()[0].text.find("no answer"), std::string::npos);
+  state_.silent = false;
+  state_.safe_bytes = "90000000";
+  io_->sleep_us(1'100'000);
+  EXPECT_FALSE(source->wait(0).value());
+  EXPECT_TRUE(source->warnings().empty());
+}
+
+TEST_F(PostgresStory, WhoWantsToEndWaitsForNoServer) {
+  bool stops = false;
+  stopping_ = [&] { return stops; };
+  const auto source = make();
+  ASSERT_TRUE(source->open(position(0x100)).ok());
+  stops = true;  // the server has more, and says nothing
+  EXPECT_FALSE(next(*source));
 }
 
 TEST_F(PostgresStory, ASlotThatACrashLeftIsDroppedBeforeTheCopyBeginsAnew) {
@@ -255,6 +357,16 @@ TEST_F(PostgresStory, TellsItsPlaceAndLag) {
   caught_up();
   EXPECT_FALSE(next(*source));
   EXPECT_EQ(source->lag().bytes, 0x1000u - 0x100u);
+  EXPECT_EQ(source->lag().us, 0);
+  constexpr std::int64_t kEpochUs = 946'684'800'000'000;
+  state_.stream.push_back(
+      keepalive_bytes(0x1000, false, static_cast<std::uint64_t>(io_->now_us() - kEpochUs)));
+  state_.stream.push_back(
+      frame_bytes(0x2000, relation_bytes(7, "vitals", {{"id", 20, true}, {"sbp", 701}})));
+  EXPECT_FALSE(next(*source));
+  io_->sleep_us(3'000'000);
+  EXPECT_NEAR(
+      static_cast<double>(source->lag().us.value()), 3e6, 1e3);  // all of before it was given
   EXPECT_TRUE(source->capabilities().transactions);
 }
 

@@ -54,7 +54,8 @@ class StreamSource final : public Source {
     if (stream_.reads_left-- <= 0) return make_error(Code::kIo, "the stream broke off");
     SourceBatch batch = stream_.transactions[static_cast<std::size_t>(next_)];
     ++next_;
-    if (!(batch.whole && batch.has_more)) batch.position_changes = {{"", std::to_string(next_)}};
+    const bool goes_on = batch.whole && batch.has_more && !batch.resumes;
+    if (!goes_on) batch.position_changes = {{"", std::to_string(next_)}};
     return std::optional<SourceBatch>(std::move(batch));
   }
 

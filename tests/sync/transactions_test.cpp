@@ -309,6 +309,69 @@ TEST(Transactions, ComeAgainAsAWholeWhenTheSourceBreaksOffWithinOne) {
   }
 }
 
+// source-8: what was staged of a run is not read again.
+TEST(Transactions, GoOnWhereTheyWereLeftWhenTheirSourceCan) {
+  std::int64_t went_on = 0;
+  for (std::uint64_t seed = 21; seed <= 26; ++seed) {
+    SCOPED_TRACE(fmt::format("seed {}", seed));
+    Dice dice(seed);
+    const History history = history_of(seed, 40, 12);
+    Stream stream{.transactions = history.batches};
+    for (SourceBatch& batch : stream.transactions)
+      batch.resumes = batch.whole && batch.has_more;
+    World world;
+    open(world, stream, "commit");
+    ASSERT_TRUE(world.is_open());
+    for (int stop = 0; stop < 12; ++stop) {
+      stream.reads_left = static_cast<std::int64_t>(1 + dice.below(8));
+      const Result<Json> report = world.try_run({{"command", "sync"}});
+      const std::int64_t heard = stream.acknowledged;
+      if (report.ok()) continue;
+      world.open(options_of(stream));
+      ASSERT_TRUE(world.is_open());
+      // A server that does not answer yet: the load waits for it.
+      stream.reads_left = 0;
+      EXPECT_EQ(world.run({{"command", "sync"}}).at("errors").size(), 1U);
+      went_on += stream.acknowledged > heard ? 1 : 0;
+    }
+    stream.reads_left = INT64_MAX;
+    world.run({{"command", "sync"}});
+    EXPECT_EQ(*expect_states(world.hub(), history).rbegin(), 40);
+    world.expect_exact();
+  }
+  EXPECT_GT(went_on, 10);
+}
+
+// A row that moved while its table was copied: neither part of the copy has it.
+TEST(Transactions, AnUnsentCellOfARunThatRetellsBeginsItAnew) {
+  Dice dice(1);
+  Writer copied(dice, 12);
+  copied.a(Operation::kUpsert, 9, {1, "nine"});
+  Writer told(dice, 12);
+  told.a(Operation::kUpsert, 7, {1.5, ""}, false);
+  Stream stream{.transactions = copied.finish()};
+  for (SourceBatch& batch : told.finish())
+    stream.transactions.push_back(std::move(batch));
+  ASSERT_EQ(stream.transactions.size(), 2U);
+  stream.transactions[0].has_more = stream.transactions[0].resumes = true;
+  stream.transactions[1].retells = true;
+  World world;
+  open(world, stream, "transaction");
+  ASSERT_TRUE(world.is_open());
+  for (const std::int64_t acknowledged : {1, 0}) {
+    // First it stops behind what is staged, and goes on with it; then nobody goes on.
+    stream.reads_left = acknowledged == 1 ? 1 : 2;
+    EXPECT_FALSE(world.try_run({{"command", "sync"}}).ok());
+    world.open(options_of(stream));
+    ASSERT_TRUE(world.is_open());
+    stream.reads_left = 0;
+    EXPECT_EQ(world.run({{"command", "sync"}}).at("errors").size(), 1U);
+    EXPECT_EQ(stream.acknowledged, acknowledged);
+  }
+  stream.reads_left = 1;
+  EXPECT_FALSE(world.try_run({{"command", "sync"}}).ok());
+}
+
 TEST(Transactions, AnUnsentCellOfARowThatTheHubDoesNotHaveIsARejectedRow) {
   Dice dice(1);
   Writer writer(dice, 12);

@@ -134,7 +134,7 @@ Result<StreamFrame> parse_frame(std::string_view bytes) {
   if (frame.kind == 'w') {
     in.u64();
     frame.log_end = in.u64();
-    in.u64();
+    frame.time_us = in.time_us();
     if (in.failed()) return cut_short();
     constexpr std::size_t kHead = 25;
     frame.message = bytes.substr(kHead);
@@ -146,7 +146,7 @@ Result<StreamFrame> parse_frame(std::string_view bytes) {
         fmt::format("the replication stream has a frame of kind {}", static_cast<int>(frame.kind)));
   }
   frame.log_end = in.u64();
-  in.u64();
+  frame.time_us = in.time_us();
   frame.wants_reply = in.u8() != 0;
   if (in.failed()) return cut_short();
   return frame;

@@ -25,6 +25,7 @@ namespace lockstep {
 struct StreamFrame {
   char kind = 0;             // 'w' or 'k'
   Lsn log_end = 0;           // how far the server has read its log
+  std::int64_t time_us = 0;  // of the server's clock, since 1970
   bool wants_reply = false;  // of 'k'
   std::string_view message;  // of 'w'
 };

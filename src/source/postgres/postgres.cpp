@@ -4,11 +4,13 @@
 #include "source/postgres/postgres_changes.h"
 #include "source/postgres/postgres_check.h"
 #include "source/postgres/postgres_slot.h"
+#include "source/postgres/postgres_watch.h"
 #include "source/tables/table_columns.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <string>
 #include <utility>
@@ -32,15 +34,17 @@ class PostgresSource final : public Source {
  public:
   PostgresSource(Io& io,
                  PostgresSettings settings,
-                 std::vector<SourceTarget> requested,
+                 const SourceRequest& request,
                  std::unique_ptr<PostgresServer> server)
       : io_(io),
         settings_(std::move(settings)),
-        requested_(std::move(requested)),
+        requested_(request.targets),
+        stopping_(request.stopping),
         server_(std::move(server)) {}
 
   Capabilities capabilities() const override {
-    return {.replays = true, .old_rows = false, .deletes = true, .transactions = true};
+    return {
+        .replays = true, .old_rows = false, .deletes = true, .transactions = true, .wakes = true};
   }
 
   Result<Schema> infer_schema(int target) override {
@@ -68,10 +72,9 @@ class PostgresSource final : public Source {
     return fmt::format("at {}", lsn_text(parsed.value().lsn));
   }
 
-  SourceLag lag() override {
-    if (!changes_) return {};
-    return {.bytes = log_end_ > given_ ? log_end_ - given_ : 0};
-  }
+  SourceLag lag() override;
+
+  std::vector<SourceFinding> warnings() override { return watch_.warnings(settings_.slot); }
 
   Result<std::optional<SourceBatch>> sample(int target, std::int64_t row_count) override;
 
@@ -94,6 +97,7 @@ class PostgresSource final : public Source {
 
   Result<void> start();
   Result<void> mind_tables();
+  void mind_slot();
   Result<void> end_copy();
   Result<std::optional<SourceBatch>> next_copied(std::int64_t row_count_max);
   Result<std::optional<SourceBatch>> next_changed(std::int64_t row_count_max);
@@ -105,6 +109,8 @@ class PostgresSource final : public Source {
 
   // Between two words to the server.
   std::int64_t told_pause_us() const { return told_ == flushed_ ? kStatusUs : kFlushedUs; }
+
+  bool is_stopping() const { return stopping_ && stopping_(); }
 
   bool is_behind() const { return changes_->in_transaction() || changes_->seen() < goal_; }
 
@@ -118,6 +124,7 @@ class PostgresSource final : public Source {
   Io& io_;
   const PostgresSettings settings_;
   const std::vector<SourceTarget> requested_;
+  const std::function<bool()> stopping_;
   const std::unique_ptr<PostgresServer> server_;
   std::vector<PostgresTarget> targets_;
   std::unique_ptr<PostgresLink> replication_;
@@ -126,7 +133,9 @@ class PostgresSource final : public Source {
   PostgresPosition position_;                 // where the stream starts
   std::optional<SourceBatch> ready_;          // pumped by wait()
   std::set<std::string> stale_;               // to be copied anew
-  std::int64_t looked_us_ = 0;                // at the tables' shapes
+  PostgresWatch watch_;
+  std::int64_t looked_us_ = 0;    // at the slot and the tables' shapes
+  std::int64_t complete_us_ = 0;  // what was committed before has been given or taken, since 1970
   std::optional<Error> failure_;
   Lsn goal_ = 0;     // the log's end when the stream was started
   Lsn log_end_ = 0;  // as far as the server has told
@@ -150,15 +159,18 @@ Result<void> PostgresSource::open(const Position& position) {
   for (std::size_t index = 0; index < requested_.size(); ++index)
     targets_.push_back(TRY(target_of(static_cast<int>(index))));
   position_ = TRY(parse_postgres_position(position));
-  if (position_.is_empty() || position_.slot != settings_.slot) {
-    BegunCopy begun = TRY(begin_copy(opening(), position_));
+  const bool is_anew = position_.is_empty() || position_.slot != settings_.slot;
+  if (is_anew || position_.copy) {
+    BegunCopy begun =
+        TRY(is_anew ? begin_copy(opening(), position_) : resume_copy(opening(), position_));
     replication_ = std::move(begun.replication);
     copy_ = std::move(begun.copy);
     position_ = std::move(begun.position);
+    if (!copy_) TRY(start());
   } else {
     replication_ = TRY(resume(opening(), position_));
     TRY(start());
-    stale_ = TRY(find_stale(opening(), position_.tables));
+    stale_ = TRY(watch_.look_at_tables(opening(), position_.tables));
   }
   given_ = flushed_ = position_.lsn;
   return {};
@@ -173,7 +185,17 @@ Result<void> PostgresSource::start() {
   goal_ = log_end_ = system.flushed;
   told_ = 0;
   heartbeat_us_ = io_.monotonic_us();
-  return {};
+  for (const auto& [origin, table] : position_.tables) {
+    if (position_.tables.size() > 1 && !position_.copy) changes_->pending_until(table.lsn);
+  }
+  if (!position_.copy) return {};
+  PostgresPosition whole = position_;
+  whole.copy.reset();
+  Position end = whole.parts();
+  end.erase(std::string(kLsnPart));
+  add_progress(end, std::nullopt);
+  position_ = std::move(whole);
+  return changes_->gather_until(goal_, std::move(end));
 }
 
 Result<std::optional<SourceBatch>> PostgresSource::next(const SourceLimits& limits) {
@@ -192,8 +214,9 @@ Result<std::optional<SourceBatch>> PostgresSource::next(const SourceLimits& limi
 // A table that is another now, or came later, is copied between two transactions.
 Result<void> PostgresSource::mind_tables() {
   if (copy_ || ready_ || !changes_ || changes_->in_transaction()) return {};
+  if (changes_->is_gathering()) return {};
   if (io_.monotonic_us() - looked_us_ >= settings_.heartbeat_us) {
-    stale_ = TRY(find_stale(opening(), position_.tables));
+    stale_ = TRY(watch_.look_at_tables(opening(), position_.tables));
     looked_us_ = io_.monotonic_us();
   }
   stale_.insert(changes_->stale().begin(), changes_->stale().end());
@@ -202,6 +225,7 @@ Result<void> PostgresSource::mind_tables() {
   copy_ = std::move(begun.copy);
   for (auto& [origin, table] : begun.tables) {
     changes_->copied(origin, table);
+    if (begun.tables.size() < targets_.size()) changes_->pending_until(table.lsn);
     position_.tables[origin] = std::move(table);
   }
   stale_.clear();
@@ -217,16 +241,24 @@ Result<void> PostgresSource::end_copy() {
 Result<std::optional<SourceBatch>> PostgresSource::next_copied(std::int64_t row_count_max) {
   for (;;) {
     std::optional<SourceBatch> batch = TRY(copy_->next(row_count_max));
-    if (batch || copy_->is_done()) return batch;
-    TRY(copy_->link().wait(kStatusUs));
+    if (batch || copy_->is_done() || is_stopping()) return batch;
+    TRY(copy_->link().wait(kAskUs));
     if (changes_) TRY(tell_server(false));
+    mind_slot();
   }
+}
+
+// The log grows while a copy is under way.
+void PostgresSource::mind_slot() {
+  if (io_.monotonic_us() - looked_us_ < settings_.heartbeat_us) return;
+  watch_.look_at_slot(opening());
+  looked_us_ = io_.monotonic_us();
 }
 
 Result<std::optional<SourceBatch>> PostgresSource::next_changed(std::int64_t row_count_max) {
   heard_us_ = io_.monotonic_us();
   while (!TRY(pump(row_count_max))) {
-    if (!is_behind()) return std::optional<SourceBatch>();
+    if (!is_behind() || is_stopping()) return std::optional<SourceBatch>();
     if (io_.monotonic_us() - heard_us_ >= kSilenceUs)
       return make_error(Code::kIo, "PostgreSQL has changes, and has been silent for five minutes");
     if (TRY(replication_->wait(kAskUs)) || changes_->in_transaction()) continue;
@@ -264,9 +296,16 @@ Result<void> PostgresSource::take(std::string_view bytes, std::int64_t row_count
   const StreamFrame frame = TRY(parse_frame(bytes));
   log_end_ = std::max(log_end_, frame.log_end);
   heard_us_ = io_.monotonic_us();
-  if (frame.kind == 'w') return changes_->take(frame.message, row_count_max);
+  if (frame.kind == 'w') {
+    TRY(changes_->take(frame.message, row_count_max));
+    complete_us_ = std::max(complete_us_, changes_->commit_time_us());
+    return {};
+  }
   // All that was committed up to there has been sent.
-  if (!changes_->in_transaction()) changes_->saw(frame.log_end);
+  if (!changes_->in_transaction()) {
+    TRY(changes_->saw(frame.log_end));
+    complete_us_ = std::max(complete_us_, frame.time_us);
+  }
   return frame.wants_reply ? tell_server(true) : Result<void>();
 }
 
@@ -274,8 +313,9 @@ Result<void> PostgresSource::tell_server(bool at_once) {
   const std::int64_t now_us = io_.monotonic_us();
   if (!at_once && now_us - told_us_ < told_pause_us()) return {};
   // Behind, it is asked how far it is: it may have nothing to say of itself.
-  TRY(replication_->send(status_bytes(
-      {.flushed = flushed_, .now_us = io_.now_us(), .asks_reply = changes_->seen() < goal_})));
+  const bool asks = changes_->seen() < std::max(goal_, watch_.log_end());
+  TRY(replication_->send(
+      status_bytes({.flushed = flushed_, .now_us = io_.now_us(), .asks_reply = asks})));
   told_ = flushed_;
   told_us_ = now_us;
   return {};
@@ -283,7 +323,8 @@ Result<void> PostgresSource::tell_server(bool at_once) {
 
 // Nothing waits to be committed, and the log went on with what is not for us.
 bool PostgresSource::owes_heartbeat() {
-  if (changes_->in_transaction() || flushed_ != given_ || changes_->seen() <= given_) return false;
+  if (changes_->in_transaction() || changes_->is_gathering()) return false;
+  if (flushed_ != given_ || changes_->seen() <= given_) return false;
   if (io_.monotonic_us() - heartbeat_us_ >= settings_.heartbeat_us) return true;
   return given_ == position_.lsn && changes_->seen() - given_ > kIdleBytes;
 }
@@ -305,6 +346,23 @@ Result<void> PostgresSource::committed(const Position& changes) {
   LOCKSTEP_ASSERT(*lsn >= flushed_, "source: commits are told in their order");
   flushed_ = *lsn;
   return {};
+}
+
+SourceLag PostgresSource::lag() {
+  SourceLag lag{.safe_bytes = watch_.safe_bytes()};
+  if (copy_) lag.bytes = copy_->bytes_left();
+  if (copy_ || !changes_) return lag;
+  const Lsn end = std::max({log_end_, goal_, watch_.log_end()});
+  lag.bytes = end > given_ ? end - given_ : 0;
+  const bool has_taken = changes_->in_transaction() || (ready_ && ready_->source_time);
+  // Of what was not taken it is known only when all before it was.
+  std::int64_t since_us = complete_us_;
+  if (changes_->in_transaction()) since_us = changes_->commit_time_us();
+  if (ready_ && ready_->source_time) since_us = ready_->source_time->us;
+  const bool is_complete = !has_taken && changes_->seen() >= end;
+  if (is_complete || since_us > 0)
+    lag.us = is_complete ? 0 : std::max<std::int64_t>(0, io_.now_us() - since_us);
+  return lag;
 }
 
 Result<bool> PostgresSource::wait(std::int64_t timeout_us) {
@@ -342,13 +400,15 @@ Result<std::unique_ptr<Source>> make_postgres_source_of(Io& io,
                                                         const SourceRequest& request,
                                                         std::unique_ptr<PostgresServer> server) {
   PostgresSettings settings = TRY(parse_postgres_settings(request));
-  return std::unique_ptr<Source>(std::make_unique<PostgresSource>(
-      io, std::move(settings), request.targets, std::move(server)));
+  return std::unique_ptr<Source>(
+      std::make_unique<PostgresSource>(io, std::move(settings), request, std::move(server)));
 }
 
 Result<std::unique_ptr<Source>> make_postgres_source(Io& io, const SourceRequest& request) {
-  const PostgresSettings settings = TRY(parse_postgres_settings(request));
-  return make_postgres_source_of(io, request, TRY(make_postgres_server(settings.url)));
+  PostgresSettings settings = TRY(parse_postgres_settings(request));
+  std::unique_ptr<PostgresServer> server = TRY(make_postgres_server(settings.url));
+  return std::unique_ptr<Source>(
+      std::make_unique<PostgresSource>(io, std::move(settings), request, std::move(server)));
 }
 
 }  // namespace lockstep

@@ -40,9 +40,11 @@ SELECT a.attname, t.oid, b.modifier, format_type(a.atttypid, a.atttypmod), t.typ
 constexpr const char* kSlot = R"(
 SELECT coalesce(plugin, ''), coalesce(database, ''), active, coalesce(active_pid, 0), coalesce(wal_status, ''),
        coalesce(confirmed_flush_lsn, '0/0'),
-       coalesce(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
-                                     ELSE pg_current_wal_lsn() END, restart_lsn), 0)::bigint
-  FROM pg_replication_slots WHERE slot_name = $1)";
+       coalesce(pg_wal_lsn_diff(log_end, restart_lsn), 0)::bigint, log_end, safe_wal_size,
+       pg_size_bytes(current_setting('max_slot_wal_keep_size'))
+  FROM pg_replication_slots,
+       (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) AS log(log_end)
+ WHERE slot_name = $1)";
 
 }  // namespace
 
@@ -195,6 +197,9 @@ Result<std::optional<PostgresSlot>> read_slot(PostgresLink& link, const std::str
   out.wal_status = found.text(0, 4);
   out.confirmed = parse_lsn(found.text(0, 5)).value_or(0);
   out.held_bytes = integer_of(found.text(0, 6));
+  out.log_end = parse_lsn(found.text(0, 7)).value_or(0);
+  if (found.rows.front().at(8)) out.safe_bytes = integer_of(found.text(0, 8));
+  out.held_bytes_max = integer_of(found.text(0, 9));
   return std::optional(std::move(out));
 }
 

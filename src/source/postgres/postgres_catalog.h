@@ -60,6 +60,10 @@ struct PostgresSlot {
   std::string wal_status;  // "reserved", "extended", "unreserved", "lost"
   Lsn confirmed = 0;
   std::int64_t held_bytes = 0;  // of log that the server keeps for it
+  Lsn log_end = 0;              // of the server
+  // So much more log, and the server may remove what the slot needs; none: it never does.
+  std::optional<std::int64_t> safe_bytes;
+  std::int64_t held_bytes_max = -1;  // max_slot_wal_keep_size; -1: no limit
 };
 
 Result<std::optional<PostgresSlot>> read_slot(PostgresLink& link, const std::string& slot);

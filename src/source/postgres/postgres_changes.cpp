@@ -84,11 +84,36 @@ Result<void> PostgresChanges::commit(const PgoutputMessage& message) {
   if (skips_ && message.end > start_)
     return out_of_order("a transaction that ends behind the position and commits before it");
   open_ = false;
+  if (is_gathering()) return saw(message.end);
   if (!skips_) TRY(make_all_ready());
-  saw(message.end);
+  TRY(saw(message.end));
   if (ready_.empty()) return {};
   ready_.back().has_more = false;
   ready_.back().position_changes = lsn_change(message.end);
+  return {};
+}
+
+Result<void> PostgresChanges::saw(Lsn lsn) {
+  seen_ = lsn > seen_ ? lsn : seen_;
+  return gather_until_ && seen_ >= *gather_until_ ? end_gathering() : Result<void>();
+}
+
+Result<void> PostgresChanges::gather_until(Lsn lsn, Position end) {
+  gather_until_ = lsn;
+  gather_end_ = std::move(end);
+  return saw(seen_);
+}
+
+Result<void> PostgresChanges::end_gathering() {
+  TRY(make_all_ready());
+  if (ready_.empty()) ready_.push_back(TRY(rows_.front()->finish()));
+  SourceBatch& last = ready_.back();
+  last.retells = true;
+  last.has_more = false;
+  last.resumes = false;
+  last.position_changes = std::exchange(gather_end_, {});
+  last.position_changes.merge(lsn_change(seen_));
+  gather_until_.reset();
   return {};
 }
 
@@ -189,6 +214,9 @@ Result<void> PostgresChanges::make_ready(PostgresRows& rows) {
   SourceBatch batch = TRY(rows.finish());
   batch.source_time = Timestamp{commit_time_us_};
   batch.has_more = true;
+  batch.schema_pending = commit_ < pending_until_ || !stale_.empty();
+  batch.retells = is_gathering();
+  batch.resumes = is_gathering();
   ready_.push_back(std::move(batch));
   return {};
 }

@@ -48,7 +48,19 @@ class PostgresChanges final {
   void copied(const std::string& origin, const CopiedTable& table);
 
   // Nothing was committed up to there that was not taken.
-  void saw(Lsn lsn) { seen_ = lsn > seen_ ? lsn : seen_; }
+  Result<void> saw(Lsn lsn);
+
+  // What comes is of one run, until everything up to there was seen: transactions that bring the
+  // rows of a copy to one moment. `end`: what its last batch moves besides.
+  Result<void> gather_until(Lsn lsn, Position end);
+
+  bool is_gathering() const { return gather_until_.has_value(); }
+
+  // When the oldest of what was taken and not given was committed, since 1970.
+  std::int64_t commit_time_us() const { return commit_time_us_; }
+
+  // Up to there the targets are not all of one moment: a table was copied beside the stream.
+  void pending_until(Lsn lsn) { pending_until_ = lsn > pending_until_ ? lsn : pending_until_; }
 
  private:
   struct Table {  // a relation of the stream
@@ -68,6 +80,7 @@ class PostgresChanges final {
   Result<Table*> table_of(std::uint32_t relation_id);
   Result<void> make_ready(PostgresRows& rows);
   Result<void> make_all_ready();
+  Result<void> end_gathering();
   std::int64_t open_count() const;
 
   std::vector<std::unique_ptr<PostgresRows>> rows_;  // by target
@@ -83,6 +96,9 @@ class PostgresChanges final {
   std::int64_t commit_time_us_ = 0;
   std::int64_t row_number_ = 0;  // in the transaction
   Lsn seen_ = 0;
+  std::optional<Lsn> gather_until_;
+  Position gather_end_;
+  Lsn pending_until_ = 0;
 };
 
 }  // namespace lockstep

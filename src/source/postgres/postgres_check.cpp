@@ -1,6 +1,7 @@
 #include "source/postgres/postgres_check.h"
 
 #include "source/postgres/postgres_catalog.h"
+#include "source/postgres/postgres_watch.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -15,7 +16,6 @@ using Level = SourceFinding::Level;
 using Findings = std::vector<SourceFinding>;
 
 constexpr std::int64_t kOldestVersion = 140'000;
-constexpr std::int64_t kHeldBytesMax = 10'000'000'000;
 
 void add(Findings& out, Level level, std::string text, std::string hint = {}) {
   out.push_back({level, std::move(text), std::move(hint)});
@@ -194,22 +194,16 @@ void check_slot(const std::string& name, const std::optional<PostgresSlot>& slot
     add(out, Level::kOk, fmt::format("replication slot {} will be made with the first copy", name));
     return;
   }
-  if (slot->wal_status == "lost") {
-    add(out,
-        Level::kFailure,
-        fmt::format("replication slot {} is lost: the server removed log that it needed", name),
-        fmt::format("run: SELECT pg_drop_replication_slot({}); and give the source another slot",
-                    quote_text(name)));
+  if (std::optional<SourceFinding> danger = slot_danger(name, *slot)) {
+    out.push_back(*std::move(danger));
     return;
   }
-  const bool holds_much = slot->held_bytes > kHeldBytesMax || slot->wal_status == "unreserved";
   add(out,
-      holds_much ? Level::kWarning : Level::kOk,
+      Level::kOk,
       fmt::format("replication slot {} holds {:.1f} MB of the server's log ({})",
                   name,
                   static_cast<double>(slot->held_bytes) / 1e6,
-                  slot->wal_status),
-      holds_much ? "run lockstep, so that the server may remove it" : "");
+                  slot->wal_status));
 }
 
 Result<void> look(PostgresServer& server,

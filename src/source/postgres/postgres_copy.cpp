@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <array>
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -43,7 +43,15 @@ TupleCell cell_of(std::string_view field, std::string& scratch) {
   return {.kind = 't', .text = std::string_view(scratch).substr(start)};
 }
 
-std::string copy_sql(const CopyTable& table, std::int64_t row_limit) {
+// Rows whose place in the table is from block `from` to before block `to`; 0: no end.
+std::string blocks_sql(std::int64_t from, std::int64_t to) {
+  std::string out;
+  if (from > 0) out = fmt::format(" WHERE ctid >= '({},0)'", from);
+  if (to > 0) out += fmt::format("{} ctid < '({},0)'", from > 0 ? " AND" : " WHERE", to);
+  return out;
+}
+
+std::string copy_sql(const CopyTable& table, const std::string& which) {
   std::vector<std::string> names;
   for (const Field& field : table.target.schema.fields())
     names.push_back(quote_name(field.name));
@@ -51,7 +59,7 @@ std::string copy_sql(const CopyTable& table, std::int64_t row_limit) {
                      fmt::join(names, ", "),
                      table.is_partitioned ? "" : "ONLY ",
                      quoted_table(table.target),
-                     row_limit > 0 ? fmt::format(" LIMIT {}", row_limit) : "");
+                     which);
 }
 
 }  // namespace
@@ -77,12 +85,54 @@ PostgresCopy::PostgresCopy(std::unique_ptr<PostgresLink> link, CopyRequest reque
 Result<void> PostgresCopy::begin_table() {
   const CopyTable& table = request_.tables[table_];
   rows_ = std::make_unique<PostgresRows>(table.target);
-  rows_->truncate();  // of a copy made anew, what is not in it goes
+  // Of a copy made anew, what is not in it goes; not what the copy before this one gave.
+  if (table.first_block == 0) rows_->truncate();
   place_.resize(static_cast<std::size_t>(table.target.schema.size()));
   std::iota(place_.begin(), place_.end(), 0);
   row_number_ = 0;
-  return link_->start_stream(copy_sql(table, request_.row_limit))
-      .with_context(table.target.origin());
+  block_ = table.first_block;
+  return begin_chunk();
+}
+
+// Whether one statement from that block on reads the table to its end.
+bool PostgresCopy::chunks_end_behind(std::int64_t block) const {
+  const CopyTable& table = request_.tables[table_];
+  return table.is_partitioned || request_.chunk_blocks == 0 ||
+         block + request_.chunk_blocks >= table.block_count;
+}
+
+Result<void> PostgresCopy::begin_chunk() {
+  const CopyTable& table = request_.tables[table_];
+  const std::string which =
+      request_.row_limit > 0
+          ? fmt::format(" LIMIT {}", request_.row_limit)
+          : blocks_sql(block_, chunks_end_behind(block_) ? 0 : block_ + request_.chunk_blocks);
+  return link_->start_stream(copy_sql(table, which)).with_context(table.target.origin());
+}
+
+// Where a copy that goes on with this one begins: the rows that were read of this chunk come again.
+Position PostgresCopy::progress() const {
+  Position out = request_.begin;
+  for (std::size_t done = 0; done < table_; ++done)
+    add_copied(out, request_.tables[done].target.origin(), request_.tables[done].copied);
+  CopyProgress copy;
+  if (table_ < request_.tables.size()) {
+    const CopyTable& table = request_.tables[table_];
+    copy = {.origin = table.target.origin(), .node = table.node, .block = block_};
+  }
+  add_progress(out, copy);
+  return out;
+}
+
+std::uint64_t PostgresCopy::bytes_left() const {
+  constexpr std::int64_t kBlockBytes = 8192;
+  std::int64_t blocks = 0;
+  for (std::size_t index = table_; index < request_.tables.size(); ++index) {
+    const CopyTable& table = request_.tables[index];
+    const std::int64_t from = index == table_ && rows_ ? block_ : table.first_block;
+    blocks += std::max<std::int64_t>(0, table.block_count - from);
+  }
+  return static_cast<std::uint64_t>(blocks * kBlockBytes);
 }
 
 // What was read becomes a batch; the one before is ready.
@@ -91,7 +141,20 @@ Result<void> PostgresCopy::hold() {
   ready_ = std::exchange(held_, std::nullopt);
   held_ = TRY(rows_->finish());
   held_->has_more = true;
+  held_->schema_pending = request_.schema_pending;
+  if (!request_.resumes) return {};
+  held_->resumes = true;
+  held_->retells = request_.goes_on_behind;
+  held_->position_changes = progress();
   return {};
+}
+
+// true: it was the table's last.
+Result<bool> PostgresCopy::end_chunk() {
+  const bool was_last = request_.row_limit > 0 || chunks_end_behind(block_);
+  block_ += request_.chunk_blocks;
+  if (!was_last) TRY(begin_chunk());
+  return was_last;
 }
 
 // false: nothing came.
@@ -99,9 +162,12 @@ Result<bool> PostgresCopy::pull(std::int64_t row_count_max) {
   if (!rows_) TRY(begin_table());
   const PostgresLink::Received received = TRY(link_->receive());
   if (received.ended) {
+    if (!TRY(end_chunk())) return true;
+    // It is done: a copy that goes on with this one begins with the next.
+    ++table_;
+    block_ = table_ < request_.tables.size() ? request_.tables[table_].first_block : 0;
     TRY(hold());
     rows_.reset();
-    ++table_;
     return true;
   }
   if (!received.message) return false;
@@ -114,8 +180,9 @@ Result<bool> PostgresCopy::pull(std::int64_t row_count_max) {
 
 std::optional<SourceBatch> PostgresCopy::give_last() {
   done_ = true;
-  held_->has_more = false;
-  held_->position_changes = request_.position_changes;
+  held_->has_more = request_.goes_on_behind;
+  held_->resumes = request_.goes_on_behind;
+  held_->position_changes = request_.goes_on_behind ? progress() : request_.position_changes;
   return std::exchange(held_, std::nullopt);
 }
 

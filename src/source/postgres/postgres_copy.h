@@ -22,6 +22,11 @@ void split_copy_line(std::string_view line, std::vector<TupleCell>& cells, std::
 struct CopyTable {
   PostgresTarget target;
   bool is_partitioned = false;  // else rows of tables that inherit from it are not its own
+  CopiedTable copied = {};      // what it moves the table's position to
+  // Of a table that is no partitioned one: where its rows are stored.
+  std::int64_t node = 0;
+  std::int64_t block_count = 0;
+  std::int64_t first_block = 0;  // those before it were given by an earlier copy
 };
 
 struct CopyRequest {
@@ -29,6 +34,12 @@ struct CopyRequest {
   Position position_changes;   // behind the copy: its last batch moves there
   Lsn lsn = 0;                 // of the snapshot
   std::int64_t row_limit = 0;  // of each table; 0: all
+  // Its batches say how far it is, and another copy goes on with it.
+  bool resumes = false;
+  Position begin = {};            // of such a copy: what its batches move besides
+  bool goes_on_behind = false;    // its last batch does not end the run
+  bool schema_pending = false;    // of all batches
+  std::int64_t chunk_blocks = 0;  // that are copied by one statement; 0: all
 };
 
 // Resource. One table after another, as one whole run of batches.
@@ -44,15 +55,23 @@ class PostgresCopy final {
 
   PostgresLink& link() { return *link_; }
 
+  // Of the tables, as they were when it began; without partitioned ones.
+  std::uint64_t bytes_left() const;
+
  private:
   Result<void> begin_table();
+  Result<void> begin_chunk();
+  Result<bool> end_chunk();
+  Position progress() const;
   Result<bool> pull(std::int64_t row_count_max);
   Result<void> hold();
+  bool chunks_end_behind(std::int64_t block) const;
   std::optional<SourceBatch> give_last();
 
   const std::unique_ptr<PostgresLink> link_;
   const CopyRequest request_;
   std::size_t table_ = 0;
+  std::int64_t block_ = 0;              // where the chunk begins
   std::unique_ptr<PostgresRows> rows_;  // of the table that is being copied
   std::vector<int> place_;
   std::int64_t row_number_ = 0;

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::int64_t kPostgresPositionVersion = 1;
 constexpr std::string_view kTablePart = "table ";
+constexpr std::string_view kCopyPart = "copy";
 
 Error corrupt_part(const std::string& part) {
   return make_error(Code::kCorrupt,
@@ -30,6 +31,17 @@ Result<void> parse_head(const std::string& text, PostgresPosition& out) {
   return {};
 }
 
+Result<CopyProgress> parse_progress(const std::string& text) {
+  const nlohmann::json in = nlohmann::json::parse(text, nullptr, false);
+  const bool sound = in.is_object() && in.contains("table") && in["table"].is_string() &&
+                     in.contains("node") && in["node"].is_number_integer() &&
+                     in.contains("block") && in["block"].is_number_integer();
+  if (!sound) return corrupt_part(std::string(kCopyPart));
+  return CopyProgress{.origin = in["table"].get<std::string>(),
+                      .node = in["node"].get<std::int64_t>(),
+                      .block = in["block"].get<std::int64_t>()};
+}
+
 }  // namespace
 
 Position PostgresPosition::parts() const {
@@ -43,7 +55,17 @@ Position PostgresPosition::parts() const {
   out[std::string(kLsnPart)] = lsn_text(lsn);
   for (const auto& [origin, copied] : tables)
     add_copied(out, origin, copied);
+  if (copy) add_progress(out, copy);
   return out;
+}
+
+void add_progress(Position& changes, const std::optional<CopyProgress>& copy) {
+  std::string& part = changes[std::string(kCopyPart)];
+  part.clear();
+  if (!copy) return;
+  const nlohmann::json text = {
+      {"table", copy->origin}, {"node", copy->node}, {"block", copy->block}};
+  part = text.dump();
 }
 
 void add_copied(Position& changes, const std::string& origin, const CopiedTable& table) {
@@ -60,6 +82,11 @@ Result<PostgresPosition> parse_postgres_position(const Position& parts) {
   for (const auto& [part, text] : parts) {
     if (part.empty()) {
       TRY(parse_head(text, out));
+      continue;
+    }
+    if (part == kCopyPart) {
+      // Of a copy that became whole since: its part was taken away.
+      if (!text.empty()) out.copy = TRY(parse_progress(text));
       continue;
     }
     const bool is_table = part.starts_with(kTablePart);

@@ -12,6 +12,9 @@ namespace {
 
 constexpr std::int64_t kSlotBusyUs = 10'000'000;
 constexpr std::int64_t kSlotPauseUs = 100'000;
+// A first copy that was left goes on behind the last such chunk: 16 MB of a table, by which no
+// figure of the copy changes.
+constexpr std::int64_t kChunkBlocks = 2048;
 constexpr const char* kSlotIsActive = "55006";
 constexpr const char* kLockTimeout = "55P03";
 
@@ -94,29 +97,60 @@ Result<NewSlot> create_slot(PostgresLink& replication,
   return slot;
 }
 
-// `link` sees what the slot's snapshot has, and the copy takes it over. The positions of the tables
-// go into the request, for all that is not of theirs is the caller's.
-struct SnapshotCopy {
-  CopyRequest request;
-  std::map<std::string, CopiedTable> tables;
-};
+// Where its rows are stored, for as long as the transaction lasts: it holds the table's lock.
+Result<void> look_at_storage(PostgresLink& link, CopyTable& table) {
+  if (table.is_partitioned) return {};
+  const std::string name = quoted_table(table.target);
+  TRY(link.query(fmt::format("LOCK TABLE ONLY {} IN ACCESS SHARE MODE", name), {}));
+  const PostgresAnswer storage =
+      TRY(link.query("SELECT pg_relation_filenode($1::regclass), pg_relation_size($1::regclass) / "
+                     "current_setting('block_size')::bigint",
+                     {name}));
+  if (storage.rows.empty()) return make_error(Code::kIo, "PostgreSQL does not say where rows are");
+  table.node = integer_of(storage.text(0, 0));
+  table.block_count = integer_of(storage.text(0, 1));
+  return {};
+}
 
-Result<SnapshotCopy> look_in_snapshot(PostgresLink& link,
-                                      const NewSlot& slot,
-                                      const std::string& publication,
-                                      const std::vector<PostgresTarget>& targets) {
-  SnapshotCopy out;
-  out.request.lsn = slot.start;
+// `link` sees what the slot's snapshot has, and the copy takes it over.
+Result<CopyRequest> look_in_snapshot(PostgresLink& link,
+                                     const NewSlot& slot,
+                                     const std::string& publication,
+                                     const std::vector<PostgresTarget>& targets) {
+  CopyRequest out;
+  out.lsn = slot.start;
   TRY(link.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", {}));
   TRY(link.query("SET TRANSACTION SNAPSHOT " + quote_text(slot.snapshot), {}));
   for (const PostgresTarget& target : targets) {
     const PostgresTable table = TRY(read_table(link, target));
     TRY(check_table(target, table));
     TRY(check_publication_of(link, publication, target, table));
-    out.request.tables.push_back({target, table.kind == 'p'});
-    out.tables[target.origin()] = {slot.start, table_shape(target, table.relation(target))};
+    CopyTable one{.target = target, .is_partitioned = table.kind == 'p'};
+    one.copied = {slot.start, table_shape(target, table.relation(target))};
+    TRY(look_at_storage(link, one));
+    out.tables.push_back(std::move(one));
   }
   return out;
+}
+
+std::map<std::string, CopiedTable> copied_tables(const CopyRequest& request) {
+  std::map<std::string, CopiedTable> out;
+  for (const CopyTable& table : request.tables)
+    out[table.target.origin()] = table.copied;
+  return out;
+}
+
+// A snapshot whose place in the log is known, beside a stream or before one. The slot goes with the
+// connection that made it; `link` keeps the snapshot.
+Result<CopyRequest> look_beside(const PostgresOpening& opening,
+                                PostgresLink& link,
+                                const std::vector<PostgresTarget>& targets) {
+  const std::unique_ptr<PostgresLink> replication =
+      TRY(opening.server.connect(LinkKind::kReplication));
+  constexpr std::size_t kNameRoom = 58;
+  const std::string name = opening.settings.slot.substr(0, kNameRoom) + "_copy";
+  const NewSlot slot = TRY(create_slot(*replication, link, quote_name(name) + " TEMPORARY "));
+  return look_in_snapshot(link, slot, opening.settings.publication, targets);
 }
 
 }  // namespace
@@ -136,15 +170,53 @@ Result<BegunCopy> begin_copy(const PostgresOpening& opening, const PostgresPosit
   if (had_another) TRY(drop_slot(*link, before.slot));
   const NewSlot slot =
       TRY(create_slot(*begun.replication, *link, quote_name(opening.settings.slot) + " "));
-  SnapshotCopy copy =
+  CopyRequest request =
       TRY(look_in_snapshot(*link, slot, opening.settings.publication, opening.targets));
   begun.position = {.system = system.system,
                     .timeline = system.timeline,
                     .slot = opening.settings.slot,
                     .lsn = slot.start,
-                    .tables = std::move(copy.tables)};
-  copy.request.position_changes = begun.position.parts();
-  begun.copy = std::make_unique<PostgresCopy>(std::move(link), std::move(copy.request));
+                    .tables = {},
+                    .copy = {}};
+  request.resumes = true;
+  request.chunk_blocks = kChunkBlocks;
+  request.begin = begun.position.parts();
+  begun.position.tables = copied_tables(request);
+  request.position_changes = begun.position.parts();
+  add_progress(request.position_changes, std::nullopt);
+  begun.copy = std::make_unique<PostgresCopy>(std::move(link), std::move(request));
+  return begun;
+}
+
+Result<BegunCopy> resume_copy(const PostgresOpening& opening, const PostgresPosition& position) {
+  LOCKSTEP_ASSERT(position.copy.has_value(), "source: a copy that was whole goes on");
+  BegunCopy begun;
+  begun.replication = TRY(resume(opening, position));
+  begun.position = position;
+  std::vector<PostgresTarget> left;
+  for (const PostgresTarget& target : opening.targets) {
+    if (!position.tables.contains(target.origin())) left.push_back(target);
+  }
+  if (left.empty()) return begun;
+  std::unique_ptr<PostgresLink> link = TRY(opening.server.connect(LinkKind::kQueries));
+  CopyRequest request = TRY(look_beside(opening, *link, left));
+  CopyTable& first = request.tables.front();
+  const bool is_same = first.target.origin() == position.copy->origin &&
+                       first.node == position.copy->node && !first.is_partitioned;
+  if (!is_same) {
+    return make_error(Code::kRefused,
+                      fmt::format("the rows of table {} were written anew since they were copied",
+                                  position.copy->origin));
+  }
+  first.first_block = position.copy->block;
+  // Of what was copied before, the log from there on counts.
+  if (first.first_block > 0) first.copied.lsn = position.lsn;
+  request.resumes = true;
+  request.goes_on_behind = true;
+  request.chunk_blocks = kChunkBlocks;
+  request.begin = position.parts();
+  begun.position.tables.merge(copied_tables(request));
+  begun.copy = std::make_unique<PostgresCopy>(std::move(link), std::move(request));
   return begun;
 }
 
@@ -156,29 +228,26 @@ Result<CopyOfSome> begin_copy_of(const PostgresOpening& opening,
     if (origins.contains(target.origin())) targets.push_back(target);
   }
   TRY(publish(opening, *link));
-  const std::unique_ptr<PostgresLink> replication =
-      TRY(opening.server.connect(LinkKind::kReplication));
-  constexpr std::size_t kNameMax = 58;
-  const std::string name = opening.settings.slot.substr(0, kNameMax) + "_copy";
-  const NewSlot slot = TRY(create_slot(*replication, *link, quote_name(name) + " TEMPORARY "));
   CopyOfSome out;
-  SnapshotCopy copy = TRY(look_in_snapshot(*link, slot, opening.settings.publication, targets));
-  for (const auto& [origin, table] : copy.tables)
-    add_copied(copy.request.position_changes, origin, table);
-  out.tables = std::move(copy.tables);
-  out.copy = std::make_unique<PostgresCopy>(std::move(link), std::move(copy.request));
+  CopyRequest request = TRY(look_beside(opening, *link, targets));
+  out.tables = copied_tables(request);
+  for (const auto& [origin, table] : out.tables)
+    add_copied(request.position_changes, origin, table);
+  // The other tables are still where the stream is.
+  request.schema_pending = opening.targets.size() > targets.size();
+  out.copy = std::make_unique<PostgresCopy>(std::move(link), std::move(request));
   return out;
 }
 
 Result<std::set<std::string>> find_stale(const PostgresOpening& opening,
+                                         PostgresLink& link,
                                          const std::map<std::string, CopiedTable>& copied) {
-  const std::unique_ptr<PostgresLink> link = TRY(opening.server.connect(LinkKind::kQueries));
   std::set<std::string> stale;
   for (const PostgresTarget& target : opening.targets) {
     const auto known = copied.find(target.origin());
     const bool is_same =
         known != copied.end() &&
-        known->second.shape == table_shape(target, TRY(read_table(*link, target)).relation(target));
+        known->second.shape == table_shape(target, TRY(read_table(link, target)).relation(target));
     if (!is_same) stale.insert(target.origin());
   }
   return stale;

@@ -43,10 +43,16 @@ Result<CopyOfSome> begin_copy_of(const PostgresOpening& opening,
 
 // The tables that are not as they were when they were copied, or never were.
 Result<std::set<std::string>> find_stale(const PostgresOpening& opening,
+                                         PostgresLink& link,
                                          const std::map<std::string, CopiedTable>& copied);
 
 // `before`: where the source was read to, under another slot.
 Result<BegunCopy> begin_copy(const PostgresOpening& opening, const PostgresPosition& before);
+
+// Goes on with a first copy that another process left (source-8). Its rows are of two moments: the
+// log between the two, from the position on, brings them to one. No copy in what it returns: that
+// is all there was left to do.
+Result<BegunCopy> resume_copy(const PostgresOpening& opening, const PostgresPosition& position);
 
 // A connection on which the stream can be started at `position`. kRefused: changes behind it would
 // be missing.
