@@ -227,7 +227,7 @@ std::vector<MysqlLack> lacks_of_log(const MysqlServerState& state) {
   if (!state.is_mariadb()) {
     return {
         {fmt::format("the server is MySQL {}, whose log Lockstep does not read yet", state.version),
-         "follow a MariaDB server, 10.5 or newer"}};
+         "follow a MariaDB server, 10.5 or newer, or poll this one by type: query"}};
   }
   if (state.variable("log_bin") != "ON") {
     return {{"the server writes no binary log",

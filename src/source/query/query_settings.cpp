@@ -44,9 +44,10 @@ constexpr std::array kQueryTable = {
 
 Result<WatermarkOverlap> parse_overlap(const Node& node) {
   const std::string text = TRY(node.text("overlap"));
-  const std::optional<std::int64_t> count = int_of_text(text);
-  if (count && *count >= 0)
-    return WatermarkOverlap{*count == 0 ? std::optional(*count) : std::nullopt, *count};
+  WatermarkOverlap out;
+  out.count = int_of_text(text);
+  if (out.count == 0) out.us = 0;
+  if (out.count && *out.count >= 0) return out;
   const Result<std::int64_t> us = parse_duration_us(text);
   if (us.ok()) return WatermarkOverlap{us.value(), std::nullopt};
   return invalid_at(node.mark,
