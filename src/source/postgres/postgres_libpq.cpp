@@ -17,6 +17,7 @@ constexpr const char* kPinned =
     "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c extra_float_digits=3 "
     "-c bytea_output=hex -c statement_timeout=0 -c idle_in_transaction_session_timeout=0";
 constexpr const char* kConnectSeconds = "10";
+constexpr const char* kUnheardMs = "60000";
 
 struct FreeConnection {
   void operator()(PGconn* connection) const { PQfinish(connection); }
@@ -189,12 +190,20 @@ class LibpqServer final : public PostgresServer {
                                       "keepalives_idle",
                                       "keepalives_interval",
                                       "keepalives_count",
+                                      "tcp_user_timeout",
                                       "fallback_application_name",
                                       "dbname",
                                       "client_encoding",
                                       "options"};
-    std::vector<const char*> values = {
-        kConnectSeconds, "30", "10", "3", "lockstep", url_.c_str(), "UTF8", options_.c_str()};
+    std::vector<const char*> values = {kConnectSeconds,
+                                       "30",
+                                       "10",
+                                       "3",
+                                       kUnheardMs,
+                                       "lockstep",
+                                       url_.c_str(),
+                                       "UTF8",
+                                       options_.c_str()};
     if (kind == LinkKind::kReplication) {
       names.push_back("replication");
       values.push_back("database");

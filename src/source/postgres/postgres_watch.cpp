@@ -53,7 +53,11 @@ std::optional<SourceFinding> slot_danger(const std::string& name, const Postgres
 }
 
 Result<PostgresLink*> PostgresWatch::link(const PostgresOpening& opening) {
-  if (!link_) link_ = TRY(opening.server.connect(LinkKind::kQueries));
+  if (link_) return link_.get();
+  std::unique_ptr<PostgresLink> fresh = TRY(opening.server.connect(LinkKind::kQueries));
+  // The stream waits for the answer.
+  TRY(fresh->query("SET statement_timeout = '5s'", {}));
+  link_ = std::move(fresh);
   return link_.get();
 }
 
@@ -72,7 +76,10 @@ Result<void> PostgresWatch::ask_of_slot(const PostgresOpening& opening) {
 }
 
 void PostgresWatch::look_at_slot(const PostgresOpening& opening) {
+  const bool was_kept = link_ != nullptr;
   note(ask_of_slot(opening));
+  // A server may close a connection that is quiet for long.
+  if (silence_ && was_kept) note(ask_of_slot(opening));
 }
 
 Result<std::set<std::string>> PostgresWatch::look_at_tables(
