@@ -28,13 +28,15 @@ std::string cells_text(const Schema& schema, const std::vector<ReadCell>& cells)
 }  // namespace
 
 std::string MysqlPlace::text() const {
-  std::string text;
-  const fmt::format_int number(row);
-  text.reserve(transaction.size() + number.size() + 5);
-  text += transaction;
-  text += " row ";
-  text.append(number.data(), number.size());
-  return text;
+  return fmt::format("{} row {}", transaction, row);
+}
+
+RowPosition MysqlRows::position_of(const MysqlPlace& place) {
+  if (transaction_ != place.transaction) {
+    transaction_ = place.transaction;
+    stem_ = fmt::format("{} row ", transaction_);
+  }
+  return {stem_, place.row};
 }
 
 MysqlRows::MysqlRows(TableTarget target, std::vector<MysqlReading> readings)
@@ -106,6 +108,7 @@ bool MysqlRows::read_row(const std::vector<LogCell>& row,
       cell = &(*before)[view.place[column]];
     out.is_unchanged = cell->kind == LogCell::Kind::kAbsent;
     if (cell->kind != LogCell::Kind::kValue) continue;
+    if (read_plain_cell(cell->bytes, view.readings[column], out)) continue;
     std::optional<std::string> failed =
         read_log_cell(cell->bytes, view.readings[column], out, scratch_[column]);
     if (!failed) continue;
@@ -156,7 +159,7 @@ Result<void> MysqlRows::insert(const std::vector<LogCell>& row,
         "a session set binlog_row_image; run: SET GLOBAL binlog_row_image = 'FULL'; and then "
         "lockstep resync of the source");
   }
-  if (read_row(row, nullptr, view, place)) rows_.upsert(place.text());
+  if (read_row(row, nullptr, view, place)) rows_.upsert(position_of(place));
   return {};
 }
 
@@ -166,13 +169,13 @@ void MysqlRows::update(const std::vector<LogCell>& before,
                        const MysqlPlace& place) {
   const bool has_key = read_key(before, view, place);
   const bool has_row = read_row(row, &before, view, place);
-  rows_.update(has_row, has_key, place.text());
+  rows_.update(has_row, has_key, position_of(place));
 }
 
 void MysqlRows::remove(const std::vector<LogCell>& before,
                        const LogView& view,
                        const MysqlPlace& place) {
-  if (read_key(before, view, place)) rows_.remove(place.text());
+  if (read_key(before, view, place)) rows_.remove(position_of(place));
 }
 
 }  // namespace lockstep
