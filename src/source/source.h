@@ -30,6 +30,7 @@
 #include "base/config.h"
 #include "base/io.h"
 #include "base/result.h"
+#include "source/row_positions.h"
 #include "source/source_state.h"
 #include "table/batch.h"
 
@@ -79,11 +80,11 @@ struct UnchangedCell {
 };
 
 struct SourceBatch {
-  int target = 0;                      // which of the request's targets the rows are for
-  Batch rows;                          // the target's columns, all signs +1
-  std::vector<Operation> operations;   // one a row
-  std::vector<std::string> positions;  // one a row: "line 17", for refusals further up
-  std::string origin;                  // all rows' file, table or topic
+  int target = 0;                     // which of the request's targets the rows are for
+  Batch rows;                         // the target's columns, all signs +1
+  std::vector<Operation> operations;  // one a row
+  RowPositions positions;             // one a row: "line 17", for refusals further up
+  std::string origin;                 // all rows' file, table or topic
   std::vector<Refusal> refusals;
   Position position_changes;  // the parts that this batch moves; empty: the part is gone
   std::optional<Timestamp> source_time;

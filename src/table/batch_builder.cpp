@@ -1,47 +1,29 @@
-#include "table/arrow_status.h"
 #include "table/batch.h"
+#include "table/column_builder.h"
 #include "table/few_rows.h"
 
-#include <arrow/api.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <utility>
 
 namespace lockstep {
-
 namespace {
 
-std::unique_ptr<arrow::ArrayBuilder> make_column(Type type) {
-  switch (type) {
-    case Type::kBool:
-      return std::make_unique<arrow::BooleanBuilder>();
-    case Type::kInt:
-      return std::make_unique<arrow::Int64Builder>();
-    case Type::kFloat:
-      return std::make_unique<arrow::DoubleBuilder>();
-    case Type::kText:
-      return std::make_unique<arrow::StringBuilder>();
-    case Type::kDate:
-      return std::make_unique<arrow::Date32Builder>();
-    case Type::kTimestamp:
-      return std::make_unique<arrow::TimestampBuilder>(arrow_type(type),
-                                                       arrow::default_memory_pool());
-  }
-  LOCKSTEP_ASSERT(false, "a column without a type");
-}
+constexpr std::size_t kRowsAtFirst = 64;
 
 }  // namespace
 
-// The first kFewRows cells of each column stay in one piece; with one more, all go to Arrow's
-// builders.
+// The first kFewRows cells of each column stay in one piece; with one more, all go to columns of
+// their own.
 struct BatchBuilder::State {
   Schema schema;
   std::shared_ptr<FewRows> few;          // null: they went, or there is none yet
   std::vector<std::int64_t> few_counts;  // cells of each column in `few`
-  std::vector<std::unique_ptr<arrow::ArrayBuilder>> columns;
+  std::vector<ColumnBuilder> columns;
+  std::size_t expected_rows = 0;  // as many as the batch before had
   std::vector<std::int8_t> signs;
-  arrow::Status failure;  // the first; only memory and Arrow's 2 GiB of text a column can fail
+  bool is_too_long = false;  // more than Arrow's 2 GiB of text in a column
 
   bool is_fresh() const { return !few && columns.empty(); }
 
@@ -54,21 +36,34 @@ struct BatchBuilder::State {
     LOCKSTEP_ASSERT(schema.field(index).type == type, "a value of another type than its column's");
   }
 
-  // Where the next cell goes among few; nullopt: to a builder.
-  std::optional<CellPlace> place(int index) {
+  // Where the next cell goes; nullptr: among few, at few_place().
+  ColumnBuilder* grown(int index) {
+    if (columns.empty() && !grows(index)) return nullptr;
+    LOCKSTEP_ASSERT(index >= 0 && static_cast<std::size_t>(index) < columns.size(),
+                    "no such column");
+    return &columns[static_cast<std::size_t>(index)];
+  }
+
+  bool grows(int index) {
     LOCKSTEP_ASSERT(index >= 0 && index < schema.size(), "no such column");
     if (is_fresh()) start();
-    if (!few) return std::nullopt;
-    std::int64_t& count = few_counts[static_cast<std::size_t>(index)];
-    if (count < kFewRows) return CellPlace{index, count++};
+    if (few_counts[static_cast<std::size_t>(index)] < kFewRows) return false;
     grow();
-    return std::nullopt;
+    return true;
+  }
+
+  CellPlace few_place(int index, Type type) {
+    check(index, type);
+    return {index, few_counts[static_cast<std::size_t>(index)]++};
   }
 
   void grow() {
     const std::shared_ptr<const FewRows> cells = std::exchange(few, nullptr);
-    for (const Field& field : schema.fields())
-      columns.push_back(make_column(field.type));
+    columns.reserve(static_cast<std::size_t>(schema.size()));
+    for (const Field& field : schema.fields()) {
+      columns.emplace_back(field.type);
+      columns.back().reserve(std::max(expected_rows, kRowsAtFirst));
+    }
     for (int index = 0; index < schema.size(); ++index) {
       for (std::int64_t row = 0; row < few_counts[static_cast<std::size_t>(index)]; ++row)
         move_cell(*cells, {index, row});
@@ -93,58 +88,44 @@ struct BatchBuilder::State {
     }
   }
 
-  template <typename BuilderType, typename T>
-  void build(int index, const T& value) {
-    keep(static_cast<BuilderType&>(*columns[static_cast<std::size_t>(index)]).Append(value));
-  }
-
   void append_null(int index) {
-    if (const auto at = place(index)) return few->set_null(*at);
-    keep(columns[static_cast<std::size_t>(index)]->AppendNull());
+    if (ColumnBuilder* const column = grown(index)) return column->add_null();
+    few->set_null(few_place(index, schema.field(index).type));
   }
 
   void append_bool(int index, bool value) {
-    check(index, Type::kBool);
-    if (const auto at = place(index)) return few->set_int(*at, value ? 1 : 0);
-    build<arrow::BooleanBuilder>(index, value);
+    if (ColumnBuilder* const column = grown(index)) return column->add_bool(value);
+    few->set_int(few_place(index, Type::kBool), value ? 1 : 0);
   }
 
   void append_int(int index, std::int64_t value) {
-    check(index, Type::kInt);
-    if (const auto at = place(index)) return few->set_int(*at, value);
-    build<arrow::Int64Builder>(index, value);
+    if (ColumnBuilder* const column = grown(index)) return column->add_int(Type::kInt, value);
+    few->set_int(few_place(index, Type::kInt), value);
   }
 
   void append_float(int index, double value) {
-    check(index, Type::kFloat);
-    if (const auto at = place(index)) return few->set_float(*at, value);
-    build<arrow::DoubleBuilder>(index, value);
+    if (ColumnBuilder* const column = grown(index)) return column->add_float(value);
+    few->set_float(few_place(index, Type::kFloat), value);
   }
 
   void append_text(int index, std::string_view value) {
-    check(index, Type::kText);
-    if (const auto at = place(index)) {
-      if (few->set_text(*at, value)) return;
+    if (columns.empty() && !grows(index)) {
+      if (few->set_text(few_place(index, Type::kText), value)) return;
       --few_counts[static_cast<std::size_t>(index)];
       grow();
     }
-    build<arrow::StringBuilder>(index, value);
+    if (!grown(index)->add_text(value)) is_too_long = true;
   }
 
   void append_date(int index, Date value) {
-    check(index, Type::kDate);
-    if (const auto at = place(index)) return few->set_int(*at, value.days);
-    build<arrow::Date32Builder>(index, value.days);
+    if (ColumnBuilder* const column = grown(index)) return column->add_date(value);
+    few->set_int(few_place(index, Type::kDate), value.days);
   }
 
   void append_time(int index, Timestamp value) {
-    check(index, Type::kTimestamp);
-    if (const auto at = place(index)) return few->set_int(*at, value.us);
-    build<arrow::TimestampBuilder>(index, value.us);
-  }
-
-  void keep(const arrow::Status& status) {
-    if (!status.ok() && failure.ok()) failure = status;
+    if (ColumnBuilder* const column = grown(index))
+      return column->add_int(Type::kTimestamp, value.us);
+    few->set_int(few_place(index, Type::kTimestamp), value.us);
   }
 
   // Every column has as many cells among few.
@@ -239,7 +220,7 @@ void BatchBuilder::append_row_from(const Batch& batch, std::int64_t row, int sig
 std::int64_t BatchBuilder::row_count() const {
   if (state_->schema.size() == 0) return static_cast<std::int64_t>(state_->signs.size());
   if (state_->is_fresh()) return 0;
-  return state_->few ? state_->few_counts.front() : state_->columns.front()->length();
+  return state_->few ? state_->few_counts.front() : state_->columns.front().count();
 }
 
 const Schema& BatchBuilder::schema() const {
@@ -248,19 +229,17 @@ const Schema& BatchBuilder::schema() const {
 
 Result<Batch> BatchBuilder::finish() {
   const std::int64_t rows = row_count();
-  const arrow::Status failure = std::exchange(state_->failure, arrow::Status::OK());
+  const bool is_too_long = std::exchange(state_->is_too_long, false);
   std::vector<std::int8_t> signs = std::exchange(state_->signs, {});
   if (state_->is_fresh()) state_->start();
   const bool is_few = state_->few && rows <= kFewRows && state_->is_even(rows);
   if (state_->few && !is_few) state_->grow();
   const std::shared_ptr<const FewRows> few = std::exchange(state_->few, nullptr);
-  const auto builders = std::exchange(state_->columns, {});
-  std::vector<std::shared_ptr<arrow::Array>> columns(builders.size());
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    const std::string what = fmt::format("column '{}'", state_->schema.fields()[i].name);
-    TRY(of_arrow(builders[i]->Finish(&columns[i]), what));
-  }
-  TRY(of_arrow(failure, "building a batch"));
+  std::vector<std::shared_ptr<arrow::Array>> columns;
+  for (ColumnBuilder& column : std::exchange(state_->columns, {}))
+    columns.push_back(std::move(column).finish());
+  if (is_too_long) return invalid("a column of a batch would have more than 2 GiB of text");
+  state_->expected_rows = static_cast<std::size_t>(rows);
   if (static_cast<std::int64_t>(signs.size()) > rows)
     return invalid(fmt::format("{} signs for {} rows", signs.size(), rows));
   signs.resize(static_cast<std::size_t>(rows), 1);

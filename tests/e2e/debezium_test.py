@@ -67,6 +67,9 @@ CHANGES = [
     "BEGIN; DELETE FROM readings WHERE id = 21; INSERT INTO readings(id, part, kind) VALUES (21, 'a', 'again'); COMMIT",
     "BEGIN; UPDATE readings SET id = 0, long = 'a' WHERE id = 22; UPDATE readings SET id = 22, long = 'b' WHERE id = 23; "
     "UPDATE readings SET id = 23 WHERE id = 0; COMMIT",
+    "UPDATE readings SET id = id + 200 WHERE id BETWEEN 32 AND 34",  # whose `long` is not sent
+    "BEGIN; UPDATE readings SET id = 0 WHERE id = 35; UPDATE readings SET id = 35 WHERE id = 36; UPDATE readings SET id = 36 "
+    "WHERE id = 0; COMMIT",
     "ALTER TABLE readings REPLICA IDENTITY FULL; UPDATE readings SET id = id + 100 WHERE id BETWEEN 24 AND 26",
     "UPDATE readings SET x = -x WHERE id BETWEEN 27 AND 30; DELETE FROM readings WHERE id = 31",
     "ALTER TABLE readings REPLICA IDENTITY DEFAULT; UPDATE readings SET n = -n WHERE id > 31",

@@ -193,6 +193,39 @@ TEST(DebeziumMessages, WithASchemaSayWhatNumbersCount) {
             "decode: column 'note': '5' is not a text [1]");
 }
 
+// As Debezium writes it: each of them alone says half.
+std::vector<MessageCase> key_change(std::int64_t from, std::int64_t to, const std::string& after) {
+  const std::string key = R"({"id":)" + std::to_string(from) + "}";
+  const std::string before = R"({"id":)" + std::to_string(from) + R"(,"price":null,"note":null})";
+  return {{key, envelope("d", before, "null"), {}, true},
+          {key, {}, {}, false},
+          {R"({"id":)" + std::to_string(to) + "}", envelope("c", "null", after), {}, true}};
+}
+
+TEST(DebeziumMessages, OfAKeyThatChangedAreOneUpdate) {
+  const std::string after = R"({"id":2,"price":1,"note":"__debezium_unavailable_value"})";
+  const std::vector<MessageCase> change = key_change(1, 2, after);
+  EXPECT_EQ(told_of(orders(", format: debezium"), change), "D 1,,,,; U 2,1,,, ~note of 0");
+  EXPECT_EQ(told_of(orders(", format: debezium"), {change[0], change[2]}),
+            "D 1,,,,; U 2,1,,, ~note of 0")
+      << "without tombstones";
+  EXPECT_EQ(told_of(orders(", format: debezium"), {change[0], change[1]}), "D 1,,,,")
+      << "what does not come is not waited for";
+  EXPECT_EQ(told_of(orders(", format: debezium"), {change[0]}), "D 1,,,,");
+  EXPECT_EQ(told_of(orders(", format: debezium"), {change[2]}), "U 2,1,,, ~note of 0");
+  const MessageCase other = {R"({"id":7})", envelope("d", R"({"id":7})", "null"), {}};
+  EXPECT_EQ(told_of(orders(", format: debezium"), {change[0], other, change[2]}),
+            "D 1,,,,; D 7,,,,; U 2,1,,, ~note of 2");
+  const MessageCase truncated = {{}, envelope("t", "null", "null"), {}};
+  EXPECT_EQ(told_of(orders(", format: debezium"), {change[0], truncated}), "D 1,,,,; emptied");
+  MessageReader several = orders(", format: debezium");
+  several.partition_count = 2;
+  EXPECT_EQ(told_of(several, change), "D 1,,,,; D 1,,,,; U 2,1,,, ~note of 2")
+      << "nobody knows what comes next in the other";
+  EXPECT_EQ(told_of(orders(", format: debezium"), key_change(1, 2, R"({"id":2,"price":"x"})")),
+            "D 1,,,,; decode: column 'price': the text 'x' is not a float [2]");
+}
+
 TEST(DebeziumMessages, OfPostgresqlMayHaveTimesThatAreFarOrNone) {
   const std::string id = field("id", "int32");
   const auto told = [&](const std::string& one, const std::string& after) {

@@ -14,6 +14,7 @@ struct MessageCase {
   std::optional<std::string> key;
   std::optional<std::string> value;
   std::string wanted;  // of the story without places: "U 1,0.5"; or a refusal's stage and reason
+  bool changes_key = false;
 };
 
 struct MessageReader {
@@ -32,7 +33,7 @@ inline std::string told_of(const MessageReader& reader, const std::vector<Messag
   ScriptedCluster cluster;
   cluster.topics["vitals"].resize(reader.partition_count);
   for (const MessageCase& message : messages)
-    cluster.put("vitals", 0, message.key, message.value);
+    cluster.put("vitals", 0, message.key, message.value, message.changes_key);
   SourceRequest request = kafka_request(reader.more, reader.schema);
   request.targets.front().key = reader.key;
   const auto source = kafka_source(world, cluster, request);

@@ -21,6 +21,7 @@ struct ScriptedRecord {
   std::optional<std::string> key;
   std::optional<std::string> value;
   std::int64_t time_ms = 1'700'000'000'000;
+  bool changes_key = false;
 };
 
 struct ScriptedPartition {
@@ -39,11 +40,15 @@ struct ScriptedCluster {
   void put(const std::string& topic,
            std::size_t partition,
            std::optional<std::string> key,
-           std::optional<std::string> value) {
+           std::optional<std::string> value,
+           bool changes_key = false) {
     std::vector<ScriptedPartition>& all = topics[topic];
     if (all.size() <= partition) all.resize(partition + 1);
     ScriptedPartition& one = all[partition];
-    one.records.push_back({one.end++, std::move(key), std::move(value)});
+    one.records.push_back({.offset = one.end++,
+                           .key = std::move(key),
+                           .value = std::move(value),
+                           .changes_key = changes_key});
   }
 
   void mark(const std::string& topic, std::size_t partition) { ++topics[topic][partition].end; }
@@ -91,8 +96,12 @@ class ScriptedKafka final : public KafkaLink {
       for (const ScriptedRecord& record : one.records) {
         const auto count = static_cast<std::int64_t>(out.messages.size());
         if (record.offset < reader.next || count >= count_max) continue;
-        out.messages.push_back(
-            {static_cast<int>(index), record.offset, record.time_ms, record.key, record.value});
+        out.messages.push_back({static_cast<int>(index),
+                                record.offset,
+                                record.time_ms,
+                                record.key,
+                                record.value,
+                                record.changes_key});
         reader.next = record.offset + 1;
       }
       const bool has_more = !one.records.empty() && one.records.back().offset >= reader.next;

@@ -5,6 +5,7 @@
 #include "source/kafka/kafka_settings.h"
 #include "source/kafka_scripted.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -32,6 +33,12 @@ class Kafka : public ::testing::Test {
     return tell(*one, rows, position);
   }
 
+  static SourceRequest keyed(const std::string& more) {
+    SourceRequest request = kafka_request(more);
+    request.targets.front().key = {"patient"};
+    return request;
+  }
+
   Error refused(const Position& position) {
     const auto one = source();
     if (Result<void> opened = one->open(position); !opened.ok()) return opened.error();
@@ -41,6 +48,34 @@ class Kafka : public ::testing::Test {
   World world_;
   ScriptedCluster cluster_;
 };
+
+TEST_F(Kafka, GivesAChangedKeyWholeOverAllPollsAndPositions) {  // source-1
+  const auto envelope = [](const char* operation, const char* before, const char* after) {
+    return fmt::format(R"({{"op":"{}","before":{},"after":{}}})", operation, before, after);
+  };
+  const char* const old_row = R"({"patient":1})";
+  const char* const new_row = R"({"patient":2,"sbp":0.5})";
+  cluster_.put("vitals", 0, old_row, envelope("c", "null", R"({"patient":1,"sbp":0.5})"));
+  cluster_.put("vitals", 0, old_row, envelope("d", old_row, "null"), true);
+  cluster_.put("vitals", 0, old_row, std::nullopt);
+  cluster_.put("vitals", 0, R"({"patient":2})", envelope("c", "null", new_row), true);
+  cluster_.put("vitals", 0, R"({"patient":2})", envelope("d", new_row, "null"), true);
+  const std::string more = ", format: debezium";
+  for (const std::int64_t rows : {2, 3, 10'000}) {
+    const auto one = kafka_source(world_, cluster_, keyed(more));
+    ASSERT_TRUE(one->open({}).ok());
+    const Told all = tell(*one, rows);
+    ASSERT_EQ(all.story.size(), 4u) << rows;
+    EXPECT_EQ(all.story[1].substr(0, 1) + all.story[2].substr(0, 1), "DU");
+    EXPECT_EQ(all.story[3].substr(0, 1), "D") << "of a key whose new one does not come";
+    for (const Position& position : all.positions) {
+      const auto rest = kafka_source(world_, cluster_, keyed(more));
+      ASSERT_TRUE(rest->open(position).ok());
+      const std::size_t left = tell(*rest, rows, position).story.size();
+      EXPECT_NE(left, 2u) << "no position is between the two";
+    }
+  }
+}
 
 TEST_F(Kafka, GivesTheSameRestFromEveryCommittedPosition) {  // source-1
   for (std::int64_t row = 0; row < 30; ++row) {

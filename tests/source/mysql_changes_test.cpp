@@ -106,7 +106,7 @@ TEST_F(MysqlStream, GivesATransactionWholeWithTheEndOfItsLog) {  // source-7
                                     rows_event(23, 8, image(3, 1, "b"))});
   ASSERT_EQ(batches.size(), 2u);
   EXPECT_EQ(operations_of(batches[0]), (Lines{"+1 0.5 a", "+2  "}));
-  EXPECT_EQ(batches[0].positions, (Lines{"0-1-11 row 1", "0-1-11 row 2"}));
+  EXPECT_EQ(batches[0].positions.texts(), (Lines{"0-1-11 row 1", "0-1-11 row 2"}));
   EXPECT_EQ(batches[0].origin, "shop.visits");
   EXPECT_TRUE(batches[0].whole && batches[0].has_more && batches[0].position_changes.empty());
   EXPECT_TRUE(batches[1].whole && !batches[1].has_more);

@@ -36,7 +36,11 @@ const Value* cell_of(const BadRow& bad, const std::string& column) {
 class Sorter final {
  public:
   Sorter(const RowPlan& plan, const RecordPlace& place, const Decoded& decoded)
-      : plan_(plan), place_(place), decoded_(decoded), file_hash_(file_hash(place.name)) {}
+      : plan_(plan),
+        place_(place),
+        decoded_(decoded),
+        stem_(fmt::format("{} ", place.unit)),
+        file_hash_(file_hash(place.name)) {}
 
   Result<SourceBatch> sort() {
     LOCKSTEP_ASSERT(decoded_.lines.size() == static_cast<std::size_t>(decoded_.rows.row_count()),
@@ -65,7 +69,9 @@ class Sorter final {
     std::size_t bad = 0;
   };
 
-  std::string position(std::uint64_t line) const { return fmt::format("{} {}", place_.unit, line); }
+  RowPosition position(std::uint64_t line) const {
+    return {stem_, static_cast<std::int64_t>(line)};
+  }
 
   std::int64_t record_number() const {
     return static_cast<std::int64_t>(place_.records_before) + record_count_;
@@ -91,7 +97,7 @@ class Sorter final {
     chosen_.push_back(chosen);
     record_numbers_.push_back(record_number());
     batch_.operations.push_back(operation);
-    batch_.positions.push_back(position(line));
+    batch_.positions.add(position(line));
   }
 
   void refuse_operation(std::int64_t row, std::uint64_t line, const std::string& word) {
@@ -112,7 +118,7 @@ class Sorter final {
 
   void refuse(std::int64_t row, std::uint64_t line, std::string stage, std::string reason) {
     batch_.refusals.push_back({.origin = place_.name,
-                               .position = position(line),
+                               .position = position(line).text(),
                                .stage = std::move(stage),
                                .reason = std::move(reason),
                                .text = record_text(decoded_.rows.row(row)),
@@ -158,7 +164,7 @@ class Sorter final {
       return;
     }
     batch_.refusals.push_back({.origin = place_.name,
-                               .position = position(bad.line),
+                               .position = position(bad.line).text(),
                                .stage = "decode",
                                .reason = bad.reason,
                                .text = bad.text,
@@ -213,6 +219,7 @@ class Sorter final {
   const RowPlan& plan_;
   const RecordPlace& place_;
   const Decoded& decoded_;
+  const std::string stem_;  // of positions: "line "
   const std::string file_hash_;
   SourceBatch batch_;
   std::vector<Chosen> chosen_;

@@ -299,7 +299,7 @@ class FilesSource final : public Source {
             all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
       };
       append(whole.operations, piece->operations);
-      append(whole.positions, piece->positions);
+      whole.positions.append(piece->positions);
       append(whole.refusals, piece->refusals);
     }
     whole.rows = TRY(concatenate(plan_->rows, rows));

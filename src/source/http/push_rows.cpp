@@ -129,7 +129,7 @@ Result<SourceBatch> rows_of_text(const RowPlan& plan, const Push& push, std::str
     SourceBatch part = TRY(rows_of(plan, here, piece));
     rows.push_back(std::move(part.rows));
     append_all(whole.operations, part.operations);
-    append_all(whole.positions, part.positions);
+    whole.positions.append(part.positions);
     append_all(whole.refusals, part.refusals);
   }
   whole.rows = rows.size() == 1 ? std::move(rows.front()) : TRY(concatenate(plan.rows, rows));

@@ -20,10 +20,26 @@ constexpr std::int64_t kKafkaSilenceUs = 60'000'000;
 constexpr std::int64_t kKafkaAskUs = 100'000;
 constexpr std::int64_t kMillisecondUs = 1'000;
 
+// The first part of a changed key waits so long for the other: they are written at once.
+constexpr std::int64_t kKafkaHeldUs = 1'000'000;
+
+// Where a batch ends.
+struct KafkaCut {
+  int reader = 0;
+  KafkaTrace last;
+  std::optional<std::int64_t> time_ms = {};
+  std::int64_t since_us = 0;  // of one that is held
+};
+
+KafkaCut cut_behind(const KafkaMessage& message) {
+  return {message.reader, trace_of(message), message.time_ms};
+}
+
 // What becomes of a topic's messages.
 struct TopicRows {
   MessageRows rows;
   std::unique_ptr<MessageFormat> format;
+  std::optional<KafkaCut> held = {};  // the newest message that the format holds
 };
 
 class KafkaSource final : public Source {
@@ -88,7 +104,9 @@ class KafkaSource final : public Source {
   void count_partitions();
   Result<void> pump(std::int64_t row_count_max, std::int64_t timeout_us);
   Result<void> take(std::vector<KafkaMessage>& messages, std::int64_t row_count_max);
-  Result<void> cut(const KafkaMessage& last);
+  Result<void> cut(const KafkaCut& at);
+  bool holds() const;
+  Result<void> await_held();
   static SourceBatch moved_only(const MessageTarget& target, Position changes);
 
   const MessageTarget& first_target() const { return topics_.begin()->second->rows.target(); }
@@ -222,6 +240,7 @@ Result<std::optional<SourceBatch>> KafkaSource::next(const SourceLimits& limits)
       return make_error(Code::kIo, "Kafka has messages, and has been silent for a minute");
     TRY(keep(pump(limits.row_count_max, kKafkaAskUs)));
   }
+  TRY(keep(await_held()));
   if (std::optional<SourceBatch> batch = give()) return batch;
   if (!anew_) return heartbeat();
   SourceBatch last = moved_only(first_target(), *std::exchange(anew_, std::nullopt));
@@ -259,7 +278,7 @@ Result<void> KafkaSource::take(std::vector<KafkaMessage>& messages, std::int64_t
   const KafkaMessage* last = nullptr;  // in the rows that are being made
   for (const KafkaMessage& message : messages) {
     if (last != nullptr && last->reader != message.reader) {
-      TRY(cut(*last));
+      TRY(cut(cut_behind(*last)));
       last = nullptr;
     }
     if (!TRY(readers_->takes(message))) continue;
@@ -267,35 +286,61 @@ Result<void> KafkaSource::take(std::vector<KafkaMessage>& messages, std::int64_t
     const KafkaPartition& partition =
         readers_->all()[static_cast<std::size_t>(message.reader)].partition;
     topic.rows.begin({partition.number, message.offset, message.value.value_or("")});
-    const MessageBytes bytes{message.key, message.value};
+    const MessageBytes bytes{message.key, message.value, message.changes_key};
     if (!TRY(topic.format->read(bytes, topic.rows))) {
-      if (last != nullptr) TRY(cut(*last));
+      if (last != nullptr || topic.held) TRY(cut(topic.held ? *topic.held : cut_behind(*last)));
       LOCKSTEP_ASSERT(topic.rows.is_empty(), "source: a topic is emptied before a batch");
       const bool was_read = TRY(topic.format->read(bytes, topic.rows));
       LOCKSTEP_ASSERT(was_read, "source: a message that no batch takes");
     }
     readers_->took(message);
+    topic.held.reset();
+    if (topic.format->holds()) {
+      topic.held = cut_behind(message);  // its batch ends behind what it waits for
+      topic.held->since_us = io_.monotonic_us();
+      continue;
+    }
     last = &message;
     if (topic.rows.row_count() < row_count_max) continue;
-    TRY(cut(message));
+    TRY(cut(cut_behind(message)));
     last = nullptr;
   }
-  if (last != nullptr) TRY(cut(*last));
+  if (last != nullptr) TRY(cut(cut_behind(*last)));
   return {};
 }
 
 // A batch of what was read, up to `last`. Messages that said nothing move the position later.
-Result<void> KafkaSource::cut(const KafkaMessage& last) {
-  MessageRows& rows = topic_of(last.reader).rows;
+Result<void> KafkaSource::cut(const KafkaCut& at) {
+  MessageRows& rows = topic_of(at.reader).rows;
   if (rows.is_empty()) return {};
   SourceBatch batch = TRY(rows.finish());
-  KafkaReader& reader = readers_->all()[static_cast<std::size_t>(last.reader)];
-  LOCKSTEP_ASSERT(reader.place.next == last.offset + 1, "source-1: a position is that of its rows");
-  reader.place.last = trace_of(last);
-  reader.given = reader.place.next;
-  add_place(batch.position_changes, reader.partition, reader.place);
-  if (last.time_ms) batch.source_time = Timestamp{*last.time_ms * kMillisecondUs};
+  KafkaReader& reader = readers_->all()[static_cast<std::size_t>(at.reader)];
+  reader.given = at.last.offset + 1;
+  LOCKSTEP_ASSERT(reader.given <= reader.place.next, "source-1: a position is that of its rows");
+  reader.place.last = at.last;
+  add_place(batch.position_changes, reader.partition, {reader.given, at.last});
+  if (at.time_ms) batch.source_time = Timestamp{*at.time_ms * kMillisecondUs};
   ready_.push_back(std::move(batch));
+  return {};
+}
+
+bool KafkaSource::holds() const {
+  return std::ranges::any_of(topics_,
+                             [](const auto& topic) { return topic.second->held.has_value(); });
+}
+
+// No position that is given is behind what is held: after a crash it comes again.
+Result<void> KafkaSource::await_held() {
+  for (std::int64_t waited_us = 0; ready_.empty() && holds() && waited_us < kKafkaHeldUs;
+       waited_us += kKafkaAskUs)
+    TRY(pump(row_count_max_, kKafkaAskUs));
+  const bool has_waited = ready_.empty();
+  for (const auto& [name, topic] : topics_) {
+    if (!topic->held) continue;
+    if (!has_waited && io_.monotonic_us() - topic->held->since_us < kKafkaHeldUs) continue;
+    topic->format->release(topic->rows);
+    TRY(cut(*std::exchange(topic->held, std::nullopt)));
+  }
   return {};
 }
 
@@ -323,7 +368,7 @@ Result<bool> KafkaSource::wait(std::int64_t timeout_us) {
   for (;;) {
     const std::int64_t left_us = std::max<std::int64_t>(0, end_us - io_.monotonic_us());
     TRY(keep(pump(row_count_max_, std::min(left_us, kKafkaAskUs))));
-    if (!ready_.empty()) return true;
+    if (!ready_.empty() || holds()) return true;
     if (io_.monotonic_us() >= end_us) return false;
   }
 }

@@ -144,6 +144,18 @@ Result<ConfHandle> make_conf(const KafkaSettings& settings) {
   return conf;
 }
 
+// What Debezium writes with the delete and the insert that a changed key becomes.
+bool has_key_header(const rd_kafka_message_t& message) {
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  return std::ranges::any_of(
+      std::array{"__debezium.newkey", "__debezium.oldkey"}, [&](const char* name) {
+        return rd_kafka_header_get_last(headers, name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
+      });
+}
+
 class RdkafkaLink final : public KafkaLink {
  public:
   explicit RdkafkaLink(const KafkaSettings& settings) : settings_(settings) {}
@@ -380,6 +392,7 @@ class RdkafkaLink final : public KafkaLink {
       added.key.emplace(static_cast<const char*>(message.key), message.key_len);
     if (message.payload != nullptr)
       added.value.emplace(static_cast<const char*>(message.payload), message.len);
+    added.changes_key = settings_.format == MessageFormatName::kDebezium && has_key_header(message);
     return {};
   }
 

@@ -45,6 +45,7 @@ struct KafkaMessage {
   std::optional<std::int64_t> time_ms = {};
   std::optional<std::string_view> key = {};
   std::optional<std::string_view> value = {};
+  bool changes_key = false;  // Debezium says so in a header: a row's delete, or its insert
 };
 
 // Value. A reader has given all that its partition had, up to before `offset`.

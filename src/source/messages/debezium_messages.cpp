@@ -106,7 +106,14 @@ class DebeziumMessages final : public MessageFormat {
         keys_(target, settings, make_json_reader()),
         before_(target.schema.size()),
         after_(target.schema.size()),
-        key_(target.schema.size()) {}
+        key_(target.schema.size()),
+        held_(target.schema.size()) {}
+
+  bool holds() const override { return holds_; }
+
+  void release(MessageRows& rows) override {
+    if (std::exchange(holds_, false)) rows.remove(held_);
+  }
 
   Result<bool> read(const MessageBytes& message, MessageRows& rows) override {
     if (message.value) {
@@ -121,11 +128,14 @@ class DebeziumMessages final : public MessageFormat {
     }
     parts_ = message.value ? parts_of(document_) : ConnectParts();
     if (parts_.payload == nullptr) {
+      if (holds_ && TRY(is_of_held_row(message, rows))) return true;
+      release(rows);
       TRY(remove_by_key(message, rows));
       return true;
     }
     if (!is_of_table(document_, *parts_.payload)) return true;
     const std::string_view operation = text_of(document_, *parts_.payload, "op");
+    if (!message.changes_key || operation != "c") release(rows);
     if (operation == "m") return true;  // a message of the log, about no row
     if (operation == "t") return truncate(rows);
     TRY(change(operation, message, rows));
@@ -179,7 +189,9 @@ class DebeziumMessages final : public MessageFormat {
       for (const int column : rows.target().key)
         after_.fill(column, key_);
     }
-    if (before == nullptr || operation != "u") {
+    if (std::exchange(holds_, false)) {
+      rows.update(held_, after_);
+    } else if (before == nullptr || operation != "u") {
       rows.upsert(after_);
     } else if (read_row(*before, "before", before_, rows)) {
       rows.update(before_, after_);
@@ -191,8 +203,33 @@ class DebeziumMessages final : public MessageFormat {
     if (before == nullptr) return remove_by_key(message, rows);
     if (!read_row(*before, "before", before_, rows)) return {};
     const bool by_key = !rows.has_key(before_) && TRY(read_key(message)).empty();
-    rows.remove(by_key ? key_ : before_);
+    const RowCells& row = by_key ? key_ : before_;
+    // Of several partitions nobody knows what comes next.
+    const bool waits = message.changes_key && rows.partition_count() == 1 && rows.has_key(row);
+    if (waits) {
+      hold(row, rows.target());
+    } else {
+      rows.remove(row);
+    }
     return {};
+  }
+
+  // A key that changed comes as a delete, a tombstone where there are some, and an insert, which
+  // may lack values that did not change. Together they are an update of one row.
+  void hold(const RowCells& row, const MessageTarget& target) {
+    held_.clear();
+    for (const int column : target.key) {
+      Cell& cell = held_.take(column);
+      cell = row.cell(column);
+      if (target.schema.field(column).type == Type::kText)
+        cell.text = held_.keep(std::string(cell.text));
+    }
+    holds_ = true;
+  }
+
+  Result<bool> is_of_held_row(const MessageBytes& message, const MessageRows& rows) {
+    if (!TRY(read_key(message)).empty()) return false;
+    return rows.has_key(key_) && rows.same_key(key_, held_);
   }
 
   // nullptr: there is none.
@@ -270,6 +307,8 @@ class DebeziumMessages final : public MessageFormat {
   RowCells before_;
   RowCells after_;
   RowCells key_;
+  RowCells held_;  // the old key of a row whose new one comes
+  bool holds_ = false;
 };
 
 }  // namespace

@@ -16,6 +16,7 @@ namespace lockstep {
 struct MessageBytes {
   std::optional<std::string_view> key = {};
   std::optional<std::string_view> value = {};  // none: a tombstone
+  bool changes_key = false;                    // of the old key or the new one
 };
 
 // Interface; stateful: it keeps memory from message to message.
@@ -26,6 +27,12 @@ class MessageFormat {
   // false: it empties the table, and must be the first of its batch: nothing was added. An error:
   // what it says cannot be known now.
   virtual Result<bool> read(const MessageBytes& message, MessageRows& rows) = 0;
+
+  // The newest messages are the first part of something, and wait for the message behind them.
+  virtual bool holds() const { return false; }
+
+  // It does not come: what is held is said.
+  virtual void release(MessageRows& rows) { static_cast<void>(rows); }
 };
 
 // `schemas`: of a format that has some.

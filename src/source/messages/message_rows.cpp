@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 namespace lockstep {
@@ -77,21 +76,9 @@ MessageRows::MessageRows(MessageTarget target)
 }
 
 void MessageRows::begin(const MessagePlace& place) {
+  if (stem_.empty() || place_.partition != place.partition)
+    stem_ = fmt::format("partition {}, offset ", place.partition);
   place_ = place;
-  position_.clear();
-}
-
-const std::string& MessageRows::position() {
-  if (!position_.empty()) return position_;
-  char digits[24];
-  const auto add = [&](std::string_view word, std::int64_t number) {
-    const auto end = std::to_chars(std::begin(digits), std::end(digits), number).ptr;
-    position_ += word;
-    position_.append(digits, static_cast<std::size_t>(end - digits));
-  };
-  add("partition ", place_.partition);
-  add(", offset ", place_.offset);
-  return position_;
 }
 
 bool MessageRows::has_key(const RowCells& row) const {
@@ -115,7 +102,7 @@ std::vector<Value> MessageRows::key_of(const RowCells& row) const {
 void MessageRows::refuse(std::string stage, std::string reason, const RowCells* key) {
   Refusal refusal;
   refusal.origin = target_.origin;
-  refusal.position = position();
+  refusal.position = position().text();
   refusal.stage = std::move(stage);
   refusal.reason = std::move(reason);
   refusal.text = shown_message(place_.text);
@@ -160,7 +147,7 @@ void MessageRows::append(const RowCells& row, Operation operation) {
   }
   if (target_.makes_key()) append_made_key();
   operations_.push_back(operation);
-  positions_.push_back(position());
+  positions_.add(position());
 }
 
 void MessageRows::put(const RowCells& row, const RowCells* before) {

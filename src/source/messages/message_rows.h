@@ -112,30 +112,31 @@ class MessageRows final {
   const MessageTarget& target() const { return target_; }
 
   bool has_key(const RowCells& row) const;
+  bool same_key(const RowCells& left, const RowCells& right) const;
 
   // What was added; empty afterwards.
   Result<SourceBatch> finish();
 
  private:
   void put(const RowCells& row, const RowCells* before);
-  bool same_key(const RowCells& left, const RowCells& right) const;
   bool is_whole(const RowCells& row);
   void refuse_key(const RowCells& row);
   void append(const RowCells& row, Operation operation);
   void append_made_key();
   std::vector<Value> key_of(const RowCells& row) const;
-  const std::string& position();
+
+  RowPosition position() const { return {stem_, place_.offset}; }
 
   const MessageTarget target_;
   BatchBuilder builder_;
   std::vector<Operation> operations_;
-  std::vector<std::string> positions_;
+  RowPositions positions_;
   std::vector<Refusal> refusals_;
   std::vector<UnchangedCell> unchanged_;
   bool truncates_ = false;
   std::int64_t partition_count_ = 1;
   MessagePlace place_;
-  std::string position_;  // of place_; empty: not made yet
+  std::string stem_;  // of place_'s position; empty: not made yet
 };
 
 }  // namespace lockstep

@@ -382,10 +382,21 @@ bool is_one_of(const LogColumn& column, std::initializer_list<LogType> types) {
   return false;
 }
 
+// A double as it is, and whole numbers with a sign: what else there is may not fit.
+LogReading::Plain plain_of(const MysqlReading& how, const LogColumn& column) {
+  const bool is_double = is_one_of(column, {LogType::kDouble});
+  if (is_double && how.kind == MysqlKind::kDouble && how.type == Type::kFloat)
+    return LogReading::Plain::kDouble;
+  if (column.is_unsigned || how.kind != MysqlKind::kInt || how.type != Type::kInt)
+    return LogReading::Plain::kNone;
+  if (is_one_of(column, {LogType::kLongLong})) return LogReading::Plain::kInt64;
+  return is_one_of(column, {LogType::kLong}) ? LogReading::Plain::kInt32 : LogReading::Plain::kNone;
+}
+
 }  // namespace
 
 LogReading make_log_reading(const MysqlReading& how, const LogColumn& column) {
-  LogReading reading{how, column, {}};
+  LogReading reading{how, column, {}, plain_of(how, column)};
   for (const std::string& label : column.labels)
     reading.labels.push_back(utf8_of(label, how.charset).value_or("?"));
   return reading;

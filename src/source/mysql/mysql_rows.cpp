@@ -16,13 +16,15 @@ void clear_cell(ReadCell& cell) {
 }  // namespace
 
 std::string MysqlPlace::text() const {
-  std::string text;
-  const fmt::format_int number(row);
-  text.reserve(transaction.size() + number.size() + 5);
-  text += transaction;
-  text += " row ";
-  text.append(number.data(), number.size());
-  return text;
+  return fmt::format("{} row {}", transaction, row);
+}
+
+RowPosition MysqlRows::position_of(const MysqlPlace& place) {
+  if (transaction_ != place.transaction) {
+    transaction_ = place.transaction;
+    stem_ = fmt::format("{} row ", transaction_);
+  }
+  return {stem_, place.row};
 }
 
 MysqlRows::MysqlRows(TableTarget target, std::vector<MysqlReading> readings)
@@ -79,6 +81,7 @@ bool MysqlRows::read_row(const std::vector<LogCell>& row,
       cell = &(*before)[view.place[column]];
     out.is_unchanged = cell->kind == LogCell::Kind::kAbsent;
     if (cell->kind != LogCell::Kind::kValue) continue;
+    if (read_plain_cell(cell->bytes, view.readings[column], out)) continue;
     std::optional<std::string> failed =
         read_log_cell(cell->bytes, view.readings[column], out, scratch_[column]);
     if (failed) bad.note(target().schema, column, *std::move(failed), out);
@@ -125,7 +128,7 @@ Result<void> MysqlRows::insert(const std::vector<LogCell>& row,
         "a session set binlog_row_image; run: SET GLOBAL binlog_row_image = 'FULL'; and then "
         "lockstep resync of the source");
   }
-  if (read_row(row, nullptr, view, place)) rows_.upsert(place.text());
+  if (read_row(row, nullptr, view, place)) rows_.upsert(position_of(place));
   return {};
 }
 
@@ -135,13 +138,13 @@ void MysqlRows::update(const std::vector<LogCell>& before,
                        const MysqlPlace& place) {
   const bool has_key = read_key(before, view, place);
   const bool has_row = read_row(row, &before, view, place);
-  rows_.update(has_row, has_key, place.text());
+  rows_.update(has_row, has_key, position_of(place));
 }
 
 void MysqlRows::remove(const std::vector<LogCell>& before,
                        const LogView& view,
                        const MysqlPlace& place) {
-  if (read_key(before, view, place)) rows_.remove(place.text());
+  if (read_key(before, view, place)) rows_.remove(position_of(place));
 }
 
 }  // namespace lockstep

@@ -72,11 +72,14 @@ class MysqlRows final {
   bool read_key(const std::vector<LogCell>& before, const LogView& view, const MysqlPlace& place);
   bool has_row(const BadCell& bad, const MysqlPlace& place);
   void refuse(std::string stage, std::string reason, const MysqlPlace& place, bool has_key);
+  RowPosition position_of(const MysqlPlace& place);
 
   TableRows rows_;
   std::vector<MysqlReading> readings_;
   std::vector<std::string> scratch_;      // by column: texts that had to be made
   std::vector<std::string> key_scratch_;  // of the old key
+  std::string transaction_;
+  std::string stem_;  // of its rows' positions
 };
 
 }  // namespace lockstep

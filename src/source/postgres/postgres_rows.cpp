@@ -51,6 +51,14 @@ std::string RowPlace::text() const {
   return fmt::format("{} row {}", lsn_text(lsn), number);
 }
 
+RowPosition PostgresRows::position_of(const RowPlace& place) {
+  if (stem_.empty() || lsn_ != place.lsn) {
+    lsn_ = place.lsn;
+    stem_ = fmt::format("{} row ", lsn_text(lsn_));
+  }
+  return {stem_, place.number};
+}
+
 Refusal PostgresRows::refusal(std::string stage,
                               std::string reason,
                               const TupleView& row,
@@ -125,17 +133,17 @@ bool PostgresRows::read_key(const TupleView& before, const RowPlace& place) {
 }
 
 void PostgresRows::upsert(const TupleView& row, const RowPlace& place) {
-  if (read_row(row, nullptr, place)) rows_.upsert(place.text());
+  if (read_row(row, nullptr, place)) rows_.upsert(position_of(place));
 }
 
 void PostgresRows::update(const TupleView& before, const TupleView& row, const RowPlace& place) {
   const bool has_key = read_key(before, place);
   const bool has_row = read_row(row, &before, place);
-  rows_.update(has_row, has_key, place.text());
+  rows_.update(has_row, has_key, position_of(place));
 }
 
 void PostgresRows::remove(const TupleView& before, const RowPlace& place) {
-  if (read_key(before, place)) rows_.remove(place.text());
+  if (read_key(before, place)) rows_.remove(position_of(place));
 }
 
 }  // namespace lockstep

@@ -69,8 +69,11 @@ class PostgresRows final {
                   std::string reason,
                   const TupleView& row,
                   const RowPlace& place) const;
+  RowPosition position_of(const RowPlace& place);
 
   TableRows rows_;
+  Lsn lsn_ = 0;
+  std::string stem_;  // of the positions of its rows; empty: not made yet
 };
 
 }  // namespace lockstep

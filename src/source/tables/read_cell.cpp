@@ -6,9 +6,9 @@
 
 namespace lockstep {
 
-void append_cell(BatchBuilder& builder, int column, const ReadCell& cell) {
+void append_cell(BatchBuilder& builder, int column, Type type, const ReadCell& cell) {
   if (cell.is_null) return builder.append_null(column);
-  switch (builder.schema().field(column).type) {
+  switch (type) {
     case Type::kText:
       return builder.append_text(column, cell.text);
     case Type::kInt:

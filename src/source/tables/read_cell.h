@@ -18,7 +18,8 @@ struct ReadCell {
   std::string_view text;
 };
 
-void append_cell(BatchBuilder& builder, int column, const ReadCell& cell);
+// `type`: the column's.
+void append_cell(BatchBuilder& builder, int column, Type type, const ReadCell& cell);
 Value value_of(const ReadCell& cell, Type type);
 bool same_value(const ReadCell& left, const ReadCell& right, Type type);
 

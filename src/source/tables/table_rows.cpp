@@ -33,6 +33,8 @@ TableRows::TableRows(TableTarget target)
       builder_(target_.schema),
       row_(static_cast<std::size_t>(target_.schema.size())),
       old_key_(static_cast<std::size_t>(target_.schema.size())) {
+  for (const Field& field : target_.schema.fields())
+    types_.push_back(field.type);
 }
 
 std::vector<Value> TableRows::key_of(const std::vector<ReadCell>& cells) const {
@@ -87,33 +89,35 @@ void TableRows::refuse_row(const BadCell& bad, std::string place) {
 
 void TableRows::take(const BadCell& bad, std::string place) {
   if (is_whole(bad)) {
-    upsert(std::move(place));
+    upsert(place);
   } else {
     refuse_row(bad, std::move(place));
   }
 }
 
-void TableRows::append(const std::vector<ReadCell>& cells, Operation operation, std::string place) {
-  for (int column = 0; column < target_.schema.size(); ++column)
-    append_cell(builder_, column, cells[static_cast<std::size_t>(column)]);
+void TableRows::append(const std::vector<ReadCell>& cells,
+                       Operation operation,
+                       const RowPosition& place) {
+  for (std::size_t column = 0; column < cells.size(); ++column)
+    append_cell(builder_, static_cast<int>(column), types_[column], cells[column]);
   operations_.push_back(operation);
-  positions_.push_back(std::move(place));
+  positions_.add(place);
 }
 
-// Of the row that was appended last.
-void TableRows::note_unchanged(std::int64_t key_row) {
-  for (int column = 0; column < target_.schema.size(); ++column) {
-    if (row_[static_cast<std::size_t>(column)].is_unchanged)
-      unchanged_.push_back({row_count() - 1, column, key_row});
+// row(); what of it did not change is taken from the row of `key_row`'s key.
+void TableRows::append_row(const RowPosition& place, std::int64_t key_row) {
+  for (std::size_t column = 0; column < row_.size(); ++column) {
+    if (row_[column].is_unchanged)
+      unchanged_.push_back({row_count(), static_cast<int>(column), key_row});
   }
+  append(row_, Operation::kUpsert, place);
 }
 
-void TableRows::upsert(std::string place) {
-  append(row_, Operation::kUpsert, std::move(place));
-  note_unchanged(row_count() - 1);
+void TableRows::upsert(const RowPosition& place) {
+  append_row(place, row_count());
 }
 
-void TableRows::update(bool has_row, bool has_key, const std::string& place) {
+void TableRows::update(bool has_row, bool has_key, const RowPosition& place) {
   // A refused new row leaves its old key all the same.
   const bool moves = has_key && (!has_row || key_differs());
   if (!has_row && has_key) {
@@ -123,12 +127,11 @@ void TableRows::update(bool has_row, bool has_key, const std::string& place) {
   }
   if (moves) append(old_key_, Operation::kDelete, place);
   if (!has_row) return;
-  append(row_, Operation::kUpsert, place);
-  note_unchanged(moves ? row_count() - 2 : row_count() - 1);
+  append_row(place, moves ? row_count() - 1 : row_count());
 }
 
-void TableRows::remove(std::string place) {
-  append(old_key_, Operation::kDelete, std::move(place));
+void TableRows::remove(const RowPosition& place) {
+  append(old_key_, Operation::kDelete, place);
 }
 
 void TableRows::forget() {

@@ -47,12 +47,21 @@ class TableRows final {
   const ReadCell& cell(int column) const { return row_[static_cast<std::size_t>(column)]; }
 
   // row() is the row of its key. `place`: where it stands, for refusals.
-  void upsert(std::string place);
+  void upsert(const RowPosition& place);
   // The same, and the row of old_key() is gone where that is another key. `has_row`, `has_key`:
   // whether each could be read; what could not was refused.
-  void update(bool has_row, bool has_key, const std::string& place);
+  void update(bool has_row, bool has_key, const RowPosition& place);
   // The row of old_key() is gone.
-  void remove(std::string place);
+  void remove(const RowPosition& place);
+
+  // Places that are one text each.
+  void upsert(const std::string& place) { upsert(RowPosition{place, {}}); }
+
+  void update(bool has_row, bool has_key, const std::string& place) {
+    update(has_row, has_key, RowPosition{place, {}});
+  }
+
+  void remove(const std::string& place) { remove(RowPosition{place, {}}); }
 
   // A row that did not become one. With its key, where row() has it.
   void refuse(Refusal refusal, bool has_key);
@@ -82,16 +91,17 @@ class TableRows final {
   Result<SourceBatch> finish();
 
  private:
-  void append(const std::vector<ReadCell>& cells, Operation operation, std::string place);
-  void note_unchanged(std::int64_t key_row);
+  void append(const std::vector<ReadCell>& cells, Operation operation, const RowPosition& place);
+  void append_row(const RowPosition& place, std::int64_t key_row);
   bool key_differs() const;
   bool has_key(const BadCell& bad) const;
   std::vector<Value> key_of(const std::vector<ReadCell>& cells) const;
 
   const TableTarget target_;
+  std::vector<Type> types_;  // by column
   BatchBuilder builder_;
   std::vector<Operation> operations_;
-  std::vector<std::string> positions_;
+  RowPositions positions_;
   std::vector<Refusal> refusals_;
   std::vector<UnchangedCell> unchanged_;
   bool truncates_ = false;
