@@ -50,7 +50,8 @@ Result<void> HubEngine::open_hub() {
 }
 
 // A source broke off in the middle of a transaction: what was staged of it, and what models folded,
-// is thrown away with all that is in memory. Other sources do not feel it.
+// is thrown away with all that is in memory, unless it can be gone on with. Other sources do not
+// feel it.
 Result<void> HubEngine::leave_load(Feed& feed) {
   LOCKSTEP_ASSERT(!group_.open, "sync-6: a load was left with a group open");
   feed.unacknowledged.clear();
