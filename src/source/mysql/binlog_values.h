@@ -44,7 +44,7 @@ std::optional<std::string> read_log_cell(std::string_view bytes,
 inline bool read_plain_cell(std::string_view bytes, const LogReading& reading, ReadCell& out) {
   const auto take = [&]<typename T>(T number) {
     if (bytes.size() != sizeof(number)) return false;
-    std::memcpy(&number, bytes.data(), sizeof(number));
+    std::memcpy(&number, bytes.data(), bytes.size());
     out.is_null = false;
     if constexpr (std::is_integral_v<T>) out.value = static_cast<std::int64_t>(number);
     if constexpr (!std::is_integral_v<T>) out.value = number;
