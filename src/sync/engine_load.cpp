@@ -182,8 +182,8 @@ Result<void> HubEngine::stage_sweeps(Feed& feed, LoadNote& note) {
 
 // Nobody goes on with a transaction that was refused: the next writer begins anew.
 Result<void> HubEngine::leave(const Feed& feed, LoadNote& note, const Error& why) {
-  const bool was_failed = std::exchange(failed_, true);
-  if (was_failed || !note.resumes || why.code != Code::kRefused) return {};
+  leaves_load_ = !std::exchange(failed_, true);
+  if (!leaves_load_ || !note.resumes || why.code != Code::kRefused) return {};
   note.resumes = false;
   return hub_->stage(load_name(feed), {}, note.json());
 }
@@ -228,7 +228,6 @@ Result<void> HubEngine::load(Feed& feed, LoadInput& input, LoadNote note, SyncTo
       error = std::move(swept).error();
   }
   if (note.whole && error) {
-    leaves_load_ = !failed_;
     TRY(leave(feed, note, *error));
     return std::move(*error);
   }
@@ -361,6 +360,7 @@ Result<void> HubEngine::resume_loads(SyncTotals& totals) {
     const Result<void> resumed = feed.anew ? Result<void>() : resume_load(feed, totals);
     feed.looked_for_load = true;
     if (resumed.ok()) continue;
+    if (std::exchange(leaves_load_, false)) TRY(leave_load(feed));
     if (failed_) return resumed.error();
     feed.looked_for_load = resumed.error().code != Code::kIo;
     fail(feed,
