@@ -218,8 +218,7 @@ class HubEngine final : public Engine {
   const Configuration configuration_;
   const EngineOptions options_;
   std::unique_ptr<Hub> hub_;
-  std::map<std::string, std::unique_ptr<DatasetFlow>>
-      flows_;  // of datasets whose columns are known
+  std::map<std::string, std::unique_ptr<DatasetFlow>> flows_;  // where columns are known
   std::vector<std::unique_ptr<ModelTrack>> tracks_;
   Learning learning_{tracks_};
   std::deque<Committed> learning_for_;  // commits whose models are at work, in order
@@ -246,7 +245,6 @@ class HubEngine final : public Engine {
 
 // What a model adds to a commit goes into its request.
 void add_to(CommitRequest& request, ModelCommit made);
-
 Json versions_json(const std::vector<ModelVersionRecord>& versions);
 
 }  // namespace lockstep

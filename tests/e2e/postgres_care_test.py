@@ -110,6 +110,7 @@ def test_a_slot_in_danger_is_told_before_it_is_lost(tmp_path, database):
         holder.run("COMMIT;")
         database.run("CHECKPOINT; INSERT INTO t VALUES (3, 3); CHECKPOINT; INSERT INTO t VALUES (4, 4)")
         conftest.wait_until(lambda: state_of(place)["state"] == "running", what="the danger's end")
+        time.sleep(1.5)  # the log tells it within a second
     finally:
         holder.close()
         _, _, err = conftest.stop(process)
