@@ -69,8 +69,8 @@ void ColumnBuilder::add_null() {
 }
 
 std::shared_ptr<arrow::Array> ColumnBuilder::finish() && {
-  std::vector<std::shared_ptr<arrow::Buffer>> buffers = {
-      null_count_ == 0 ? nullptr : column_buffer(std::move(valid_))};
+  std::vector<std::shared_ptr<arrow::Buffer>> buffers(1);
+  if (null_count_ > 0) buffers.front() = column_buffer(std::move(valid_));
   switch (type_) {
     case Type::kBool:
       buffers.push_back(column_buffer(std::move(bits_)));
@@ -91,8 +91,6 @@ std::shared_ptr<arrow::Array> ColumnBuilder::finish() && {
   }
   return arrow::MakeArray(
       arrow::ArrayData::Make(arrow_type(type_), count_, std::move(buffers), null_count_));
-  // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): a shared pointer's count, which is
-  // freed
 }
 
 }  // namespace lockstep
