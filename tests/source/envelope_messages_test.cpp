@@ -246,6 +246,8 @@ TEST(DebeziumMessages, OfPostgresqlMayHaveTimesThatAreFarOrNone) {
                            "-5",
                            "+5-",
                            "-0043-03",
+                           "-12345",
+                           "-123456789",
                            "-x-03-15T12:00:00Z",
                            "--1-03-15",
                            "-9223372036854775807-03-15T12:00:00Z"})

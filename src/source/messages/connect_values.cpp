@@ -98,12 +98,15 @@ std::string_view without_zeros(std::string_view text) {
 // "-0043-03-15T..." as "0044-03-15 (BC)T...". The year 0 is 1 BC.
 std::string spelled_year(std::string_view text) {
   constexpr std::size_t kMonthAndDay = 6;
+  constexpr std::int64_t kYearMax = 999'999'999;  // of Java's times, which the connector writes
   if (text.front() == '+') return std::string(text.substr(1));
   const std::size_t year_begin = text.front() == '-' ? 1 : 0;
   const std::size_t year_end = text.find('-', year_begin);
+  if (year_end == std::string_view::npos || text.size() < year_end + kMonthAndDay)
+    return std::string(text);
   const std::optional<std::int64_t> year =
       int_of_text(text.substr(year_begin, year_end - year_begin));
-  if (!year || *year < 0 || text.size() < year_end + kMonthAndDay) return std::string(text);
+  if (!year || *year < 0 || *year > kYearMax) return std::string(text);
   return fmt::format("{:04}{} (BC){}",
                      *year + 1,
                      text.substr(year_end, kMonthAndDay),
