@@ -49,16 +49,15 @@ Result<void> Sweep::scan_keys(Hub& hub, const DatasetFlow& flow, const EachRows&
   const std::unique_ptr<Scan> scan =
       TRY(hub.scan(flow.table(Layer::kRaw), hub.latest_snapshot(), options));
   while (const std::optional<Batch> rows = TRY(scan->next()))
-    TRY(each(*rows, TRY(rows->schema().require_all(names))));
+    TRY(each(*rows,
+             {TRY(rows->schema().require_all(names)), TRY(rows->schema().require("_origin"))}));
   return {};
 }
 
 // Of a row of the source.
-bool Sweep::is_gone(const Batch& rows, const std::vector<int>& key, std::int64_t row) const {
-  const std::optional<int> origin = rows.schema().index_of("_origin");
-  LOCKSTEP_ASSERT(origin.has_value(), "sync: a sweep without origins");
-  if (rows.text_at(*origin, row) != origin_) return false;
-  return !std::ranges::binary_search(seen_, key_hash().hash128(encode_key(rows, key, row)));
+bool Sweep::is_gone(const Batch& rows, const Columns& columns, std::int64_t row) const {
+  if (rows.text_at(columns.origin, row) != origin_) return false;
+  return !std::ranges::binary_search(seen_, key_hash().hash128(encode_key(rows, columns.key, row)));
 }
 
 // Before the first delete is made: a table that was emptied by mistake may have millions.
@@ -68,11 +67,11 @@ Result<void> Sweep::check_count(Hub& hub,
   if (!max_delete_) return {};
   std::int64_t of_source = 0;
   std::int64_t gone = 0;
-  TRY(scan_keys(hub, flow, [&](const Batch& rows, const std::vector<int>& key) -> Result<void> {
+  TRY(scan_keys(hub, flow, [&](const Batch& rows, const Columns& columns) -> Result<void> {
     for (std::int64_t row = 0; row < rows.row_count(); ++row) {
-      if (rows.text_at(key[0], row) != source) continue;
+      if (rows.text_at(columns.key[0], row) != source) continue;
       ++of_source;
-      if (is_gone(rows, key, row)) ++gone;
+      if (is_gone(rows, columns, row)) ++gone;
     }
     return {};
   }));
@@ -86,18 +85,18 @@ Result<std::vector<SourceBatch>> Sweep::rest(Hub& hub,
   std::ranges::sort(seen_);
   TRY(check_count(hub, flow, source));
   std::vector<SourceBatch> out;
-  TRY(scan_keys(hub, flow, [&](const Batch& rows, const std::vector<int>& key) -> Result<void> {
+  TRY(scan_keys(hub, flow, [&](const Batch& rows, const Columns& columns) -> Result<void> {
     BatchBuilder gone(flow.columns());
     std::int64_t gone_count = 0;
     for (std::int64_t row = 0; row < rows.row_count(); ++row) {
-      if (rows.text_at(key[0], row) != source || !is_gone(rows, key, row)) continue;
+      if (rows.text_at(columns.key[0], row) != source || !is_gone(rows, columns, row)) continue;
       for (int column = 0; column < flow.columns().size(); ++column) {
         const auto part = std::ranges::find(flow.key(), flow.columns().field(column).name);
         if (part == flow.key().end()) {
           gone.append_null(column);
         } else {
           const auto place = static_cast<std::size_t>(part - flow.key().begin());
-          gone.append_from(column, rows, key[place + 1], row);
+          gone.append_from(column, rows, columns.key[place + 1], row);
         }
       }
       gone.append_sign(1);

@@ -37,10 +37,15 @@ class Sweep final {
  private:
   using Hash = std::array<std::uint64_t, 2>;
 
-  // Rows of the source in the hub, with the columns of their key.
-  using EachRows = std::function<Result<void>(const Batch& rows, const std::vector<int>& key)>;
+  // Columns of the rows that are scanned.
+  struct Columns {
+    std::vector<int> key;
+    int origin = 0;
+  };
+
+  using EachRows = std::function<Result<void>(const Batch& rows, const Columns& columns)>;
   static Result<void> scan_keys(Hub& hub, const DatasetFlow& flow, const EachRows& each);
-  bool is_gone(const Batch& rows, const std::vector<int>& key, std::int64_t row) const;
+  bool is_gone(const Batch& rows, const Columns& columns, std::int64_t row) const;
   Result<void> check_count(Hub& hub, const DatasetFlow& flow, const std::string& source) const;
 
   std::string origin_;

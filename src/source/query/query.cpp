@@ -231,9 +231,11 @@ Result<std::unique_ptr<Source>> make_query_source_of(Io& io,
 }
 
 Result<std::unique_ptr<Source>> make_query_source(Io& io, const SourceRequest& request) {
-  const QuerySettings settings = TRY(parse_query_settings(request));
-  return make_query_source_of(
-      io, request, TRY(make_query_database(settings.url, request.directory)));
+  QuerySettings settings = TRY(parse_query_settings(request));
+  std::unique_ptr<QueryDatabase> database =
+      TRY(make_query_database(settings.url, request.directory));
+  return std::unique_ptr<Source>(
+      std::make_unique<QuerySource>(io, std::move(settings), request.targets, std::move(database)));
 }
 
 }  // namespace lockstep
