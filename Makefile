@@ -40,7 +40,7 @@ soak: build ## STATES=1000000 power losses, then histories judged by DuckDB for 
 bench: program ## Measures, side by side with peers; prints tables and JSON
 	@.venv/bin/pip install -q --disable-pip-version-check -r bench/requirements.txt
 	@cmake -DLOCKSTEP_BENCH=ON $(BUILD) > /dev/null
-	@cmake --build $(BUILD) -j $(JOBS) --target bench_fold bench_lookup bench_commits bench_history
+	@cmake --build $(BUILD) -j $(JOBS) --target benches
 	@$(PYTHON) bench/run.py --lockstep $(BUILD)/lockstep
 
 lint: build ## clang-format and clang-tidy on what changed
