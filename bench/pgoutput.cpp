@@ -2,9 +2,9 @@
 //
 //   bench_pgoutput URL POSITION ROWS
 //
-// of the table public.t(id, x0 ... x3) in the publication `bench`, by a slot of its own. ROWS 0: makes
-// the slot, and puts where it begins into the file POSITION. Else it goes on from there until so many
-// rows have come, each batch let go of as soon as it is made.
+// of the table public.t(id, x0 ... x3) in the publication `bench`, by a slot of its own. ROWS 0:
+// makes the slot, and puts where it begins into the file POSITION. Else it goes on from there until
+// so many rows have come, each batch let go of as soon as it is made.
 #include "base/io.h"
 #include "source/source.h"
 #include "support.h"

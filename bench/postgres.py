@@ -36,7 +36,7 @@ datasets:
 FILES = """
 hub: {catalog: "sqlite:hub/catalog.sqlite", data: hub/data}
 sources:
-  csv: {type: files, path: drop}
+  csv: {type: files, path: "drop/*.csv"}
 datasets:
   t: {from: csv, key: [id]}
 """
@@ -95,8 +95,17 @@ class Hub:
         with open(os.path.join(folder, "lockstep.yaml"), "w", encoding="utf-8") as file:
             file.write(text)
 
-    def sync(self):
-        return timed([self.lockstep, "sync"], self.folder)
+    def sync(self, rows):
+        """Timed; the hub then has so many rows."""
+        times = timed([self.lockstep, "sync"], self.folder)
+        catalog = sqlite3.connect(f"file:{self.folder}/hub/catalog.sqlite?mode=ro", uri=True)
+        query = ("SELECT coalesce(sum(record_count), 0) FROM ducklake_table_stats JOIN ducklake_table USING (table_id) JOIN ducklake_schema "
+                 "USING (schema_id) WHERE table_name = 't' AND schema_name = 'clean' AND ducklake_table.end_snapshot IS NULL")
+        there = catalog.execute(query).fetchall()
+        catalog.close()
+        if there != [(rows,)]:
+            raise AssertionError(f"{self.folder}: {rows} rows were to come, and there are {there}")
+        return times
 
 
 def pgoutput(lockstep, database, position, rows):
@@ -112,14 +121,16 @@ def changes(lockstep, server, database, folder):
     position = f"{folder}/position"
     pgoutput(lockstep, database, position, 0)
     for hub in hubs.values():
-        hub.sync()
+        hub.sync(0)
     results = {}
+    there = 0
     for name, count, rows in (("single", SINGLE, 1), ("thousand", GROUPS, 1000)):
         database.run(f"DO $$ BEGIN FOR k IN 1..{count} LOOP INSERT INTO t SELECT (SELECT coalesce(max(id), 0) FROM t) + i, "
                      f"{VALUES} FROM generate_series(1, {rows}) i; COMMIT; END LOOP; END $$")
+        there += count * rows
         results[name] = {"transactions": count, "rows": count * rows, "pg_recvlogical": receive(server, database),
                          "decoded": pgoutput(lockstep, database, position, count * rows),
-                         **{per: hub.sync() for per, hub in hubs.items()}}
+                         **{per: hub.sync(there) for per, hub in hubs.items()}}
     results["latency"] = latencies(lockstep, hubs["commit"].folder, postgres_server.Client(database))
     return results
 
@@ -134,8 +145,9 @@ def first_copy(lockstep, database, folder):
     file_hub = Hub(lockstep, f"{folder}/csv", FILES)
     os.makedirs(f"{folder}/csv/drop")
     subprocess.run([*psql, f"\\copy large TO '{folder}/csv/drop/large.csv' (FORMAT csv, HEADER)"], check=True)
-    return {"rows": COPIED, "copy": timed([*psql, "\\copy large TO '/dev/null'"], folder), "table": table_hub.sync(),
-            "csv": file_hub.sync()}
+    os.utime(f"{folder}/csv/drop/large.csv", (1_700_000_000, 1_700_000_000))  # it is not being written any more
+    return {"rows": COPIED, "copy": timed([*psql, "\\copy large TO '/dev/null'"], folder), "table": table_hub.sync(COPIED),
+            "csv": file_hub.sync(COPIED)}
 
 
 def run(lockstep):

@@ -26,9 +26,7 @@ Result<ParquetFileInfo> write_rows(Io& io,
     rows = TRY(with_numbers(rows, kRowIdColumn, row_ids));
     columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField, {}});
   }
-  ParquetWriteOptions options;
-  options.sought = plan.table->lake.key;
-  auto writer = TRY(open_parquet_writer(io, path, columns, options));
+  auto writer = TRY(open_parquet_writer(io, path, columns, write_options(plan.table->lake)));
   TRY(writer->write(rows));
   return writer->finish();
 }

@@ -179,9 +179,8 @@ class FileOfMerge {
     if (moved.names_row_ids) columns.push_back({{kRowIdColumn, Type::kInt}, kRowIdField, {}});
     if (moved.file.partial_max)
       columns.push_back({{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField, {}});
-    ParquetWriteOptions options;
-    options.sought = work_.table.key;
-    writer_ = TRY(open_parquet_writer(work_.io, moved.file.path, columns, options));
+    writer_ =
+        TRY(open_parquet_writer(work_.io, moved.file.path, columns, write_options(work_.table)));
     return {};
   }
 

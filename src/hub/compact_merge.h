@@ -19,9 +19,10 @@
 
 namespace lockstep {
 
-// Files of so many rows are left alone, and so are those of so many cells.
+// Files of so many rows are left alone, and so are those of so many cells, some 20 MB: a batch of a
+// load has them at once, and would else be written twice.
 inline constexpr std::int64_t kMergedRowsMax = 1'000'000;
-inline constexpr std::int64_t kMergedCellsMax = 40'000'000;
+inline constexpr std::int64_t kMergedCellsMax = 3'000'000;
 
 // Whether the file has the rows of one value of the table's partition, or the table has none.
 bool is_laid_out(const DataFile& file, const LakeTable& table);

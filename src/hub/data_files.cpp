@@ -29,6 +29,16 @@ std::optional<std::int64_t> integer_or_null(const Statement& row, int column) {
 
 }  // namespace
 
+ParquetWriteOptions write_options(const LakeTable& table) {
+  // Of the derived layers single rows are not read: they are made anew from raw.
+  constexpr std::int64_t kScannedPageRows = 16'384;
+  ParquetWriteOptions options;
+  options.sought = table.key;
+  const Layer layer = table.definition.name.layer;
+  if (layer == Layer::kClean || layer == Layer::kTrain) options.page_rows = kScannedPageRows;
+  return options;
+}
+
 int group_of_position(const ParquetReader& reader, std::int64_t position) {
   int low = 0;
   int high = reader.row_group_count() - 1;

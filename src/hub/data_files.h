@@ -51,6 +51,9 @@ std::vector<std::int64_t> rows_there(std::int64_t start,
                                      std::int64_t count,
                                      const std::vector<std::int64_t>& missing);
 
+// How the table's files are written. Holds for as long as the table.
+ParquetWriteOptions write_options(const LakeTable& table);
+
 // The row group that holds a position.
 int group_of_position(const ParquetReader& reader, std::int64_t position);
 

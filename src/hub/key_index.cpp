@@ -11,6 +11,9 @@ namespace {
 // A run is merged with the next older one unless that is so many times larger: few runs to look
 // through, and each entry is written some five times on its way from 16,000 entries to 16 million.
 constexpr std::int64_t kRunRatio = 4;
+// Amid a load, whose runs are large, so many may be looked through: each has filters, and is
+// written once less often.
+constexpr std::size_t kLoadRuns = 8;
 // Entries that a merge takes for each that came: enough to end before the same merge is due again.
 constexpr std::int64_t kMergePace = 16;
 constexpr std::int64_t kStepEntries = 65'536;
@@ -126,31 +129,36 @@ Result<FoundPlaces> KeyIndex::find_hashes(const std::vector<KeyHash>& keys) {
 }
 
 Result<FoundPlaces> KeyIndex::look_up(const std::vector<KeyHash>& keys) const {
+  struct Wanted {
+    KeyHash key;
+    std::size_t index = 0;
+  };
+
   FoundPlaces places(keys.size());
-  std::vector<std::size_t> wanted;
+  std::vector<Wanted> wanted;
+  wanted.reserve(keys.size());
   for (std::size_t index = 0; index < keys.size(); ++index) {
     const auto recent = recent_.find(keys[index]);
     if (recent == recent_.end()) {
-      wanted.push_back(index);
+      wanted.push_back({keys[index], index});
       continue;
     }
     const KeyEntry entry{keys[index], recent->second.first, recent->second.second};
     if (!entry.is_gone()) places[index] = entry.place();
   }
-  std::ranges::sort(wanted, {}, [&](std::size_t index) { return keys[index]; });
+  if (!runs_.empty()) std::ranges::sort(wanted, {}, &Wanted::key);
   for (const auto& run : runs_) {
-    if (wanted.empty()) break;
     KeyPage page;
-    std::vector<std::size_t> missing;
-    for (const std::size_t index : wanted) {
-      const KeyEntry* entry = TRY(run->find(keys[index], page));
+    std::size_t missing = 0;
+    for (const Wanted& one : wanted) {
+      const KeyEntry* entry = TRY(run->find(one.key, page));
       if (entry == nullptr) {
-        missing.push_back(index);
+        wanted[missing++] = one;
       } else if (!entry->is_gone()) {
-        places[index] = entry->place();
+        places[one.index] = entry->place();
       }
     }
-    wanted = std::move(missing);
+    wanted.resize(missing);
   }
   return places;
 }
@@ -291,7 +299,8 @@ Result<void> KeyIndex::settle_now(const IndexStamp& stamp, bool spills) {
 }
 
 void KeyIndex::merge_runs() {
-  if (lost_) return;
+  const bool are_few = runs_.size() < kLoadRuns && merges_.empty();
+  if (lost_ || are_few) return;
   Result<void> merged = start_merges();
   if (merged.ok()) merged = step_merges();
   if (!merged.ok()) lose();

@@ -89,8 +89,8 @@ class KeyIndex final {
   // commits up to the stamp; nothing is done while rows lie in files that are younger, as those of
   // a load before its commit do. `all`: whatever is in memory goes, if it is much.
   void settle(const IndexStamp& stamp, bool all = false);
-  // Runs are merged as by settle(), and the stamp stays: amid a load, whose rows are no commit's
-  // yet.
+  // Runs are merged as by settle() once there are some, and the stamp stays: amid a load, whose
+  // rows are no commit's yet.
   void merge_runs();
   // Makes room in memory amid many set(), all of durable commits.
   void make_room();

@@ -246,12 +246,14 @@ bool KeyRun::may_have(std::int64_t page, const KeyHash& key) const {
 Result<const KeyEntry*> KeyRun::find(const KeyHash& key, KeyPage& page) const {
   const KeyEntry* none = nullptr;
   if (page.spans(key)) return page.find(key);
-  const auto above = std::ranges::upper_bound(fences_, key.high) - fences_.begin();
-  const auto equal = std::ranges::lower_bound(fences_, key.high) - fences_.begin();
-  for (std::int64_t at = above - 1; at >= std::max<std::int64_t>(equal - 1, 0); --at) {
-    if (!may_have(at, key)) continue;
-    TRY(read_page(at, page));
-    if (const KeyEntry* found = page.find(key); found != nullptr) return found;
+  // The last page that may have it, and those before while they begin with as high a word.
+  for (std::int64_t at = std::ranges::upper_bound(fences_, key.high) - fences_.begin() - 1; at >= 0;
+       --at) {
+    if (may_have(at, key)) {
+      TRY(read_page(at, page));
+      if (const KeyEntry* found = page.find(key); found != nullptr) return found;
+    }
+    if (fences_[static_cast<std::size_t>(at)] != key.high) break;
   }
   return none;
 }

@@ -26,9 +26,7 @@ Result<ParquetFileInfo> write_rows(Io& io,
     rows = TRY(with_numbers(rows, kSnapshotIdColumn, moved.begins));
     columns.push_back({{kSnapshotIdColumn, Type::kInt}, kSnapshotIdField, {}});
   }
-  ParquetWriteOptions options;
-  options.sought = table.key;
-  auto writer = TRY(open_parquet_writer(io, written.file.path, columns, options));
+  auto writer = TRY(open_parquet_writer(io, written.file.path, columns, write_options(table)));
   TRY(writer->write(rows));
   return writer->finish();
 }

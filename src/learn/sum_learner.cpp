@@ -2,6 +2,7 @@
 #include "learn/fold_rows.h"
 #include "learn/prediction.h"
 #include "learn/ridge.h"
+#include "table/columns.h"
 
 #include <fmt/format.h>
 
@@ -34,10 +35,11 @@ class RidgeLearner final : public SumLearner {
     // Nothing below can fail: a fold is done as a whole or not at all.
     fold_rows(expander_, kernel_, binding, batch, state);
     const Batch used = batch.select_columns(binding.used);
+    const RowBytes row_bytes(used);
     std::string bytes;
     for (std::int64_t row = 0; row < used.row_count(); ++row) {
       bytes.clear();
-      append_row_bytes(used, row, bytes);
+      row_bytes.append(row, bytes);
       add_fingerprint(state.fingerprint, hash.hash128(bytes), used.sign(row));
     }
     return {};

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace lockstep {
 
@@ -15,6 +16,19 @@ void append_key(const Batch& batch,
                 std::span<const int> key_columns,
                 std::int64_t row,
                 std::string& out);
+
+// append_row_bytes() of many rows of a batch, which outlives it.
+class RowBytes final {
+ public:
+  explicit RowBytes(const Batch& batch);
+
+  void append(std::int64_t row, std::string& out) const;
+
+ private:
+  const Batch& batch_;
+  std::vector<const double*> floats_;  // by column; nullptr: no float, or one that may be null
+};
+
 // Whether no two rows have one key, by 64-bit hashes: true is sure, false may be a collision.
 bool surely_distinct(const Batch& batch, std::span<const int> key_columns);
 // One value again and again; null has any type.

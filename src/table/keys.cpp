@@ -13,7 +13,9 @@
 #include "base/hash.h"
 #include "table/batch.h"
 #include "table/columns.h"
+#include "table/few_rows.h"
 
+#include <arrow/api.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -38,9 +40,8 @@ constexpr std::uint64_t kSignBit = std::uint64_t{1} << 63;
 constexpr std::uint64_t kNanBits = ~std::uint64_t{0};
 
 void append_big_endian(std::uint64_t bits, int byte_count, std::string& out) {
-  std::array<char, 8> bytes{};
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    bytes[i] = static_cast<char>(static_cast<unsigned char>(bits >> (56 - 8 * i)));
+  if constexpr (std::endian::native == std::endian::little) bits = __builtin_bswap64(bits);
+  const auto bytes = std::bit_cast<std::array<char, sizeof(bits)>>(bits);
   out.append(bytes.data() + bytes.size() - byte_count, static_cast<std::size_t>(byte_count));
 }
 
@@ -255,18 +256,47 @@ std::string key_text(const Batch& batch, std::span<const int> key_columns, std::
   return out;
 }
 
+namespace {
+
+// As in a key, but for -0.0, which is another row's content than 0.0.
+void append_float_bytes(double value, std::string& out) {
+  const auto bits = std::bit_cast<std::uint64_t>(value);
+  out.push_back(kFloatTag);
+  append_big_endian(std::isnan(value) ? kNanBits : bits, 8, out);
+}
+
+void append_row_cell(const Batch& batch, int column, std::int64_t row, std::string& out) {
+  if (batch.schema().field(column).type != Type::kFloat || batch.is_null(column, row))
+    return append_key_cell(batch, column, row, out);
+  append_float_bytes(batch.float_at(column, row), out);
+}
+
+}  // namespace
+
 void append_row_bytes(const Batch& batch, std::int64_t row, std::string& out) {
+  for (int column = 0; column < batch.schema().size(); ++column)
+    append_row_cell(batch, column, row, out);
+}
+
+RowBytes::RowBytes(const Batch& batch) : batch_(batch) {
+  if (batch.row_count() <= kFewRows) return;
   for (int column = 0; column < batch.schema().size(); ++column) {
-    const bool is_float = batch.schema().field(column).type == Type::kFloat;
-    if (!is_float || batch.is_null(column, row)) {
-      append_key_cell(batch, column, row, out);
-      continue;
+    const arrow::Array& array = *batch.column(column);
+    const bool is_plain =
+        batch.schema().field(column).type == Type::kFloat && array.null_count() == 0;
+    floats_.push_back(is_plain ? static_cast<const arrow::DoubleArray&>(array).raw_values()
+                               : nullptr);
+  }
+}
+
+void RowBytes::append(std::int64_t row, std::string& out) const {
+  if (floats_.empty()) return append_row_bytes(batch_, row, out);
+  for (std::size_t column = 0; column < floats_.size(); ++column) {
+    if (floats_[column] != nullptr) {
+      append_float_bytes(floats_[column][row], out);
+    } else {
+      append_row_cell(batch_, static_cast<int>(column), row, out);
     }
-    // As in a key, but for -0.0, which is another row's content than 0.0.
-    const double value = batch.float_at(column, row);
-    const auto bits = std::bit_cast<std::uint64_t>(value);
-    out.push_back(kFloatTag);
-    append_big_endian(std::isnan(value) ? kNanBits : bits, 8, out);
   }
 }
 

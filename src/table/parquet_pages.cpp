@@ -6,7 +6,10 @@
 
 #include <arrow/api.h>
 #include <arrow/io/memory.h>
+#include <arrow/util/compression.h>
+#include <parquet/column_page.h>
 #include <parquet/column_reader.h>
+#include <parquet/exception.h>
 #include <parquet/file_reader.h>
 #include <parquet/metadata.h>
 #include <parquet/page_index.h>
@@ -102,6 +105,57 @@ parquet::Type::type physical_type(Type type) {
   LOCKSTEP_ASSERT(false, "a column without a type");
 }
 
+// The pages of a column without a dictionary, which `pages` gives compressed. The library makes a
+// decompressor for each page, which costs as much as a small page itself, and in a virtual machine
+// several times that (it asks the processor what it can).
+class InflatedPages final : public parquet::PageReader {
+ public:
+  InflatedPages(std::unique_ptr<parquet::PageReader> pages,
+                std::shared_ptr<arrow::util::Decompressor> zstd)
+      : pages_(std::move(pages)), zstd_(std::move(zstd)) {}
+
+  std::shared_ptr<parquet::Page> NextPage() override {
+    const std::shared_ptr<parquet::Page> page = pages_->NextPage();
+    if (page == nullptr) return page;
+    if (page->type() != parquet::PageType::DATA_PAGE)
+      throw parquet::ParquetException("a page of a kind that Lockstep does not write");
+    const auto& data = static_cast<const parquet::DataPageV1&>(*page);
+    return std::make_shared<parquet::DataPageV1>(inflate(*data.buffer(), data.uncompressed_size()),
+                                                 data.num_values(),
+                                                 data.encoding(),
+                                                 data.definition_level_encoding(),
+                                                 data.repetition_level_encoding(),
+                                                 data.uncompressed_size());
+  }
+
+  void set_max_page_header_size(std::uint32_t size) override {
+    pages_->set_max_page_header_size(size);
+  }
+
+ private:
+  std::shared_ptr<arrow::Buffer> inflate(const arrow::Buffer& from, std::int64_t size) {
+    PARQUET_ASSIGN_OR_THROW(std::shared_ptr<arrow::Buffer> out, arrow::AllocateBuffer(size));
+    PARQUET_THROW_NOT_OK(zstd_->Reset());
+    std::int64_t read = 0;
+    std::int64_t written = 0;
+    while (written < size) {
+      PARQUET_ASSIGN_OR_THROW(const auto done,
+                              zstd_->Decompress(from.size() - read,
+                                                from.data() + read,
+                                                size - written,
+                                                out->mutable_data() + written));
+      if (done.bytes_read == 0 && done.bytes_written == 0)
+        throw parquet::ParquetException("a page is shorter than it says");
+      read += done.bytes_read;
+      written += done.bytes_written;
+    }
+    return out;
+  }
+
+  const std::unique_ptr<parquet::PageReader> pages_;
+  const std::shared_ptr<arrow::util::Decompressor> zstd_;
+};
+
 }  // namespace
 
 bool has_page_index(const parquet::FileMetaData& metadata) {
@@ -144,6 +198,25 @@ Result<std::shared_ptr<arrow::Buffer>> ParquetPages::bytes(std::int64_t offset, 
   return invalid("a page index with places outside of the file");
 }
 
+std::unique_ptr<parquet::PageReader> ParquetPages::pages_of(const parquet::ColumnDescriptor& column,
+                                                            std::shared_ptr<arrow::Buffer> content,
+                                                            std::int64_t value_count,
+                                                            bool has_dictionary) {
+  const auto open = [&](parquet::Compression::type codec) {
+    return parquet::PageReader::Open(std::make_shared<arrow::io::BufferReader>(content),
+                                     value_count,
+                                     codec,
+                                     parquet::default_reader_properties(),
+                                     column);
+  };
+  if (has_dictionary) return open(parquet::Compression::ZSTD);
+  if (zstd_ == nullptr) {
+    PARQUET_ASSIGN_OR_THROW(const auto codec, arrow::util::Codec::Create(arrow::Compression::ZSTD));
+    PARQUET_ASSIGN_OR_THROW(zstd_, codec->MakeDecompressor());
+  }
+  return std::make_unique<InflatedPages>(open(parquet::Compression::UNCOMPRESSED), zstd_);
+}
+
 Result<std::shared_ptr<arrow::Array>> ParquetPages::read(int leaf,
                                                          Type type,
                                                          const PageRows& rows) {
@@ -170,11 +243,9 @@ Result<std::shared_ptr<arrow::Array>> ParquetPages::read(int leaf,
     const auto dictionary = TRY(bytes(from, pages.front().offset - from));
     content = TRY(of_arrow(arrow::ConcatenateBuffers({dictionary, content}), "reading pages"));
   }
-  auto pager = parquet::PageReader::Open(std::make_shared<arrow::io::BufferReader>(content),
-                                         end_row - first->first_row_index,
-                                         chunk->compression(),
-                                         parquet::default_reader_properties(),
-                                         *column);
+  if (chunk->compression() != parquet::Compression::ZSTD) return invalid("another compression");
+  auto pager = pages_of(
+      *column, std::move(content), end_row - first->first_row_index, chunk->has_dictionary_page());
   const auto reader = parquet::ColumnReader::Make(column, std::move(pager));
   return read_typed(
       *reader,

@@ -13,9 +13,15 @@
 #include <memory>
 #include <vector>
 
+namespace arrow::util {
+class Decompressor;
+}
+
 namespace parquet {
+class ColumnDescriptor;
 class FileMetaData;
 class OffsetIndex;
+class PageReader;
 class ParquetFileReader;
 }  // namespace parquet
 
@@ -47,11 +53,16 @@ class ParquetPages final {
   using Offsets = std::vector<std::shared_ptr<parquet::OffsetIndex>>;  // by leaf
 
   const Offsets& offsets(int group);
+  std::unique_ptr<parquet::PageReader> pages_of(const parquet::ColumnDescriptor& column,
+                                                std::shared_ptr<arrow::Buffer> content,
+                                                std::int64_t value_count,
+                                                bool has_dictionary);
   Result<std::shared_ptr<arrow::Buffer>> bytes(std::int64_t offset, std::int64_t size);
 
   parquet::ParquetFileReader& file_;
   const std::shared_ptr<arrow::io::RandomAccessFile> input_;
   std::map<int, Offsets> offsets_;
+  std::shared_ptr<arrow::util::Decompressor> zstd_;
 };
 
 }  // namespace lockstep

@@ -2,7 +2,10 @@
 
 #include <arrow/api.h>
 
+#include <array>
 #include <cmath>
+#include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -47,12 +50,45 @@ void add_values(const arrow::Array& array, ParquetColumnStatistics& statistics) 
   bounds.template widen<Stored>(statistics);
 }
 
+// Of values among which no null is. Lanes side by side, as each comparison waits for the one before
+// it; one with NaN is false.
+void add_plain_floats(std::span<const double> values, ParquetColumnStatistics& statistics) {
+  constexpr std::size_t kLanes = 8;
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  std::array<double, kLanes> low;
+  std::array<double, kLanes> high;
+  std::array<std::uint64_t, kLanes> nan{};  // as wide as the values
+  low.fill(kInfinity);
+  high.fill(-kInfinity);
+  const auto add = [&](std::size_t lane, double value) {
+    low[lane] = value < low[lane] ? value : low[lane];
+    high[lane] = high[lane] < value ? value : high[lane];
+    nan[lane] |= value != value ? 1U : 0U;
+  };
+  std::size_t row = 0;
+  for (; row + kLanes <= values.size(); row += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane)
+      add(lane, values[row + lane]);
+  }
+  for (; row < values.size(); ++row)
+    add(0, values[row]);
+  Bounds<double> bounds;
+  for (std::size_t lane = 0; lane < kLanes; ++lane) {
+    statistics.has_nan = statistics.has_nan || nan[lane] != 0;
+    if (low[lane] > high[lane]) continue;  // it saw no number
+    bounds.add(low[lane]);
+    bounds.add(high[lane]);
+  }
+  bounds.widen<double>(statistics);
+}
+
 void add_floats(const arrow::Array& array, ParquetColumnStatistics& statistics) {
   const auto& values = static_cast<const arrow::DoubleArray&>(array);
+  const auto count = static_cast<std::size_t>(values.length());
+  if (array.null_count() == 0) return add_plain_floats({values.raw_values(), count}, statistics);
   Bounds<double> bounds;
-  const bool has_nulls = array.null_count() > 0;
   for (std::int64_t row = 0; row < values.length(); ++row) {
-    if (has_nulls && values.IsNull(row)) continue;
+    if (values.IsNull(row)) continue;
     const double value = values.Value(row);
     if (std::isnan(value)) {
       statistics.has_nan = true;

@@ -65,8 +65,7 @@ class Writer final : public ParquetWriter {
       arrays.push_back(batch.column(i));
       add_to_statistics(batch, i, info_.columns[static_cast<std::size_t>(i)]);
     }
-    const auto record = arrow::RecordBatch::Make(arrow_schema_, batch.row_count(), arrays);
-    TRY(catching(what(), [&] { return of_arrow(writer_->WriteRecordBatch(*record), what()); }));
+    TRY(catching(what(), [&] { return of_arrow(write_rows(batch.row_count(), arrays), what()); }));
     info_.row_count += batch.row_count();
     return {};
   }
@@ -85,6 +84,15 @@ class Writer final : public ParquetWriter {
 
  private:
   std::string what() const { return "writing " + path_; }
+
+  // Many rows are row groups of their own: column after column goes out, and none is kept for the
+  // rows to come.
+  arrow::Status write_rows(std::int64_t count, const arrow::ArrayVector& arrays) {
+    if (2 * count < options_.row_group_rows)
+      return writer_->WriteRecordBatch(*arrow::RecordBatch::Make(arrow_schema_, count, arrays));
+    const auto table = arrow::Table::Make(arrow_schema_, arrays, count);
+    return writer_->WriteTable(*table, options_.row_group_rows);
+  }
 
   // Encodings are chosen from the first rows.
   Result<void> open(const Batch& first) {

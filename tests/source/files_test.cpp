@@ -179,6 +179,17 @@ TEST(Files, AMissingColumnIsRefusedWithTheNearest) {
   EXPECT_THAT(batch->refusals.at(0).reason, HasSubstr("spb"));
 }
 
+TEST(Files, OfAFolderThatIsNamedAloneAreNone) {
+  World world;
+  world.put("in/a.csv", "patient,sbp\n17,7\n");
+  const auto source = make_source(world.io(), World::request("{type: files, path: in}"));
+  const Result<void> opened = source.value()->open({});
+  const Error error = opened.ok() ? source.value()->next({}).error() : opened.error();
+  EXPECT_EQ(error.code, Code::kInvalid);
+  EXPECT_THAT(error.message, HasSubstr("the folder in"));
+  EXPECT_EQ(error.hint, "write in/*.csv, or the ending that its files have");
+}
+
 TEST(Files, OneUnreadableFileStopsNoOther) {
   World world;
   world.put("in/a.csv", "patient\n1\n");

@@ -32,6 +32,20 @@ TEST(Columns, RowsThatAreChosenAreThoseRows) {
   });
 }
 
+TEST(Columns, RowBytesAreThoseOfEachRow) {
+  test::check("row bytes", [] {
+    const Batch batch = *test::any_batch(40);
+    const RowBytes row_bytes(batch);
+    for (std::int64_t row = 0; row < batch.row_count(); ++row) {
+      std::string one;
+      std::string other;
+      append_row_bytes(batch, row, one);
+      row_bytes.append(row, other);
+      RC_ASSERT(one == other);
+    }
+  });
+}
+
 TEST(Columns, OfOneValueHoldIt) {
   for (const Value& value : test::every_type().row(0)) {
     if (is_null(value)) continue;

@@ -114,7 +114,7 @@ TEST(Parquet, HasExactStatisticsOfAnyRows) {
   test::Folder folder;
   int number = 0;
   test::check("statistics", [&] {
-    const Batch batch = *test::any_batch(12);
+    const Batch batch = *test::any_batch(40);
     const std::int64_t cut = *rc::gen::inRange<std::int64_t>(0, batch.row_count() + 1);
     const std::string name = std::to_string(number++) + ".parquet";
     const ParquetFileInfo info =

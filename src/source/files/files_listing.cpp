@@ -29,11 +29,25 @@ Result<std::optional<Schema>> infer_one(Io& io,
   return std::optional<Schema>(Schema(std::move(fields)));
 }
 
+// A folder's name alone finds nothing, and would go on finding nothing without a word.
+Result<void> check_patterns_name_files(Io& io, const ListingRequest& request) {
+  for (const std::string& pattern : request.settings.patterns) {
+    const std::string path =
+        pattern.starts_with('/') ? pattern : join_path(request.directory, pattern);
+    const Result<FileInfo> info = io.info(path);
+    if (!info.ok() || !info.value().is_directory) continue;
+    return invalid(fmt::format("'path' names the folder {}, and no files in it", pattern),
+                   fmt::format("write {}/*.csv, or the ending that its files have", pattern));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::vector<GlobMatch>> list_files(Io& io, const ListingRequest& request) {
   std::vector<GlobMatch> matches =
       TRY(find_files(io, request.directory, request.settings.patterns));
+  if (matches.empty()) TRY(check_patterns_name_files(io, request));
   std::sort(matches.begin(), matches.end(), [](const GlobMatch& left, const GlobMatch& right) {
     return std::tie(left.info.modified_us, left.name) <
            std::tie(right.info.modified_us, right.name);
