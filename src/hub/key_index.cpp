@@ -17,6 +17,9 @@ constexpr std::size_t kLoadRuns = 8;
 // Entries that a merge takes for each that came: enough to end before the same merge is due again.
 constexpr std::int64_t kMergePace = 16;
 constexpr std::int64_t kStepEntries = 65'536;
+// What a commit takes of it, two milliseconds' worth with the sixteenth part of what is due: what it
+// leaves is the next one's.
+constexpr std::int64_t kSettleEntries = 8'192;
 // Moved entries that count as come at each commit: few, so that no commit waits for long.
 constexpr std::int64_t kMovedPace = 256;
 // The folder follows the newest snapshot at least so closely, since the snapshot of a stamp has to
@@ -293,7 +296,7 @@ void KeyIndex::settle(const IndexStamp& stamp, bool all) {
 Result<void> KeyIndex::settle_now(const IndexStamp& stamp, bool spills) {
   if (spills) TRY(spill());
   TRY(start_merges());
-  TRY(step_merges());
+  TRY(step_merges(Pace::kCommit));
   if (spills) return record(stamp);
   return changed_ ? record(record_.stamp) : Result<void>{};
 }
@@ -302,7 +305,7 @@ void KeyIndex::merge_runs() {
   const bool are_few = runs_.size() < kLoadRuns && merges_.empty();
   if (lost_ || are_few) return;
   Result<void> merged = start_merges();
-  if (merged.ok()) merged = step_merges();
+  if (merged.ok()) merged = step_merges(Pace::kAll);
   if (!merged.ok()) lose();
 }
 
@@ -334,14 +337,16 @@ Result<void> KeyIndex::start_merges() {
   return {};
 }
 
-Result<void> KeyIndex::step_merges() {
+Result<void> KeyIndex::step_merges(Pace pace) {
   const std::int64_t moved = std::min(moved_, kMovedPace);
   moved_ -= moved;
   work_ += moved;
   // Many small steps cost more than few.
-  if (work_ < static_cast<std::int64_t>(folder_->limits.recent_max / 4)) return {};
-  const std::int64_t entry_count = work_ * kMergePace;
-  work_ = 0;
+  if (work_ < static_cast<std::int64_t>(folder_->limits.recent_max / 32)) return {};
+  const std::int64_t due = work_ * kMergePace;
+  const std::int64_t entry_count =
+      pace == Pace::kAll ? due : std::min(due, kSettleEntries + due / kMergePace);
+  work_ -= (entry_count + kMergePace - 1) / kMergePace;
   for (std::size_t index = 0; index < merges_.size();) {
     if (!TRY(merges_[index]->step(entry_count))) {
       ++index;

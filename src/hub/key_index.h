@@ -125,7 +125,8 @@ class KeyIndex final {
   Result<void> settle_now(const IndexStamp& stamp, bool spills);
   bool is_merging(const std::shared_ptr<const KeyRun>& run) const;
   Result<void> start_merges();
-  Result<void> step_merges();
+  enum class Pace { kCommit, kAll };  // as much as a commit may wait for, or all that is due
+  Result<void> step_merges(Pace pace);
   Result<void> finish_merge(KeyMerge& merge);
   Result<void> record(const IndexStamp& stamp);
   Result<void> read_current(std::int64_t& row_count);
@@ -146,7 +147,7 @@ class KeyIndex final {
   bool lost_ = false;
   bool ahead_ = false;  // there may be runs of rows that the catalog does not have yet
   std::int64_t newest_file_ = RowPlace::kInlined;
-  std::int64_t work_ = 0;   // entries that came since runs were last merged
+  std::int64_t work_ = 0;   // entries that came, and whose part of merging is not done
   std::int64_t moved_ = 0;  // entries that moved, which become work bit by bit
 };
 
