@@ -105,11 +105,10 @@ Error mysql_failure(MYSQL* connection, const std::string& password) {
 // What may be wrong where no connection came about.
 std::string connecting_hint(MYSQL* connection, const MysqlUrl& url) {
   const std::string_view text = mysql_error(connection);
-  const bool is_plugin =
-      text.find("caching_sha2_password") != text.npos || text.find("sha256_password") != text.npos;
-  if (is_plugin && url.tls == MysqlUrl::Tls::kOff) {
-    return "MySQL takes this user's password over TLS only: add ssl-mode=required, or better "
-           "ssl-mode=verify-identity, to the url";
+  const auto has = [&](std::string_view words) { return text.find(words) != text.npos; };
+  if (url.tls == MysqlUrl::Tls::kOff && (has("RSA") || has("sha2_password"))) {
+    return "MySQL takes this user's password over TLS, or encrypted by a key that the server did "
+           "not give: add ssl-mode=required, or better ssl-mode=verify-identity, to the url";
   }
   return "is the server running, and do url and the user's rights fit?";
 }

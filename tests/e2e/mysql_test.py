@@ -1,0 +1,185 @@
+"""Tables of a server that speaks MySQL 8's protocol, followed over the real client library."""
+
+import json
+import re
+import time
+
+import pytest
+
+import conftest
+from conftest import Place
+from mysql_server import MysqlServer, image
+from postgres_test import HUB, hub_rows, in_order
+
+OTHER = "8a94f357-aab4-11df-86ab-c80aa9429562"
+SMALL = [[1, 1.5, "a", {"k": [1, None, True, "x\"é", 100_000, {"a": 0.5}], "longer": {}}], [2, None, None, None], [3, -2.25, "", []]]
+
+
+@pytest.fixture
+def server():
+    one = MysqlServer()
+    yield one
+    one.close()
+
+
+def configuration(server, more=""):
+    return HUB + f"""sources:
+  clinic: {{type: mysql, url: "{server.url}"{more}}}
+datasets:
+  visits:
+    from: [clinic.shop.visits]
+    key: [id]
+"""
+
+
+def follow(tmp_path, server):
+    return Place(tmp_path, configuration(server))
+
+
+def synced(place, server):
+    report = place.json("sync")
+    assert report["errors"] == [], report
+    assert in_order(hub_rows(place, "visits")) == in_order(server.rows())
+    return report
+
+
+def failure(place):
+    return place.json("sync", codes=None)["errors"][0]
+
+
+def test_a_copy_and_then_each_transaction_plain_and_compressed(tmp_path, server):
+    server.insert(SMALL)
+    place = follow(tmp_path, server)
+    assert synced(place, server)["changes"]["inserted"] == 3
+    assert server.statements.index("FLUSH TABLES WITH READ LOCK") < server.statements.index("UNLOCK TABLES")
+    server.insert([[4, 4, "four", {"new": -1}], [5, 5, "five", None]])
+    server.update([[1, 9, "b", {"k": "changed"}]], is_compressed=True)
+    server.delete([2], is_compressed=True)
+    assert synced(place, server)["changes"] == {"inserted": 2, "updated": 1, "deleted": 1}
+    assert synced(place, server)["commits"] == 0
+    assert [after for _, after in server.dumps] == [{server.uuid: 1}, {server.uuid: 1}, {server.uuid: 4}]
+    assert len({client for client, _ in server.dumps}) == 1
+    server.cut()
+    server.insert([[6, 6, "six", None]])
+    assert synced(place, server)["changes"]["inserted"] == 1
+
+
+def test_a_daemon_follows_and_finds_the_server_again(tmp_path, server):
+    server.insert(SMALL)
+    place = follow(tmp_path, server)
+    synced(place, server)
+    daemon = place.start("run")
+    try:
+        for key in range(10, 40):
+            server.insert([[key, key, "n", None]], is_compressed=key % 2 == 0)
+            if key % 10 == 5:
+                server.cut()
+        end = time.monotonic() + 60
+        while in_order(hub_rows(place, "visits")) != in_order(server.rows()):
+            assert daemon.poll() is None, daemon.communicate()
+            assert time.monotonic() < end, hub_rows(place, "visits")
+            time.sleep(0.2)
+    finally:
+        daemon.terminate()
+        daemon.communicate(timeout=60)
+
+
+def test_it_goes_on_on_another_server_that_has_the_transactions(tmp_path, server):
+    server.insert(SMALL)
+    place = follow(tmp_path, server)
+    synced(place, server)
+    promoted = MysqlServer(uuid=OTHER)
+    try:
+        promoted.table, promoted.log, promoted.executed = dict(server.table), list(server.log), dict(server.executed)
+        promoted.insert([[7, 7, "on the other", None]])
+        place.configure(configuration(promoted))
+        assert synced(place, promoted)["changes"] == {"inserted": 1, "updated": 0, "deleted": 0}
+        promoted.delete([7])
+        assert synced(place, promoted)["changes"]["deleted"] == 1
+        assert promoted.dumps[-1][1] == {server.uuid: 1, OTHER: 1}
+    finally:
+        promoted.close()
+
+
+def test_changes_that_are_lost_ask_for_a_resync(tmp_path, server):
+    server.insert(SMALL)
+    place = follow(tmp_path, server)
+    synced(place, server)
+    server.insert([[4, 4, "gone from the log", None]])
+    server.purged = {server.uuid: 2}
+    error = failure(place)
+    assert f"removed the log of {server.uuid}:2" in error["message"] and "lockstep resync clinic" in error["hint"], error
+    place.run("resync", "clinic")
+    synced(place, server)
+    server.executed, server.purged = {server.uuid: 1}, {}
+    error = failure(place)
+    assert "lost what came last" in error["message"] and "lockstep resync clinic" in error["hint"], error
+
+
+def test_the_servers_own_word_that_the_log_is_gone(tmp_path, server):
+    server.insert(SMALL)
+    place = follow(tmp_path, server)
+    synced(place, server)
+    server.insert([[4, 4, "gone from the log", None]])
+    # Between what was asked and the log's start: only then the server says so itself.
+    server.answer = lambda sql, answer=server.answer: [[""]] if "gtid_purged" in sql else answer(sql)
+    server.purged = {server.uuid: 2}
+    error = failure(place)
+    assert "cannot go on behind the position" in error["message"] and "purged required" in error["message"], error
+    assert "lockstep resync" in error["hint"], error
+
+
+def test_what_the_server_lacks_is_told_with_its_statements(tmp_path, server):
+    place = follow(tmp_path, server)
+    assert "connected to MySQL 8.4.3" in place.run("check").out
+    server.variables |= {"gtid_mode": "OFF", "binlog_row_metadata": "MINIMAL"}
+    said = place.run("check", codes=(4,)).out
+    assert "SET PERSIST gtid_mode = OFF_PERMISSIVE; SET PERSIST gtid_mode = ON_PERMISSIVE; SET PERSIST gtid_mode = ON;" in said, said
+    assert "SET PERSIST binlog_row_metadata = 'FULL';" in said, said
+
+
+def test_init_writes_what_can_be_followed(tmp_path, server):
+    server.insert(SMALL)
+    place = Place(tmp_path)
+    place.run("init", "--force", "--from", server.url)
+    with open(place.path("lockstep.yaml"), encoding="utf-8") as file:
+        written = file.read()
+    assert "doc: text" in written and "type: mysql" in written, written
+
+
+def test_a_password_that_the_server_must_be_sent(tmp_path):
+    server = MysqlServer(password_is_cached=False)
+    try:
+        server.insert(SMALL)
+        synced(follow(tmp_path, server), server)
+        server.key = None
+        error = failure(follow(tmp_path, server))
+        assert "ssl-mode=required" in error["hint"] and "secret" not in str(error), error
+    finally:
+        server.close()
+
+
+def test_a_huge_compressed_transaction_is_one_snapshot_within_bounded_memory(tmp_path, server):
+    """Less than two megabytes hold one of 310 MB: more than memory may take."""
+    count = 500_000
+    server.insert(SMALL)
+    place = Place(tmp_path, configuration(server).replace("data: hub/data", "data: hub/data, commit_rows_max: 10000"))
+    synced(place, server)
+    note = "the same note in each of the rows, so that it is packed well; " * 32
+    server.write(30, [image([key, 0.5, note, None]) for key in range(10, count + 10)], is_compressed=True)
+    assert sum(map(len, server.log[-1][2])) < 2_000_000
+    process = place.start("sync", "--json")
+    peak = 0
+    while process.poll() is None:
+        try:
+            with open(f"/proc/{process.pid}/status", encoding="utf-8") as file:
+                found = re.search(r"VmHWM:\s+(\d+)", file.read())
+            peak = max(peak, int(found.group(1)) if found else 0)
+        except FileNotFoundError:
+            break
+        time.sleep(0.02)
+    code, out, err = conftest.stop(process, seconds=120)
+    assert code == 0, err
+    report = json.loads(out)
+    assert (report["commits"], report["changes"]["inserted"]) == (1, count), report
+    assert peak < 300_000, f"{peak} kB"
