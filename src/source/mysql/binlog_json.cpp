@@ -110,7 +110,7 @@ std::string packed_clock_text(std::uint64_t packed, LogType type) {
   const std::uint64_t us = packed & ((std::uint64_t{1} << kFraction) - 1);
   const std::uint64_t whole = packed >> kFraction;
   const std::uint64_t day = whole >> 17;
-  const std::string date =
+  std::string date =
       fmt::format("{:04}-{:02}-{:02}", (day >> 5) / kMonths, (day >> 5) % kMonths, day & 0x1F);
   if (type == LogType::kDate) return date;
   const std::uint64_t hour = type == LogType::kOldTime ? whole >> 12 & 0x3FF : whole >> 12 & 0x1F;

@@ -71,8 +71,9 @@ std::string_view tag_of(std::string_view source) {
 // "1-5" or "7"
 std::optional<GtidSet::Range> parse_gtid_range(std::string_view text) {
   GtidSet::Range range;
-  const char* const end = text.data() + text.size();
-  auto [at, failed] = std::from_chars(text.data(), end, range.first);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto [at, failed] = std::from_chars(begin, end, range.first);
   if (failed != std::errc()) return std::nullopt;
   range.last = range.first;
   if (at != end) {

@@ -67,16 +67,15 @@ class MariadbLogStream final : public MysqlLogStream {
 
   // The library looks into the event, too; what it made of it is not used.
   Result<SentEvent> fetch() override {
-    MARIADB_RPL_EVENT* const event = mariadb_rpl_fetch(replication_.get(), event_.get());
-    if (event == nullptr) {
-      static_cast<void>(event_.release());  // the library freed it
+    // It takes the last event, and gives it back, or frees it.
+    event_.reset(mariadb_rpl_fetch(replication_.get(), event_.release()));
+    if (event_ == nullptr) {
       if (mysql_errno(connection_) != 0) return failure_();
       return log_ended("MariaDB");
     }
-    if (event_ == nullptr) event_.reset(event);
     // A byte of status stands in front.
-    return SentEvent{std::string_view(reinterpret_cast<const char*>(event->raw_data) + 1,
-                                      event->raw_data_size - 1)};
+    return SentEvent{std::string_view(reinterpret_cast<const char*>(event_->raw_data) + 1,
+                                      event_->raw_data_size - 1)};
   }
 
  private:

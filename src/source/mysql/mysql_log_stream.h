@@ -10,7 +10,7 @@
 #include <functional>
 #include <memory>
 
-struct st_mysql;
+struct st_mysql;  // NOLINT(readability-identifier-naming): the library's MYSQL
 
 namespace lockstep {
 
