@@ -153,6 +153,7 @@ class MysqlServer:
         self.table, self.log = {}, []  # rows by key; transactions: (uuid, number, events)
         self.executed, self.purged, self.dumps, self.statements = {}, {}, [], []
         self.changed, self.is_open = threading.Condition(), True
+        self.writing = threading.Lock()  # held by who writes, and by who holds FLUSH TABLES WITH READ LOCK
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.sockets = []
@@ -203,20 +204,23 @@ class MysqlServer:
             self.changed.notify_all()
 
     def insert(self, new, **options):
-        self.table |= {row[0]: row for row in new}
-        self.write(30, [image(row) for row in new], **options)
+        with self.writing:
+            self.table |= {row[0]: row for row in new}
+            self.write(30, [image(row) for row in new], **options)
 
     def update(self, new, **options):
-        pairs = [one for row in new for one in (image(self.table[row[0]]), image(row))]
-        self.table |= {row[0]: row for row in new}
-        self.write(31, pairs, **options)
+        with self.writing:
+            pairs = [one for row in new for one in (image(self.table[row[0]]), image(row))]
+            self.table |= {row[0]: row for row in new}
+            self.write(31, pairs, **options)
 
     def delete(self, keys, **options):
-        self.write(32, [image(self.table.pop(key)) for key in keys], **options)
+        with self.writing:
+            self.write(32, [image(self.table.pop(key)) for key in keys], **options)
 
     def rows(self):
         """As an export of the dataset has them."""
-        return [{name: "" if cell is None else json_text(cell) if name == "doc" else f"{cell:g}" if name == "hr" else str(cell)
+        return [{name: "" if cell is None else json_text(cell) if name == "doc" else str(cell).removesuffix(".0") if name == "hr" else str(cell)
                  for (name, *_), cell in zip(COLUMNS, row, strict=True)} for row in self.table.values()]  # fmt: skip
 
     # What is said.
@@ -230,8 +234,8 @@ class MysqlServer:
             self.sockets.append(one)
             threading.Thread(target=Connection(self, one).serve, daemon=True).start()
 
-    def answer(self, sql):
-        """None: OK; a text: an error; else columns and rows."""
+    def answer(self, sql, snapshot=()):
+        """None: OK; a text: an error; else rows. `snapshot`: the table's rows as the transaction sees them."""
         self.statements.append(sql)
         known = {
             "SELECT VERSION()": [[self.version]], "SELECT CURRENT_USER()": [["reader@%"]], "SHOW GRANTS": [["GRANT ALL PRIVILEGES ON *.* TO x"]],
@@ -242,10 +246,11 @@ class MysqlServer:
             "REFERENTIAL_CONSTRAINTS": [], "SELECT TABLE_SCHEMA, TABLE_NAME": [["shop", "visits"]],
             "information_schema.TABLES": [["shop", "visits", "BASE TABLE", "InnoDB", "YES", str(len(self.table))]],
             "information_schema.COLUMNS": [[name, kind, full, charset, "20", "0", "1" if name == "id" else "0"] for name, kind, full, charset in COLUMNS],
-            "SELECT 1 FROM": [], "FROM `shop`.`visits`": [[None if cell is None else json_text(cell) if isinstance(cell, dict | list) else str(cell)
-                                                            for cell in row] for row in self.table.values()],
+            "SELECT 1 FROM": [],
         }  # fmt: skip
         found = next((rows for words, rows in known.items() if words in sql), None)
+        if found is None and "FROM `shop`.`visits`" in sql:
+            return [[None if cell is None else json_text(cell) if isinstance(cell, dict | list) else str(cell) for cell in row] for row in snapshot]
         if found is None and not re.match("SET |START |FLUSH |UNLOCK |COMMIT", sql):
             return f"You have an error in your SQL syntax near '{sql}'"
         return found
@@ -254,6 +259,7 @@ class MysqlServer:
 class Connection:
     def __init__(self, server, connection):
         self.server, self.socket, self.number = server, connection, 0
+        self.snapshot, self.is_locking = [], False
 
     def receive(self, size):
         data = b""
@@ -292,6 +298,16 @@ class Connection:
                         pass
         except OSError:
             pass
+        finally:
+            self.lock(False)
+
+    def lock(self, is_wanted):
+        """Nobody writes until it is given back."""
+        if is_wanted and not self.is_locking:
+            self.server.writing.acquire()
+        if self.is_locking and not is_wanted:
+            self.server.writing.release()
+        self.is_locking = is_wanted
 
     def greet(self):
         self.send(b"\x0a" + self.server.version.encode() + b"\0" + struct.pack("<I", 1) + SCRAMBLE[:8] + b"\0"
@@ -318,7 +334,12 @@ class Connection:
         if kind == 30:
             return self.dump(body)
         if kind == 3:
-            answer = self.server.answer(body.decode())
+            sql = body.decode()
+            if sql in ("FLUSH TABLES WITH READ LOCK", "UNLOCK TABLES"):
+                self.lock(sql.startswith("FLUSH"))
+            if sql.startswith("START TRANSACTION"):
+                self.snapshot = list(self.server.table.values())
+            answer = self.server.answer(sql, self.snapshot)
             if answer is None:
                 self.ok()
             elif isinstance(answer, str):

@@ -198,6 +198,9 @@ TEST_F(Mysql8Story, RefusesToGoOnWhereChangesWouldBeMissing) {
   // Begun anew, and further by now: the same ids, another place.
   state_.event_at = std::nullopt;
   refuses(position, "it was begun anew", remedy);
+  state_.log_size = "4294967296";  // places of so large a file are not known
+  ASSERT_TRUE(make()->open(position).ok());
+  state_.log_size = "5000";
   state_.event_at = std::pair("Gtid", "SET @@SESSION.GTID_NEXT= '" + kSource + ":7'");
   refuses(position, "it was begun anew", remedy);
   state_.event_at = std::pair("Query", "BEGIN");

@@ -22,6 +22,7 @@ struct ScriptedMysql {
   std::string format = "ROW";
   std::string log_end = "0-1-100";
   std::string log_file = "binlog.000001";
+  std::string log_size = "5000";
   std::optional<std::string> state_at = "0-1-10";  // at any place of it
   std::string type_of_hr = "double";
   std::string engine_is_transactional = "YES";
@@ -64,7 +65,7 @@ class ScriptedMysqlLink final : public MysqlLink {
       return answer;
     }
     if (has("gtid_binlog_pos")) return rows({{state_.log_end}});
-    if (has("SHOW BINARY LOGS")) return rows({{state_.log_file, "5000"}});
+    if (has("SHOW BINARY LOGS")) return rows({{state_.log_file, state_.log_size}});
     if (has("BINLOG_GTID_POS")) {
       MysqlAnswer answer;
       answer.rows.push_back({state_.state_at});

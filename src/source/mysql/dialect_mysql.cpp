@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
+#include <limits>
 #include <tuple>
 #include <utility>
 
@@ -169,10 +171,13 @@ class Mysql8Dialect final : public MysqlDialect {
       return why;
     }
     // A server that was begun anew, and has more transactions by now, has the same ids for others.
-    const bool is_there =
-        std::ranges::find(files, position.place.file, &LogPlace::file) != files.end();
+    // An event tells its end in 32 bits: behind those a place is not known.
+    const bool is_known = std::ranges::any_of(files, [&](const LogPlace& file) {
+      return file.file == position.place.file &&
+             file.offset <= std::numeric_limits<std::uint32_t>::max();
+    });
     const std::string own = TRY(link.query("SELECT @@global.server_uuid", {})).text(0, 0);
-    if (own != position.server || !is_there || position.state.is_empty()) return why;
+    if (own != position.server || !is_known || position.state.is_empty()) return why;
     if (!TRY(ends_transaction(link, position))) {
       why = fmt::format(
           "the server's log has no end of {} at {}: it was begun anew, or a backup "
