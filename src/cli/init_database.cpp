@@ -203,7 +203,7 @@ Result<int> run_init_database(Session& session,
                               const std::string& url) {
   if (database_type_of(url).empty()) {
     return make_error(Code::kUsage,
-                      "--from takes the url of a PostgreSQL or MariaDB database",
+                      "--from takes the url of a PostgreSQL, MariaDB or MySQL database",
                       "lockstep init --from postgresql://user@host/database, or mysql://...");
   }
   const DatabasePlan plan = TRY(plan_database(session, arguments, url));

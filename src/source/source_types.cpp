@@ -51,7 +51,7 @@ std::span<const SourceInfo> source_types() {
                  .settings = kafka_setting_table(),
                  .make = make_kafka_source},
       SourceInfo{.type = "mysql",
-                 .text = "Tables of a MariaDB database, by its binary log.",
+                 .text = "Tables of a MariaDB or MySQL database, by its binary log.",
                  .has_tables = true,
                  .settings = mysql_setting_table(),
                  .make = make_mysql_source},

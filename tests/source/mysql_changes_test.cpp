@@ -276,7 +276,7 @@ TEST(MysqlPositionParts, AreReadAsTheyWereWritten) {
     EXPECT_EQ(parse_mysql_position(parts).error().code, Code::kCorrupt) << part << ": " << text;
   }
   Position newer = position.parts();
-  newer[""] = R"({"version":2,"server":"s","client":1})";
+  newer[""] = R"({"version":3,"server":"s","client":1})";
   EXPECT_EQ(parse_mysql_position(newer).error().code, Code::kTooNew);
   EXPECT_TRUE(is_before({"binlog.999999", 9}, {"binlog.1000000", 4}));
 }

@@ -1,10 +1,11 @@
-// A MariaDB server that says what a test wrote down.
+// A MariaDB or MySQL server that says what a test wrote down.
 #pragma once
 
 #include "source/mysql/mysql_link.h"
 #include "source/mysql_bytes.h"
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,9 +22,17 @@ struct ScriptedMysql {
   std::string format = "ROW";
   std::string log_end = "0-1-100";
   std::string log_file = "binlog.000001";
+  std::string log_size = "5000";
   std::optional<std::string> state_at = "0-1-10";  // at any place of it
   std::string type_of_hr = "double";
   std::string engine_is_transactional = "YES";
+  std::map<std::string, std::string> variables;  // beside those of MariaDB
+  std::string purged;                            // of MySQL: ids whose log is gone
+  // Of MySQL: the event at any place of the log, type and text; nothing: the place is within one.
+  std::optional<std::pair<std::string, std::string>> event_at = std::pair("Rotate", "");
+  std::string grants = "GRANT ALL PRIVILEGES ON *.* TO `r`@`%`";
+  std::optional<Error> lock_error;
+  std::vector<std::string> statements;  // that it was sent
   std::vector<std::vector<std::optional<std::string>>> table_rows;
 
   std::deque<std::string> log;        // events that wait
@@ -39,18 +48,24 @@ class ScriptedMysqlLink final : public MysqlLink {
 
   Result<MysqlAnswer> query(const std::string& sql, const std::vector<std::string>&) override {
     const auto has = [&](std::string_view word) { return sql.find(word) != std::string::npos; };
+    state_.statements.push_back(sql);
+    if (std::optional<Result<MysqlAnswer>> answer = mysql_answer(sql)) return *std::move(answer);
     if (has("VERSION()")) return rows({{state_.version}});
     if (has("SHOW GLOBAL VARIABLES")) {
-      return rows({{"log_bin", "ON"},
-                   {"server_id", "1"},
-                   {"server_uid", state_.server},
-                   {"binlog_format", state_.format},
-                   {"binlog_row_image", "FULL"},
-                   {"binlog_row_metadata", "FULL"},
-                   {"gtid_strict_mode", "ON"}});
+      MysqlAnswer answer = rows({{"log_bin", "ON"},
+                                 {"server_id", "1"},
+                                 {"server_uid", state_.server},
+                                 {"server_uuid", state_.server},
+                                 {"binlog_format", state_.format},
+                                 {"binlog_row_image", "FULL"},
+                                 {"binlog_row_metadata", "FULL"},
+                                 {"gtid_strict_mode", "ON"}});
+      for (const auto& [name, value] : state_.variables)
+        answer.rows.push_back({name, value});
+      return answer;
     }
     if (has("gtid_binlog_pos")) return rows({{state_.log_end}});
-    if (has("SHOW BINARY LOGS")) return rows({{state_.log_file, "5000"}});
+    if (has("SHOW BINARY LOGS")) return rows({{state_.log_file, state_.log_size}});
     if (has("BINLOG_GTID_POS")) {
       MysqlAnswer answer;
       answer.rows.push_back({state_.state_at});
@@ -92,14 +107,17 @@ class ScriptedMysqlLink final : public MysqlLink {
     return {};
   }
 
-  Result<std::optional<std::string_view>> receive() override {
+  Result<std::optional<SentEvent>> receive() override {
+    if (const std::optional<std::string_view> event = TRY(unpacker_.next()))
+      return std::optional(SentEvent{*event, true});
     if (state_.log.empty()) {
       if (state_.log_breaks) return make_error(Code::kIo, "the connection ended");
-      return std::optional<std::string_view>();
+      return std::optional<SentEvent>();
     }
     event_ = std::move(state_.log.front());
     state_.log.pop_front();
-    return std::optional<std::string_view>(event_);
+    if (TRY(unpacker_.begin(event_))) return receive();
+    return std::optional(SentEvent{event_});
   }
 
   Result<bool> wait(std::int64_t) override { return !state_.log.empty(); }
@@ -107,6 +125,24 @@ class ScriptedMysqlLink final : public MysqlLink {
   std::uint64_t waiting_bytes() override { return state_.log.empty() ? 0 : 1'000; }
 
  private:
+  // What only MySQL is asked.
+  std::optional<Result<MysqlAnswer>> mysql_answer(const std::string& sql) const {
+    const auto has = [&](std::string_view word) { return sql.find(word) != std::string::npos; };
+    if (has("gtid_executed")) return rows({{state_.log_end}});
+    if (has("gtid_purged")) return rows({{state_.purged}});
+    if (has("@@global.server_uuid")) return rows({{state_.server}});
+    if (has("SHOW GRANTS")) return rows({{state_.grants}});
+    if (has("CURRENT_USER()")) return rows({{"r@%"}});
+    if (has("READ LOCK") && state_.lock_error) return *state_.lock_error;
+    if (has("SHOW MASTER STATUS") || has("SHOW BINARY LOG STATUS"))
+      return rows({{state_.log_file, "400", "", "", state_.log_end}});
+    if (!has("SHOW BINLOG EVENTS")) return std::nullopt;
+    if (!state_.event_at)
+      return make_error(Code::kIo, "Error when executing command SHOW BINLOG EVENTS: Wrong offset");
+    return rows(
+        {{state_.log_file, "400", state_.event_at->first, "1", "500", state_.event_at->second}});
+  }
+
   static MysqlAnswer rows(const std::vector<std::vector<std::string>>& texts) {
     MysqlAnswer answer;
     for (const auto& row : texts)
@@ -117,6 +153,7 @@ class ScriptedMysqlLink final : public MysqlLink {
   ScriptedMysql& state_;
   std::size_t row_ = 0;
   std::string event_;
+  BinlogUnpacker unpacker_;
 };
 
 class ScriptedMysqlServer final : public MysqlServer {

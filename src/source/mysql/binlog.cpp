@@ -85,6 +85,7 @@ std::size_t metadata_size(std::uint8_t type) {
     case LogType::kDatetime:
     case LogType::kTime:
     case LogType::kBlobCompressed:
+    case LogType::kVector:
     case LogType::kJson:
     case LogType::kBlob:
     case LogType::kGeometry:
@@ -171,6 +172,17 @@ Result<void> read_optional(BinlogBytes& in, std::vector<LogColumn>& columns) {
   }
   if (!in.is_good()) return damaged_event("TABLE_MAP");
   return {};
+}
+
+LogTable take_table_name(BinlogBytes& in) {
+  LogTable out;
+  out.id = in.number(kTableIdSize);
+  in.take(2);  // flags
+  out.database = in.take(in.number(1));
+  in.take(1);
+  out.table = in.take(in.number(1));
+  in.take(1);
+  return out;
 }
 
 struct RowsForm {
@@ -295,15 +307,16 @@ Result<std::uint64_t> table_id_of(std::string_view body) {
   return id;
 }
 
+Result<LogTable> parse_table_map_name(std::string_view body) {
+  BinlogBytes in(body);
+  LogTable out = take_table_name(in);
+  if (!in.is_good()) return damaged_event("TABLE_MAP");
+  return out;
+}
+
 Result<LogTable> parse_table_map(std::string_view body) {
   BinlogBytes in(body);
-  LogTable out;
-  out.id = in.number(kTableIdSize);
-  in.take(2);  // flags
-  out.database = in.take(in.number(1));
-  in.take(1);
-  out.table = in.take(in.number(1));
-  in.take(1);
+  LogTable out = take_table_name(in);
   const std::uint64_t count = in.count();
   for (const char type : in.take(count)) {
     LogColumn column;

@@ -6,7 +6,7 @@
 //   u32 time, u8 type, u32 server id, u32 length, u32 end in the file, u16 flags, body, [u32
 //   CRC-32]
 //
-//   GTID 162          u64 number, u32 domain, u8 flags, ...
+//   GTID 162          u64 number, u32 domain, u8 flags, ...; of MySQL see binlog_transaction.h
 //   QUERY 2           u32 thread, u32 seconds, u8 length of database, u16 error, u16 length of
 //                     status, status, database NUL, statement
 //   TABLE_MAP 19      u48 table, u16 flags, u8 length, database NUL, u8 length, table NUL, columns,
@@ -47,10 +47,21 @@ enum class BinlogEventType : std::uint8_t {
   kDeleteRowsV1 = 25,
   kIncident = 26,
   kHeartbeat = 27,
+  kIgnorable = 28,
+  kRowsQuery = 29,
   kWriteRows = 30,
   kUpdateRows = 31,
   kDeleteRows = 32,
+  kMysqlGtid = 33,
+  kAnonymousGtid = 34,
+  kPreviousGtids = 35,
+  kTransactionContext = 36,
+  kViewChange = 37,
   kXaPrepare = 38,
+  kPartialUpdateRows = 39,
+  kTransactionPayload = 40,
+  kHeartbeatV2 = 41,
+  kTaggedGtid = 42,
   kAnnotate = 160,
   kCheckpoint = 161,
   kGtid = 162,
@@ -129,6 +140,8 @@ struct LogTable {
 
 Result<std::uint64_t> table_id_of(std::string_view body);  // of TABLE_MAP and rows
 Result<LogTable> parse_table_map(std::string_view body);
+// Without its columns, which may be of types that are not known.
+Result<LogTable> parse_table_map_name(std::string_view body);
 
 enum class RowsKind : std::uint8_t { kInsert, kUpdate, kDelete };
 

@@ -91,6 +91,7 @@ std::optional<CellSize> text_size(const LogColumn& column) {
     case LogType::kBlobCompressed:
     case LogType::kGeometry:
     case LogType::kJson:
+    case LogType::kVector:
       if (column.metadata < 1 || column.metadata > 4) return std::nullopt;
       return prefixed_size(column.metadata);
     case LogType::kEnum:

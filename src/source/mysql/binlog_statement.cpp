@@ -158,6 +158,8 @@ void read_definition(SqlReader& in, LogStatement& out) {
 void read_first(SqlReader& in, LogStatement& out) {
   if (in.takes("BEGIN") || in.takes("START")) {
     out.kind = StatementKind::kBegin;
+  } else if (in.takes("XA")) {
+    if (in.takes("START") || in.takes("BEGIN")) out.kind = StatementKind::kBeginXa;
   } else if (in.takes("COMMIT")) {
     out.kind = StatementKind::kCommit;
   } else if (in.takes("ROLLBACK")) {
@@ -187,6 +189,15 @@ void read_first(SqlReader& in, LogStatement& out) {
 }
 
 }  // namespace
+
+// MySQL writes CREATE TABLE ... SELECT as CREATE TABLE ... START TRANSACTION, and the rows behind
+// it.
+bool LogStatement::begins_transaction() const {
+  if (kind == Kind::kBegin || kind == Kind::kBeginXa) return true;
+  const std::size_t count = words.size();
+  return kind == Kind::kDefinition && count > 1 && same_letters(words[count - 2], "START") &&
+         same_letters(words[count - 1], "TRANSACTION");
+}
 
 bool LogStatement::mentions(std::string_view table) const {
   return std::ranges::any_of(words,

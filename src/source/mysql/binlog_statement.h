@@ -19,6 +19,7 @@ struct LogStatement {
   enum class Kind : std::uint8_t {
     kOther,  // changes no table's rows: grants, indexes, views
     kBegin,
+    kBeginXa,
     kCommit,
     kRollback,
     kRollbackTo,    // a savepoint
@@ -30,6 +31,9 @@ struct LogStatement {
   Kind kind = Kind::kOther;
   std::vector<TableName> tables;
   std::vector<std::string> words;  // all names and words in it, as they are written
+
+  // Whether an end comes behind it: BEGIN, or a table that is made with its rows.
+  bool begins_transaction() const;
 
   // Whether it may be about a table: its name is among the words, in any case.
   bool mentions(std::string_view table) const;

@@ -26,7 +26,8 @@ enum class LogType : std::uint8_t {
   kTime = 19,
   kBlobCompressed = 140,
   kVarcharCompressed = 141,
-  kJson = 245,  // of MySQL; MariaDB's is a text
+  kVector = 242,  // of MySQL 9
+  kJson = 245,    // of MySQL; MariaDB's is a text
   kDecimal = 246,
   kEnum = 247,
   kSet = 248,

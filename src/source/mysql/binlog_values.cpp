@@ -1,6 +1,7 @@
 #include "source/mysql/binlog_values.h"
 
 #include "source/mysql/binlog_decimal.h"
+#include "source/mysql/binlog_json.h"
 #include "source/mysql/binlog_types.h"
 #include "table/calendar.h"
 
@@ -438,6 +439,8 @@ bool can_be(const LogColumn& column, MysqlKind kind) {
     case MysqlKind::kInet4:
     case MysqlKind::kInet6:
       return is_one_of(column, {LogType::kString});
+    case MysqlKind::kJson:
+      return is_one_of(column, {LogType::kJson});
     case MysqlKind::kNone:
       return false;
   }
@@ -487,6 +490,8 @@ Failure read_log_cell(std::string_view bytes,
     case LogType::kTime:
     case LogType::kOldTime:
       return read_time_type(bytes, reading, out, scratch);
+    case LogType::kJson:
+      return read_mysql_json(bytes, reading.how, out, scratch);
     default:
       return read_text(bytes, reading, out, scratch);
   }

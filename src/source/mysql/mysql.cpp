@@ -109,9 +109,9 @@ class MysqlSource final : public Source {
   std::optional<SourceBatch> ready_;          // pumped by wait()
   std::set<std::string> stale_;               // to be copied anew
   std::optional<Error> failure_;
-  GtidState goal_;                // the log's end when it was started
+  LogState goal_;                 // the log's end when it was started
   std::vector<LogPlace> files_;   // of it, with their sizes
-  GtidState given_;               // of the batches given
+  LogState given_;                // of the batches given
   std::int64_t unconfirmed_ = 0;  // batches that move the position, and are not known to be durable
   std::int64_t heard_us_ = 0;
   std::int64_t heartbeat_us_ = 0;  // when the position moved last
@@ -147,6 +147,7 @@ Result<void> MysqlSource::start(std::vector<FollowedTable> tables) {
   StartedLog log = TRY(start_mysql_log(opening(), position_));
   log_ = std::move(log.link);
   goal_ = std::move(log.end);
+  position_.server = std::move(log.server);
   files_ = std::move(log.files);
   changes_ = std::make_unique<MysqlChanges>(std::move(tables), position_);
   given_ = position_.state;
@@ -197,7 +198,7 @@ Result<std::optional<SourceBatch>> MysqlSource::next_changed(std::int64_t row_co
     if (!changes_->stale().empty()) return std::optional<SourceBatch>();
     if (!is_behind()) return std::optional<SourceBatch>();
     if (io_.monotonic_us() - heard_us_ >= kLogSilenceUs)
-      return make_error(Code::kIo, "MariaDB has changes, and has been silent for five minutes");
+      return make_error(Code::kIo, "the server has changes, and has been silent for five minutes");
     TRY(log_->wait(kLogPauseUs));
   }
   SourceBatch batch = *std::exchange(ready_, std::nullopt);
@@ -216,10 +217,11 @@ Result<bool> MysqlSource::pump(std::int64_t row_count_max) {
     ready_ = changes_->give();
     if (ready_) break;
     if (!changes_->in_transaction() && !changes_->stale().empty()) break;
-    const std::optional<std::string_view> event = TRY(log_->receive());
+    const std::optional<SentEvent> event = TRY(log_->receive());
     if (event) {
       heard_us_ = io_.monotonic_us();
-      TRY(changes_->take(*event, row_count_max));
+      TRY(event->is_unpacked ? changes_->take_unpacked(event->bytes, row_count_max)
+                             : changes_->take(event->bytes, row_count_max));
       continue;
     }
     if (!owes_heartbeat()) break;
@@ -238,8 +240,7 @@ SourceBatch MysqlSource::heartbeat() {
   SourceBatch batch;
   batch.rows = Batch::empty(targets_.front().schema);
   batch.origin = targets_.front().origin();
-  for (const auto& [domain, gtid] : changes_->seen().last())
-    add_gtid(batch.position_changes, gtid, changes_->place());
+  add_progress(batch.position_changes, changes_->progress());
   batch.whole = true;
   return batch;
 }

@@ -1,4 +1,4 @@
-// A source of type `mysql`: tables of a MariaDB database, by its binary log.
+// A source of type `mysql`: tables of a MariaDB or MySQL database, by its binary log.
 //
 // It copies the tables in one snapshot, without a lock, and goes on with the log from exactly
 // there. What it has read is in the hub's own position; the server is told nothing.

@@ -7,7 +7,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 namespace lockstep {
@@ -199,13 +198,17 @@ bool MysqlServerState::is_mariadb() const {
   return version.find("MariaDB") != std::string::npos;
 }
 
+std::string MysqlServerState::name() const {
+  return is_mariadb() ? version : "MySQL " + version;
+}
+
 std::string MysqlServerState::variable(const std::string& name) const {
   const auto found = variables.find(name);
   return found == variables.end() ? "" : found->second;
 }
 
 std::string MysqlServerState::identity() const {
-  const std::string unique = variable("server_uid");
+  const std::string unique = variable(is_mariadb() ? "server_uid" : "server_uuid");
   return unique.empty() ? "server_id " + variable("server_id") : unique;
 }
 
@@ -214,59 +217,14 @@ Result<MysqlServerState> read_mysql_server(MysqlLink& link) {
   state.version = TRY(link.query("SELECT VERSION()", {})).text(0, 0);
   const MysqlAnswer found =
       TRY(link.query("SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'server_id', "
-                     "'server_uid', 'binlog_format', 'binlog_row_image', 'binlog_row_metadata', "
-                     "'gtid_strict_mode', 'log_slave_updates', 'gtid_slave_pos', "
-                     "'expire_logs_days', 'binlog_expire_logs_seconds')",
+                     "'server_uid', 'server_uuid', 'binlog_format', 'binlog_row_image', "
+                     "'binlog_row_metadata', 'binlog_row_value_options', 'gtid_strict_mode', "
+                     "'gtid_mode', 'enforce_gtid_consistency', 'log_slave_updates', "
+                     "'log_replica_updates', 'gtid_slave_pos')",
                      {}));
   for (std::size_t row = 0; row < found.rows.size(); ++row)
     state.variables[found.text(row, 0)] = found.text(row, 1);
   return state;
-}
-
-std::vector<MysqlLack> lacks_of_log(const MysqlServerState& state) {
-  if (!state.is_mariadb()) {
-    return {
-        {fmt::format("the server is MySQL {}, whose log Lockstep does not read yet", state.version),
-         "follow a MariaDB server, 10.5 or newer, or poll this one by type: query"}};
-  }
-  if (state.variable("log_bin") != "ON") {
-    return {{"the server writes no binary log",
-             "add to its configuration under [mariadb]: log_bin, server_id = 1; and restart it"}};
-  }
-  std::vector<MysqlLack> lacks;
-
-  struct Wanted {
-    const char* name;
-    const char* value;
-  };
-
-  constexpr std::array kWanted = {Wanted{"binlog_format", "ROW"},
-                                  Wanted{"binlog_row_image", "FULL"},
-                                  Wanted{"binlog_row_metadata", "FULL"}};
-  for (const Wanted& wanted : kWanted) {
-    const std::string value = state.variable(wanted.name);
-    if (value == wanted.value) continue;
-    if (value.empty()) {
-      lacks.push_back({fmt::format("the server, MariaDB {}, has no {}", state.version, wanted.name),
-                       "10.5 or newer is needed"});
-      continue;
-    }
-    lacks.push_back({fmt::format("{} is {}", wanted.name, value),
-                     fmt::format("run: SET GLOBAL {0} = '{1}'; and add to the server's "
-                                 "configuration: {0} = {1}",
-                                 wanted.name,
-                                 wanted.value)});
-  }
-  return lacks;
-}
-
-Result<GtidState> read_log_end(MysqlLink& link) {
-  const std::string text = TRY(link.query("SELECT @@global.gtid_binlog_pos", {})).text(0, 0);
-  const std::optional<GtidState> state = parse_gtid_state(text);
-  if (!state)
-    return make_error(Code::kIo,
-                      fmt::format("the server's log ends at '{}', which is no GTID", text));
-  return *state;
 }
 
 Result<std::vector<LogPlace>> read_log_files(MysqlLink& link) {
@@ -276,14 +234,6 @@ Result<std::vector<LogPlace>> read_log_files(MysqlLink& link) {
     files.push_back(
         {found.text(row, 0), static_cast<std::uint64_t>(mysql_integer(found.text(row, 1)))});
   return files;
-}
-
-Result<std::optional<GtidState>> read_state_at(MysqlLink& link, const LogPlace& place) {
-  const MysqlAnswer found = TRY(link.query(
-      fmt::format("SELECT BINLOG_GTID_POS({}, {})", quote_mysql_text(place.file), place.offset),
-      {}));
-  if (!found.rows.at(0).at(0)) return std::optional<GtidState>();
-  return parse_gtid_state(found.text(0, 0));
 }
 
 Result<std::string> read_mysql_user(MysqlLink& link) {

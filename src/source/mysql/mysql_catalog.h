@@ -1,7 +1,6 @@
-// What a MariaDB server says of itself, its tables and its log.
+// What a server says of itself, its tables and its log, where MariaDB and MySQL say the same.
 #pragma once
 
-#include "source/mysql/gtid.h"
 #include "source/mysql/mysql_link.h"
 #include "source/mysql/mysql_position.h"
 #include "source/mysql/mysql_types.h"
@@ -63,10 +62,11 @@ std::vector<MysqlReading> mysql_readings(const TableTarget& target,
 
 // Value. The server and how it writes its log.
 struct MysqlServerState {
-  std::string version;  // "10.11.19-MariaDB"
+  std::string version;  // "10.11.19-MariaDB", "8.4.3"
   std::map<std::string, std::string> variables;
 
   bool is_mariadb() const;
+  std::string name() const;                             // "10.11.19-MariaDB", "MySQL 8.4.3"
   std::string variable(const std::string& name) const;  // empty: the server does not have it
   // As the server names itself; the id that its administrator gave it, where it does not.
   std::string identity() const;
@@ -74,20 +74,7 @@ struct MysqlServerState {
 
 Result<MysqlServerState> read_mysql_server(MysqlLink& link);
 
-// What is missing for the log to tell all changes, each with the statement that mends it.
-struct MysqlLack {
-  std::string text;
-  std::string remedy;
-};
-
-std::vector<MysqlLack> lacks_of_log(const MysqlServerState& state);
-
-// The end of the log.
-Result<GtidState> read_log_end(MysqlLink& link);
 Result<std::vector<LogPlace>> read_log_files(MysqlLink& link);  // each with its size
-
-// The transactions that the log has up to a place; nullopt: it has no such place.
-Result<std::optional<GtidState>> read_state_at(MysqlLink& link, const LogPlace& place);
 
 // As GRANT wants it: 'reader'@'%'.
 Result<std::string> read_mysql_user(MysqlLink& link);

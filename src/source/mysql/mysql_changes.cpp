@@ -31,7 +31,7 @@ Error no_log_column(const TableTarget& target, const std::string& name, const st
 }  // namespace
 
 MysqlChanges::MysqlChanges(std::vector<FollowedTable> tables, const MysqlPosition& position)
-    : seen_(position.state), place_(position.place) {
+    : progress_(position.progress()) {
   for (FollowedTable& table : tables)
     rows_.push_back(
         std::make_unique<MysqlRows>(std::move(table.target), std::move(table.readings)));
@@ -40,8 +40,15 @@ MysqlChanges::MysqlChanges(std::vector<FollowedTable> tables, const MysqlPositio
 }
 
 Result<void> MysqlChanges::take(std::string_view bytes, std::int64_t row_count_max) {
-  const BinlogEvent event =
-      TRY(parse_binlog_event(bytes, has_checksum_ ? *has_checksum_ : ends_in_checksum(bytes)));
+  const bool has_checksum = has_checksum_ ? *has_checksum_ : ends_in_checksum(bytes);
+  return take_one(TRY(parse_binlog_event(bytes, has_checksum)), row_count_max);
+}
+
+Result<void> MysqlChanges::take_unpacked(std::string_view bytes, std::int64_t row_count_max) {
+  return take_one(TRY(parse_binlog_event(bytes, false)), row_count_max);
+}
+
+Result<void> MysqlChanges::take_one(const BinlogEvent& event, std::int64_t row_count_max) {
   TRY(take_event(event));
   if (open_ && open_count() >= row_count_max) {
     gave_ = true;
@@ -63,10 +70,13 @@ Result<void> MysqlChanges::take_event(const BinlogEvent& event) {
       return take_format(event);
     case EventType::kRotate: {
       BinlogRotate rotate = TRY(parse_binlog_rotate(event.body));
-      place_ = {std::move(rotate.file), rotate.position};
+      progress_.place = {std::move(rotate.file), rotate.position};
       return {};
     }
     case EventType::kGtid:
+    case EventType::kMysqlGtid:
+    case EventType::kTaggedGtid:
+    case EventType::kAnonymousGtid:
       return begin(event);
     case EventType::kQuery:
     case EventType::kQueryCompressed:
@@ -76,9 +86,21 @@ Result<void> MysqlChanges::take_event(const BinlogEvent& event) {
     case EventType::kXid:
     case EventType::kXaPrepare:  // of tables that are not followed
       return end();
+    case EventType::kPreviousGtids:
+      return take_previous(event);
+    case EventType::kPartialUpdateRows:
+      return take_partial_rows(event);
     case EventType::kIncident:
       return cannot_tell(fmt::format("the server itself lost changes, as its binary log says at {}",
-                                     place_.text()));
+                                     place().text()));
+    default:
+      return take_other(event);
+  }
+}
+
+// What changes no row.
+Result<void> MysqlChanges::take_other(const BinlogEvent& event) {
+  switch (event.type) {
     case EventType::kStop:
     case EventType::kIntvar:
     case EventType::kRand:
@@ -90,6 +112,11 @@ Result<void> MysqlChanges::take_event(const BinlogEvent& event) {
     case EventType::kCheckpoint:
     case EventType::kGtidList:
     case EventType::kStartEncryption:
+    case EventType::kIgnorable:
+    case EventType::kRowsQuery:
+    case EventType::kTransactionContext:
+    case EventType::kViewChange:
+    case EventType::kHeartbeatV2:
       return {};
     default:
       if (event.is_ignorable) return {};
@@ -100,7 +127,7 @@ Result<void> MysqlChanges::take_event(const BinlogEvent& event) {
 }
 
 void MysqlChanges::note_end(const BinlogEvent& event) {
-  if (event.end != 0) place_.offset = event.end;
+  if (event.end != 0) progress_.place.offset = event.end;
 }
 
 std::optional<SourceBatch> MysqlChanges::give() {
@@ -119,6 +146,32 @@ Result<void> MysqlChanges::take_format(const BinlogEvent& event) {
   return abandon();
 }
 
+// Of MySQL: all transactions in the files before. One that was not in them did not come from there:
+// it was told to the server (SET gtid_purged), as who loads a backup does.
+Result<void> MysqlChanges::take_previous(const BinlogEvent& event) const {
+  const GtidSet* const followed = seen().mysql();
+  if (followed == nullptr) return binlog_out_of_order("MySQL's ids in a log of MariaDB");
+  const GtidSet missing = TRY(parse_previous_gtids(event)).without(*followed);
+  if (missing.is_empty()) return {};
+  return cannot_tell(
+      fmt::format("the server has {} without having it in its log: rows were loaded beside it",
+                  missing.text()));
+}
+
+// Of MySQL: only what changed within a JSON document.
+Result<void> MysqlChanges::take_partial_rows(const BinlogEvent& event) const {
+  const auto found = tables_.find(TRY(table_id_of(event.body)));
+  const bool is_read = found != tables_.end() && found->second.rows != nullptr &&
+                       !is_passed(found->second.rows->target().origin());
+  if (!is_read) return {};
+  return make_error(
+      Code::kRefused,
+      fmt::format("the binary log has only the changed part of a JSON value of {}, at {}",
+                  found->second.rows->target().origin(),
+                  transaction_text_),
+      "run: SET PERSIST binlog_row_value_options = ''; and then lockstep resync of the source");
+}
+
 Result<void> MysqlChanges::abandon() {
   if (!open_) return {};
   if (gave_) {
@@ -134,15 +187,18 @@ Result<void> MysqlChanges::abandon() {
 
 Result<void> MysqlChanges::begin(const BinlogEvent& event) {
   if (open_) return binlog_out_of_order("a transaction within another");
-  transaction_ = TRY(parse_binlog_gtid(event));
-  transaction_text_ = transaction_.gtid.text();
+  transaction_ = TRY(parse_log_transaction(event));
+  transaction_text_ = gtid_text(transaction_.gtid);
+  if (!seen().is_of(transaction_.gtid))
+    return binlog_out_of_order("a transaction's id of another kind of server: " +
+                               transaction_text_);
   // The server was asked for what comes behind the position.
-  if (seen_.has(transaction_.gtid)) {
+  if (seen().has(transaction_.gtid)) {
     return cannot_tell(fmt::format(
-        "transaction {} comes behind {}: the server does not keep its numbers in order, as "
-        "gtid_strict_mode = ON makes it",
+        "transaction {} comes behind {}: the server does not keep its numbers in order{}",
         transaction_text_,
-        seen_.text()));
+        seen().text(),
+        seen().mariadb() == nullptr ? "" : ", as gtid_strict_mode = ON makes it"));
   }
   open_ = true;
   gave_ = false;
@@ -155,11 +211,11 @@ Result<void> MysqlChanges::end() {
   if (!open_) return binlog_out_of_order("an end without its transaction");
   open_ = false;
   TRY(make_all_ready());
-  seen_.move_to(transaction_.gtid);
+  progress_.state.move_to(transaction_.gtid);
   if (ready_.empty()) return {};
   ready_.back().has_more = false;
   Position& changes = ready_.back().position_changes;
-  add_gtid(changes, transaction_.gtid, place_);
+  add_gtid(changes, progress_, transaction_.gtid);
   // Whoever goes on from there must know that these are to be copied.
   for (const std::string& origin : newly_stale_)
     remove_copied(changes, origin);
@@ -171,13 +227,15 @@ Result<void> MysqlChanges::take_query(const BinlogEvent& event) {
       TRY(parse_binlog_query(event.body, event.type == EventType::kQueryCompressed));
   if (!open_) return {};  // of a server without transactions' ids, which is not followed
   const LogStatement statement = parse_log_statement(query.statement, query.database);
+  if (!transaction_.is_standalone) transaction_.is_standalone = !statement.begins_transaction();
+  if (statement.kind == LogStatement::Kind::kBeginXa) transaction_.is_prepared_xa = true;
   TRY(take_statement(statement, query.statement));
   if (statement.kind == LogStatement::Kind::kRollback) {
     TRY(abandon());
-    seen_.move_to(transaction_.gtid);
+    progress_.state.move_to(transaction_.gtid);
     return {};
   }
-  if (statement.kind == LogStatement::Kind::kCommit || transaction_.is_standalone) return end();
+  if (statement.kind == LogStatement::Kind::kCommit || *transaction_.is_standalone) return end();
   return {};
 }
 
@@ -245,12 +303,13 @@ Result<void> MysqlChanges::take_table(const BinlogEvent& event) {
   Table& known = tables_[TRY(table_id_of(event.body))];
   if (known.body == event.body) return {};
   Table table;
-  table.log = TRY(parse_table_map(event.body));
+  table.log = TRY(parse_table_map_name(event.body));
   table.rows = rows_of({table.log.database, table.log.table});
   // Rows that are passed over need not fit: the table is named again with the next.
   const bool is_read = table.rows != nullptr && !is_passed(table.rows->target().origin());
   if (is_read || table.rows == nullptr) table.body = event.body;
   if (is_read) {
+    table.log = TRY(parse_table_map(event.body));
     table.sizes = TRY(cell_sizes(table.log));
     TRY(match(table));
   }
@@ -288,7 +347,7 @@ Result<void> MysqlChanges::match(Table& table) const {
 }
 
 void MysqlChanges::copied(const std::string& origin,
-                          const GtidState& state,
+                          const LogState& state,
                           const std::vector<MysqlReading>& readings) {
   copied_[origin] = state;
   tables_.clear();  // they are named again, and seen anew

@@ -8,7 +8,7 @@
 #include "source/mysql/binlog.h"
 #include "source/mysql/binlog_row.h"
 #include "source/mysql/binlog_statement.h"
-#include "source/mysql/gtid.h"
+#include "source/mysql/binlog_transaction.h"
 #include "source/mysql/mysql_position.h"
 #include "source/mysql/mysql_rows.h"
 #include "source/source.h"
@@ -40,6 +40,8 @@ class MysqlChanges final {
   // kInvalid: a table changed so that it no longer has what the dataset needs. kRefused,
   // kUnsupported: the log does not tell what changed.
   Result<void> take(std::string_view bytes, std::int64_t row_count_max);
+  // One out of a compressed transaction, which has no checksum.
+  Result<void> take_unpacked(std::string_view bytes, std::int64_t row_count_max);
 
   // The oldest batch that is ready.
   std::optional<SourceBatch> give();
@@ -48,9 +50,11 @@ class MysqlChanges final {
   bool in_transaction() const { return open_ || !ready_.empty(); }
 
   // All that ended before has been taken. Of a transaction without rows for any target, too.
-  const GtidState& seen() const { return seen_; }
+  const LogState& seen() const { return progress_.state; }
 
-  const LogPlace& place() const { return place_; }
+  const LogPlace& place() const { return progress_.place; }
+
+  const LogProgress& progress() const { return progress_; }
 
   std::uint32_t time_s() const { return time_s_; }  // of the last event
 
@@ -60,7 +64,7 @@ class MysqlChanges final {
 
   // A table was copied anew: its changes up to there are not given.
   void copied(const std::string& origin,
-              const GtidState& state,
+              const LogState& state,
               const std::vector<MysqlReading>& readings);
 
  private:
@@ -72,7 +76,9 @@ class MysqlChanges final {
     MysqlRows* rows = nullptr;  // null: feeds no dataset
   };
 
+  Result<void> take_one(const BinlogEvent& event, std::int64_t row_count_max);
   Result<void> take_event(const BinlogEvent& event);
+  Result<void> take_other(const BinlogEvent& event);
   Result<void> begin(const BinlogEvent& event);
   Result<void> end();
   Result<void> abandon();
@@ -85,6 +91,8 @@ class MysqlChanges final {
   Result<void> take_rows(const BinlogEvent& event);
   Result<void> take_images(Table& table);
   Result<void> take_format(const BinlogEvent& event);
+  Result<void> take_previous(const BinlogEvent& event) const;
+  Result<void> take_partial_rows(const BinlogEvent& event) const;
   bool is_passed(const std::string& origin) const;
   MysqlRows* rows_of(const TableName& name) const;
   Result<void> make_ready(MysqlRows& rows);
@@ -93,7 +101,7 @@ class MysqlChanges final {
   void note_end(const BinlogEvent& event);
 
   std::vector<std::unique_ptr<MysqlRows>> rows_;  // by target
-  std::map<std::string, GtidState> copied_;       // by origin
+  std::map<std::string, LogState> copied_;        // by origin
   std::set<std::string> stale_;
   std::set<std::string> newly_stale_;  // by the open transaction
   std::map<std::uint64_t, Table> tables_;
@@ -104,12 +112,11 @@ class MysqlChanges final {
   std::optional<bool> has_checksum_;  // of events; known from the first FORMAT event on
   bool open_ = false;
   bool gave_ = false;  // of the open transaction
-  BinlogGtid transaction_;
+  LogTransaction transaction_;
   std::string transaction_text_;
   std::uint32_t time_s_ = 0;
   std::int64_t row_number_ = 0;  // in the transaction
-  GtidState seen_;
-  LogPlace place_;
+  LogProgress progress_;         // up to what ended; the place is that of the last event
 };
 
 }  // namespace lockstep

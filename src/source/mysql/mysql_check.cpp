@@ -1,13 +1,13 @@
 #include "source/mysql/mysql_check.h"
 
+#include "source/mysql/dialect.h"
 #include "source/mysql/mysql_catalog.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
-#include <charconv>
 #include <utility>
 
 namespace lockstep {
@@ -31,39 +31,31 @@ Result<std::string> read_grants(MysqlLink& link) {
   return text;
 }
 
-Result<void> check_rights(MysqlLink& link, const std::string& user, MysqlFindings& out) {
-  const std::string grants = TRY(read_grants(link));
-  const bool has_all = grants.find("ALL PRIVILEGES ON *.*") != std::string::npos;
-  const bool has_old = grants.find("REPLICATION CLIENT") != std::string::npos;
-  std::string missing;
-  if (!has_all && grants.find("REPLICATION SLAVE") == std::string::npos)
-    missing = "REPLICATION SLAVE";
-  if (!has_all && !has_old && grants.find("BINLOG MONITOR") == std::string::npos)
-    missing += missing.empty() ? "BINLOG MONITOR" : ", BINLOG MONITOR";
+Result<void> check_rights(MysqlLink& link,
+                          const MysqlDialect& dialect,
+                          const std::string& user,
+                          MysqlFindings& out) {
+  const std::vector<std::string> missing = dialect.missing_rights(TRY(read_grants(link)));
   if (missing.empty()) return {};
+  const bool may_read_log =
+      std::ranges::none_of(missing, [](const auto& right) { return right != "RELOAD"; });
   add_finding(out,
               MysqlLevel::kFailure,
-              fmt::format("user {} may not read the server's log", user),
-              fmt::format("run: GRANT {} ON *.* TO {};", missing, user));
+              may_read_log ? fmt::format("user {} may not lock the tables for the moment in which "
+                                         "their copy begins",
+                                         user)
+                           : fmt::format("user {} may not read the server's log", user),
+              fmt::format("run: GRANT {} ON *.* TO {};", fmt::join(missing, ", "), user));
   return {};
 }
 
-void warn_of_server(const MysqlServerState& state, MysqlFindings& out) {
-  if (state.variable("gtid_strict_mode") != "ON") {
-    add_finding(
-        out,
-        MysqlLevel::kWarning,
-        "gtid_strict_mode is OFF: transactions may come with numbers out of order, where the "
-        "source stops",
-        "run: SET GLOBAL gtid_strict_mode = ON; and add it to the server's configuration");
-  }
-  const bool is_replica = !state.variable("gtid_slave_pos").empty();
-  if (is_replica && state.variable("log_slave_updates") != "ON") {
-    add_finding(out,
-                MysqlLevel::kFailure,
-                "the server is a replica that does not log what it replicates",
-                "add to its configuration: log_slave_updates; and restart it");
-  }
+void warn_of_server(const MysqlDialect& dialect,
+                    const MysqlServerState& state,
+                    MysqlFindings& out) {
+  for (const MysqlLack& doubt : dialect.doubts_of_log(state))
+    add_finding(out, MysqlLevel::kWarning, doubt.text, doubt.remedy);
+  if (const std::optional<MysqlLack> lack = dialect.lack_of_replica(state))
+    add_finding(out, MysqlLevel::kFailure, lack->text, lack->remedy);
 }
 
 bool has_word(std::string_view list, std::string_view word) {
@@ -78,9 +70,10 @@ bool has_word(std::string_view list, std::string_view word) {
 
 // The server may leave databases out of its log.
 Result<void> check_filters(MysqlLink& link,
+                           const MysqlDialect& dialect,
                            const std::vector<TableTarget>& targets,
                            MysqlFindings& out) {
-  const MysqlAnswer found = TRY(link.query("SHOW MASTER STATUS", {}));
+  const MysqlAnswer found = TRY(link.query(dialect.log_status_query(), {}));
   if (found.rows.empty()) return {};
   const std::string only = found.text(0, 2);
   const std::string ignored = found.text(0, 3);
@@ -151,11 +144,12 @@ Result<void> look_at_server(MysqlServer& server,
                             MysqlFindings& out) {
   const std::unique_ptr<MysqlLink> link = TRY(server.connect(MysqlLinkKind::kQueries));
   const MysqlServerState state = TRY(read_mysql_server(*link));
-  add_finding(out, MysqlLevel::kOk, fmt::format("connected to {}", state.version));
-  for (const MysqlLack& lack : lacks_of_log(state))
+  add_finding(out, MysqlLevel::kOk, fmt::format("connected to {}", state.name()));
+  const std::unique_ptr<MysqlDialect> dialect = make_dialect(state);
+  for (const MysqlLack& lack : dialect->lacks_of_log(state))
     add_finding(out, MysqlLevel::kFailure, lack.text, lack.remedy);
-  if (!state.is_mariadb() || state.variable("log_bin") != "ON") return {};
-  warn_of_server(state, out);
+  if (state.variable("log_bin") != "ON") return {};
+  warn_of_server(*dialect, state, out);
   if (settings.client && std::to_string(*settings.client) == state.variable("server_id")) {
     add_finding(out,
                 MysqlLevel::kFailure,
@@ -164,11 +158,11 @@ Result<void> look_at_server(MysqlServer& server,
   }
   const std::string user = TRY(read_mysql_user(*link));
   const std::size_t before = out.size();
-  TRY(check_rights(*link, user, out));
+  TRY(check_rights(*link, *dialect, user, out));
   std::vector<TableTarget> targets;
   for (const SourceTarget& one : requested)
     targets.push_back(TRY(parse_mysql_target(one, static_cast<int>(targets.size()), server)));
-  if (out.size() == before) TRY(check_filters(*link, targets, out));
+  if (out.size() == before) TRY(check_filters(*link, *dialect, targets, out));
   for (std::size_t index = 0; index < targets.size(); ++index)
     TRY(check_one_table(*link, user, requested[index], targets[index], out));
   return {};

@@ -1,4 +1,4 @@
-// The rows that MariaDB's tables have at one moment: what a source begins with.
+// The rows that a server's tables have at one moment: what a source begins with.
 #pragma once
 
 #include "base/result.h"

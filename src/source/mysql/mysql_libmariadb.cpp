@@ -1,19 +1,15 @@
 // The connections, by libmariadb.
 #include "source/mysql/mysql_link.h"
 #include "source/mysql/mysql_log_reader.h"
+#include "source/mysql/mysql_log_stream.h"
 #include "source/mysql/mysql_url.h"
 
 #include <fmt/format.h>
 
-// The second needs the first.
-// clang-format off
-#include <mysql.h>
-#include <mariadb_rpl.h>
-// clang-format on
-
 #include <algorithm>
 #include <array>
 #include <fcntl.h>
+#include <mysql.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
@@ -24,9 +20,8 @@ namespace {
 constexpr unsigned kMysqlConnectSeconds = 10;
 // Of an answer: a server that is busy copying says something all the while.
 constexpr unsigned kReadSeconds = 300;
-// Of the log: the server says something every kHeartbeatSeconds.
+// Of the log: the server says something every few seconds.
 constexpr unsigned kLogReadSeconds = 60;
-constexpr unsigned kHeartbeatSeconds = 5;
 constexpr std::size_t kPacketMax = std::size_t{1} << 30;
 
 struct FreeMysql {
@@ -35,14 +30,6 @@ struct FreeMysql {
 
 struct FreeMysqlResult {
   void operator()(MYSQL_RES* result) const { mysql_free_result(result); }
-};
-
-struct FreeReplication {
-  void operator()(MARIADB_RPL* replication) const { mariadb_rpl_close(replication); }
-};
-
-struct FreeEvent {
-  void operator()(MARIADB_RPL_EVENT* event) const { mariadb_free_rpl_event(event); }
 };
 
 using MysqlHandle = std::unique_ptr<MYSQL, FreeMysql>;
@@ -88,8 +75,18 @@ std::string without_password(std::string text, const std::string& password) {
 // Whether the log that was asked for is not there, or never was: asking again will not help.
 bool is_lost_place(unsigned number, std::string_view message) {
   constexpr unsigned kFatalReading = 1236;
-  return number == kFatalReading && (message.find("GTID") != std::string_view::npos ||
-                                     message.find("requested") != std::string_view::npos);
+  // It names what it lacks, but for a server whose transactions have ids no more.
+  const auto has = [&](std::string_view words) { return message.find(words) != message.npos; };
+  if (number != kFatalReading || has("GTID_MODE")) return false;
+  return has("GTID") || has("requested") || has("AUTO_POSITION");
+}
+
+// "MariaDB", "MySQL": who speaks, as far as it said who it is.
+std::string_view speaker(MYSQL* connection) {
+  const char* const version = mysql_get_server_info(connection);
+  const bool is_mysql =
+      version != nullptr && std::string_view(version).find("MariaDB") == std::string_view::npos;
+  return is_mysql ? "MySQL" : "MariaDB";
 }
 
 Error mysql_failure(MYSQL* connection, const std::string& password) {
@@ -101,7 +98,19 @@ Error mysql_failure(MYSQL* connection, const std::string& password) {
                       "lockstep resync of the source copies its tables anew and goes on behind it");
   }
   if (text.empty()) text = "the connection ended";
-  return make_error(code_of_mysql(number, mysql_sqlstate(connection)), "MariaDB: " + text);
+  return make_error(code_of_mysql(number, mysql_sqlstate(connection)),
+                    fmt::format("{}: {}", speaker(connection), text));
+}
+
+// What may be wrong where no connection came about.
+std::string connecting_hint(MYSQL* connection, const MysqlUrl& url) {
+  const std::string_view text = mysql_error(connection);
+  const auto has = [&](std::string_view words) { return text.find(words) != text.npos; };
+  if (url.tls == MysqlUrl::Tls::kOff && (has("RSA") || has("sha2_password"))) {
+    return "MySQL takes this user's password over TLS, or encrypted by a key that the server did "
+           "not give: add ssl-mode=required, or better ssl-mode=verify-identity, to the url";
+  }
+  return "is the server running, and do url and the user's rights fit?";
 }
 
 // Each `?` in its order.
@@ -232,30 +241,14 @@ class LibmariadbLink final : public MysqlLink {
   }
 
   Result<void> start_log(const LogRequest& request) override {
-    // What a replica says before it asks: that it takes all kinds of events, in this form.
-    for (const std::string& sql :
-         {std::string("SET @mariadb_slave_capability=4, "
-                      "@master_binlog_checksum=@@global.binlog_checksum, "
-                      "@slave_gtid_strict_mode=1, @slave_gtid_ignore_duplicates=0"),
-          fmt::format("SET @master_heartbeat_period={}", kHeartbeatSeconds * 1'000'000'000ULL),
-          "SET @slave_connect_state=" + quote_mysql_text(request.after.text())}) {
-      TRY(run(sql));
-    }
-    replication_.reset(mariadb_rpl_init(connection_.get()));
-    if (!replication_) return make_error(Code::kIo, "MariaDB: out of memory");
-    // No file: the server finds it by the transaction's id.
-    mariadb_rpl_optionsv(replication_.get(), MARIADB_RPL_FILENAME, "", std::size_t{0});
-    mariadb_rpl_optionsv(replication_.get(), MARIADB_RPL_START, 4UL);
-    mariadb_rpl_optionsv(replication_.get(), MARIADB_RPL_SERVER_ID, request.client);
-    mariadb_rpl_optionsv(replication_.get(), MARIADB_RPL_FLAGS, 0U);
-    if (mariadb_rpl_open(replication_.get()) != 0) return failure();
+    stream_ = TRY(start_log_stream(connection_.get(), request, [this] { return failure(); }));
     socket_ = std::make_unique<HeldSocket>(mysql_get_socket(connection_.get()));
-    reader_ =
-        std::make_unique<MysqlLogReader>([this] { return fetch(); }, [this] { socket_->cut(); });
+    reader_ = std::make_unique<MysqlLogReader>([this] { return stream_->fetch(); },
+                                               [this] { socket_->cut(); });
     return {};
   }
 
-  Result<std::optional<std::string_view>> receive() override { return reader_->receive(); }
+  Result<std::optional<SentEvent>> receive() override { return reader_->receive(); }
 
   Result<bool> wait(std::int64_t timeout_us) override { return reader_->wait(timeout_us); }
 
@@ -267,27 +260,12 @@ class LibmariadbLink final : public MysqlLink {
     return {};
   }
 
-  // In the reader's thread. The library looks into the event, too; what it made of it is not used.
-  Result<std::string_view> fetch() {
-    MARIADB_RPL_EVENT* const event = mariadb_rpl_fetch(replication_.get(), event_.get());
-    if (event == nullptr) {
-      static_cast<void>(event_.release());  // the library freed it
-      if (mysql_errno(connection_.get()) != 0) return failure();
-      return make_error(Code::kIo, "MariaDB ended the stream of its log", "it is tried again");
-    }
-    if (event_ == nullptr) event_.reset(event);
-    // A byte of status stands in front.
-    return std::string_view(reinterpret_cast<const char*>(event->raw_data) + 1,
-                            event->raw_data_size - 1);
-  }
-
   Error failure() { return mysql_failure(connection_.get(), password_); }
 
   const MysqlHandle connection_;
   const std::string password_;
   MysqlResultHandle result_;
-  std::unique_ptr<MARIADB_RPL, FreeReplication> replication_;
-  std::unique_ptr<MARIADB_RPL_EVENT, FreeEvent> event_;
+  std::unique_ptr<MysqlLogStream> stream_;  // read in the reader's thread
   std::unique_ptr<HeldSocket> socket_;
   std::unique_ptr<MysqlLogReader> reader_;
 };
@@ -344,7 +322,7 @@ class LibmariadbServer final : public MysqlServer {
                            text_of(url_.socket),
                            0) == nullptr) {
       Error error = mysql_failure(connection.get(), url_.password);
-      error.hint = "is the server running, and do url and the user's rights fit?";
+      error.hint = connecting_hint(connection.get(), url_);
       return std::move(error).with_context(fmt::format("connecting to {}", url_.place()));
     }
     return pinned(std::move(connection));
@@ -358,7 +336,8 @@ class LibmariadbServer final : public MysqlServer {
     auto link = std::make_unique<LibmariadbLink>(std::move(connection), url_.password);
     TRY(link->query("SET time_zone = '+00:00', sql_mode = '', net_write_timeout = 86400", {}));
     TRY(link->query("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", {}));
-    if (is_mariadb) TRY(link->query("SET max_statement_time = 0", {}));
+    TRY(link->query(
+        is_mariadb ? "SET max_statement_time = 0" : "SET SESSION max_execution_time = 0", {}));
     return std::unique_ptr<MysqlLink>(std::move(link));
   }
 

@@ -1,8 +1,9 @@
-// Connections to a MariaDB server, as far as the source needs them: what tests replace.
+// Connections to a MariaDB or MySQL server, as far as the source needs them: what tests replace.
 #pragma once
 
 #include "base/result.h"
-#include "source/mysql/gtid.h"
+#include "source/mysql/binlog_payload.h"
+#include "source/mysql/log_state.h"
 #include "source/mysql/mysql_types.h"
 
 #include <cstdint>
@@ -34,7 +35,7 @@ struct MysqlAnswer {
 
 // What a replica asks for.
 struct LogRequest {
-  GtidState after;           // transactions behind these
+  LogState after;            // transactions behind these
   std::uint32_t client = 0;  // a server id of its own
 };
 
@@ -53,7 +54,7 @@ class MysqlLink {
 
   virtual Result<void> start_log(const LogRequest& request) = 0;
   // The oldest event that has come, good until the next call; nullopt: none now.
-  virtual Result<std::optional<std::string_view>> receive() = 0;
+  virtual Result<std::optional<SentEvent>> receive() = 0;
   virtual Result<bool> wait(std::int64_t timeout_us) = 0;  // true: receive() may have something
   virtual std::uint64_t waiting_bytes() = 0;               // that have come and were not received
 };

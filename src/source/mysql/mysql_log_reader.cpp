@@ -10,6 +10,12 @@ namespace {
 // What waits to be received; then the server waits, too.
 constexpr std::size_t kWaitingMax = 8'000'000;
 
+// In front of each event that waits.
+struct WaitingHead {
+  std::uint32_t size = 0;
+  bool is_unpacked = false;
+};
+
 }  // namespace
 
 MysqlLogReader::MysqlLogReader(Fetch fetch, std::function<void()> cancel)
@@ -29,7 +35,7 @@ MysqlLogReader::~MysqlLogReader() {
 
 void MysqlLogReader::run() {
   for (;;) {
-    const Result<std::string_view> event = fetch_();
+    const Result<SentEvent> event = fetch_();
     if (event.ok() && keep(event.value())) continue;
     const std::scoped_lock lock(mutex_);
     if (!event.ok()) error_ = event.error();
@@ -39,20 +45,20 @@ void MysqlLogReader::run() {
 }
 
 // false: nobody wants more.
-bool MysqlLogReader::keep(std::string_view event) {
+bool MysqlLogReader::keep(const SentEvent& event) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return ends_ || come_.size() < kWaitingMax; });
   if (ends_) return false;
   const bool was_empty = come_.empty();
-  const auto size = static_cast<std::uint32_t>(event.size());
-  come_.append(reinterpret_cast<const char*>(&size), sizeof(size));
-  come_ += event;
+  const WaitingHead head = {static_cast<std::uint32_t>(event.bytes.size()), event.is_unpacked};
+  come_.append(reinterpret_cast<const char*>(&head), sizeof(head));
+  come_ += event.bytes;
   lock.unlock();
   if (was_empty) changed_.notify_all();
   return true;
 }
 
-Result<std::optional<std::string_view>> MysqlLogReader::receive() {
+Result<std::optional<SentEvent>> MysqlLogReader::receive() {
   if (given_ == taken_.size()) {
     taken_.clear();
     given_ = 0;
@@ -61,12 +67,12 @@ Result<std::optional<std::string_view>> MysqlLogReader::receive() {
     if (taken_.empty() && error_) return *error_;
     if (taken_.size() >= kWaitingMax) changed_.notify_all();
   }
-  if (taken_.empty()) return std::optional<std::string_view>();
-  std::uint32_t size = 0;
-  std::memcpy(&size, taken_.data() + given_, sizeof(size));
-  const std::string_view event(taken_.data() + given_ + sizeof(size), size);
-  given_ += sizeof(size) + size;
-  return std::optional(event);
+  if (taken_.empty()) return std::optional<SentEvent>();
+  WaitingHead head;
+  std::memcpy(&head, taken_.data() + given_, sizeof(head));
+  const std::string_view bytes(taken_.data() + given_ + sizeof(head), head.size);
+  given_ += sizeof(head) + head.size;
+  return std::optional(SentEvent{bytes, head.is_unpacked});
 }
 
 bool MysqlLogReader::wait(std::int64_t timeout_us) {

@@ -3,6 +3,7 @@
 
 #include "base/result.h"
 #include "base/thread.h"
+#include "source/mysql/binlog_payload.h"
 
 #include <condition_variable>
 #include <cstddef>
@@ -12,7 +13,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
 
 namespace lockstep {
 
@@ -21,27 +21,27 @@ class MysqlLogReader final {
  public:
   // `fetch` gives the next event, good until it is called again, or why there is none; it is called
   // in the reader's thread, until it fails. `cancel`, from another, makes it fail.
-  using Fetch = std::function<Result<std::string_view>()>;
+  using Fetch = std::function<Result<SentEvent>()>;
   MysqlLogReader(Fetch fetch, std::function<void()> cancel);
   ~MysqlLogReader();
   MysqlLogReader(const MysqlLogReader&) = delete;
   MysqlLogReader& operator=(const MysqlLogReader&) = delete;
 
   // The oldest event that has come, good until the next call; nullopt: none now.
-  Result<std::optional<std::string_view>> receive();
+  Result<std::optional<SentEvent>> receive();
   bool wait(std::int64_t timeout_us);  // true: receive() has something
   std::uint64_t waiting_bytes();
 
  private:
   void run();
-  bool keep(std::string_view event);
+  bool keep(const SentEvent& event);
 
   const Fetch fetch_;
   const std::function<void()> cancel_;
   // By the owner's thread alone: what it took at once, and how far it gave it.
   std::string taken_;
   std::size_t given_ = 0;
-  // Guarded by mutex_: events one behind another, each with its length in front.
+  // Guarded by mutex_: events one behind another, each with its head in front.
   std::mutex mutex_;
   std::condition_variable changed_;
   std::string come_;

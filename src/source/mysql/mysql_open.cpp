@@ -1,14 +1,12 @@
 #include "source/mysql/mysql_open.h"
 
+#include "source/mysql/dialect.h"
 #include "source/mysql/mysql_catalog.h"
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstring>
-#include <span>
 #include <utility>
 
 namespace lockstep {
@@ -19,11 +17,24 @@ std::string copy_mysql_anew(const MysqlSettings& settings) {
                      settings.name);
 }
 
-Result<MysqlServerState> require_log(MysqlLink& link) {
-  MysqlServerState state = TRY(read_mysql_server(link));
-  const std::vector<MysqlLack> lacks = lacks_of_log(state);
+// Value. What is asked.
+struct AskedServer {
+  MysqlServerState state;
+  std::unique_ptr<MysqlDialect> dialect;
+};
+
+Result<AskedServer> ask_server(MysqlLink& link) {
+  AskedServer server;
+  server.state = TRY(read_mysql_server(link));
+  server.dialect = make_dialect(server.state);
+  return server;
+}
+
+Result<AskedServer> require_log(MysqlLink& link) {
+  AskedServer server = TRY(ask_server(link));
+  const std::vector<MysqlLack> lacks = server.dialect->lacks_of_log(server.state);
   if (!lacks.empty()) return make_error(Code::kRefused, lacks.front().text, lacks.front().remedy);
-  return state;
+  return server;
 }
 
 // Followers by chance: two of one id would take the log from each other.
@@ -36,38 +47,12 @@ std::uint32_t client_by_chance(Io& io) {
   return kFirst + number % kFirst;
 }
 
-struct Snapshot {
-  GtidState state;
-  LogPlace place;
-};
-
-// From here on the connection sees what the log has up to that place, and nothing behind it. No
-// lock is taken.
-Result<Snapshot> begin_snapshot(MysqlLink& link) {
-  TRY(link.query("START TRANSACTION WITH CONSISTENT SNAPSHOT", {}));
-  const MysqlAnswer found = TRY(link.query("SHOW STATUS LIKE 'binlog_snapshot_%'", {}));
-  Snapshot snapshot;
-  for (std::size_t row = 0; row < found.rows.size(); ++row) {
-    const std::string name = found.text(row, 0);
-    const std::string value = found.text(row, 1);
-    if (name == "Binlog_snapshot_file") snapshot.place.file = value;
-    if (name != "Binlog_snapshot_position") continue;
-    std::from_chars(value.data(), value.data() + value.size(), snapshot.place.offset);
-  }
-  std::optional<GtidState> state = TRY(read_state_at(link, snapshot.place));
-  if (snapshot.place.file.empty() || !state) {
-    return make_error(
-        Code::kIo, "the server does not say where in its log the snapshot is", "it is tried again");
-  }
-  snapshot.state = *std::move(state);
-  return snapshot;
-}
-
 Result<BegunMysqlCopy> copy_of(const MysqlOpening& opening,
                                std::unique_ptr<MysqlLink> link,
+                               const MysqlDialect& dialect,
                                const std::vector<TableTarget>& targets) {
   BegunMysqlCopy out;
-  const Snapshot snapshot = TRY(begin_snapshot(*link));
+  const LogProgress snapshot = TRY(dialect.begin_snapshot(*link));
   out.position.state = snapshot.state;
   out.position.place = snapshot.place;
   MysqlCopyRequest request;
@@ -87,41 +72,13 @@ Result<BegunMysqlCopy> copy_of(const MysqlOpening& opening,
   return out;
 }
 
-// Whether the transactions that were followed are those that the server's log has at their place.
-Result<void> check_history(MysqlLink& link,
-                           const MysqlPosition& position,
-                           std::span<const LogPlace> files,
-                           const MysqlSettings& settings) {
-  const bool is_there =
-      std::ranges::find(files, position.place.file, &LogPlace::file) != files.end();
-  if (position.state.last().empty() || !is_there) return {};
-  const auto refuse = [&](const std::string& has) {
-    return make_error(Code::kRefused,
-                      fmt::format("at {} the server's log has {}, where {} was followed: it was "
-                                  "begun anew, or a backup was restored",
-                                  position.place.text(),
-                                  has,
-                                  position.state.text()),
-                      copy_mysql_anew(settings));
-  };
-  Result<std::optional<GtidState>> found = read_state_at(link, position.place);
-  if (!found.ok() || !found.value()) return refuse("no transaction's end");
-  const GtidState& state = *found.value();
-  const bool has_one = std::ranges::any_of(position.state.last(), [&](const auto& one) {
-    const auto same = state.last().find(one.first);
-    return same != state.last().end() && same->second == one.second;
-  });
-  if (!has_one || !state.has_all(position.state)) return refuse(state.text());
-  return {};
-}
-
 }  // namespace
 
 Result<BegunMysqlCopy> begin_mysql_copy(const MysqlOpening& opening, const MysqlPosition& before) {
   std::unique_ptr<MysqlLink> link = TRY(opening.server.connect(MysqlLinkKind::kQueries));
-  const MysqlServerState state = TRY(require_log(*link));
-  BegunMysqlCopy out = TRY(copy_of(opening, std::move(link), opening.targets));
-  out.position.server = state.identity();
+  const AskedServer server = TRY(require_log(*link));
+  BegunMysqlCopy out = TRY(copy_of(opening, std::move(link), *server.dialect, opening.targets));
+  out.position.server = server.state.identity();
   out.position.client = before.client != 0 ? before.client : client_by_chance(opening.io);
   out.position.tables = out.copied;
   out.copy->set_position_changes(out.position.parts());
@@ -134,7 +91,9 @@ Result<BegunMysqlCopy> begin_mysql_copy_of(const MysqlOpening& opening,
   for (const TableTarget& target : opening.targets) {
     if (origins.contains(target.origin())) targets.push_back(target);
   }
-  return copy_of(opening, TRY(opening.server.connect(MysqlLinkKind::kQueries)), targets);
+  std::unique_ptr<MysqlLink> link = TRY(opening.server.connect(MysqlLinkKind::kQueries));
+  const AskedServer server = TRY(ask_server(*link));
+  return copy_of(opening, std::move(link), *server.dialect, targets);
 }
 
 Result<MysqlTablesNow> look_at_mysql_tables(const MysqlOpening& opening,
@@ -156,23 +115,26 @@ Result<MysqlTablesNow> look_at_mysql_tables(const MysqlOpening& opening,
 Result<StartedLog> start_mysql_log(const MysqlOpening& opening, const MysqlPosition& position) {
   StartedLog log;
   log.link = TRY(opening.server.connect(MysqlLinkKind::kLog));
-  const MysqlServerState state = TRY(require_log(*log.link));
-  if (state.identity() != position.server) {
-    return make_error(Code::kRefused,
-                      "the database is on another server than the one that was followed",
-                      copy_mysql_anew(opening.settings));
-  }
-  log.end = TRY(read_log_end(*log.link));
+  const AskedServer server = TRY(require_log(*log.link));
+  const MysqlDialect& dialect = *server.dialect;
+  const auto refuse = [&](std::string why) {
+    return make_error(Code::kRefused, std::move(why), copy_mysql_anew(opening.settings));
+  };
+  log.server = server.state.identity();
+  log.end = TRY(dialect.read_log_end(*log.link));
+  if (!log.end.is_like(position.state) ||
+      (dialect.stays_on_server() && log.server != position.server))
+    return refuse("the database is on another server than the one that was followed");
   log.files = TRY(read_log_files(*log.link));
   if (!log.end.has_all(position.state)) {
-    return make_error(Code::kRefused,
-                      fmt::format("the hub has followed the server to {}, whose log ends at {}: it "
-                                  "lost what came last",
-                                  position.state.text(),
-                                  log.end.last().empty() ? "its beginning" : log.end.text()),
-                      copy_mysql_anew(opening.settings));
+    return refuse(fmt::format(
+        "the hub has followed the server to {}, whose log ends at {}: it lost what came last",
+        position.state.text(),
+        log.end.is_empty() ? "its beginning" : log.end.text()));
   }
-  TRY(check_history(*log.link, position, log.files, opening.settings));
+  std::optional<std::string> why =
+      TRY(dialect.break_behind(*log.link, position.progress(), log.files));
+  if (why) return refuse(*std::move(why));
   const std::uint32_t client = opening.settings.client.value_or(position.client);
   TRY(log.link->start_log({.after = position.state, .client = client}));
   return log;

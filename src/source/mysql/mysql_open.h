@@ -52,7 +52,8 @@ Result<MysqlTablesNow> look_at_mysql_tables(const MysqlOpening& opening,
 // The log behind a position, as it comes.
 struct StartedLog {
   std::unique_ptr<MysqlLink> link;
-  GtidState end;                // of the log, now
+  std::string server;           // as it names itself
+  LogState end;                 // of the log, now
   std::vector<LogPlace> files;  // each with its size
 };
 

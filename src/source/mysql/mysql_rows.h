@@ -1,4 +1,4 @@
-// Rows of one MariaDB table as a batch for its dataset. Pure.
+// Rows of one table of a server as a batch for its dataset. Pure.
 #pragma once
 
 #include "source/mysql/binlog_row.h"

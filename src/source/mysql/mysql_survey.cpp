@@ -1,4 +1,4 @@
-// A MariaDB server's databases, surveyed.
+// A MariaDB or MySQL server's databases, surveyed.
 #include "source/mysql/mysql_catalog.h"
 #include "source/mysql/mysql_link.h"
 #include "source/tables/database_survey.h"
@@ -40,7 +40,8 @@ Result<SurveyedDatabase> survey_mysql(const std::string& url) {
   const std::unique_ptr<MysqlLink> link = TRY(server->connect(MysqlLinkKind::kQueries));
   SurveyedDatabase out;
   out.type = "mysql";
-  out.name = server->database().empty() ? "mariadb" : server->database();
+  out.name = server->database();
+  if (out.name.empty()) out.name = TRY(read_mysql_server(*link)).is_mariadb() ? "mariadb" : "mysql";
   out.has_password = server->has_password();
   const MysqlAnswer found =
       TRY(link->query(kSurveyedTables, {server->database(), server->database()}));

@@ -43,6 +43,7 @@ constexpr std::array kKinds = {
     NamedKind{"uuid", MysqlKind::kUuid},
     NamedKind{"inet4", MysqlKind::kInet4},
     NamedKind{"inet6", MysqlKind::kInet6},
+    NamedKind{"json", MysqlKind::kJson},
 };
 
 struct NamedCharset {
@@ -163,6 +164,7 @@ std::optional<Type> table_type_of(const MysqlType& type) {
     case MysqlKind::kUuid:
     case MysqlKind::kInet4:
     case MysqlKind::kInet6:
+    case MysqlKind::kJson:
       return Type::kText;
     case MysqlKind::kNone:
       return std::nullopt;

@@ -27,6 +27,7 @@ enum class MysqlKind : std::uint8_t {
   kUuid,
   kInet4,
   kInet6,
+  kJson,  // MySQL's own; MariaDB's is a text
   kNone,  // bytes, shapes: no column of a dataset holds them
 };
 
