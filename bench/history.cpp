@@ -52,12 +52,13 @@ struct Steps {
   std::vector<double> cpu_ms;
 };
 
-const char* kind_of(const CompactionStep& step) {
+const char* kind_of_compaction(const CompactionStep& step) {
+  if (step.state == CompactionState::kNothing) return "nothing to do";
   if (step.state == CompactionState::kUnderway) return "compaction in its thread";
   return step.files > 0 ? "compaction's end" : "compaction's rest";
 }
 
-const char* kind_of(const CollectionStep& step) {
+const char* kind_of_collection(const CollectionStep& step) {
   if (step.snapshots > 0) return "snapshots expire";
   if (step.rows > 0) return "dead rows go";
   if (step.files > 0) return "files leave the catalog";
@@ -145,9 +146,11 @@ class History final {
   }
 
   const char* upkeep() {
-    const CompactionStep step = must(hub_->compact({.background = true}));
-    if (step.state != CompactionState::kNothing) return kind_of(step);
-    return kind_of(must(hub_->collect({})));
+    const UpkeepWork work = {.compact = [&] { return hub_->compact({.background = true}); },
+                             .collect = [&] { return hub_->collect({}); }};
+    const UpkeepStep step = must(turns_.step(work, io_.monotonic_us()));
+    return step.collection ? kind_of_collection(*step.collection)
+                           : kind_of_compaction(step.compaction);
   }
 
   Io& io_;
@@ -158,6 +161,7 @@ class History final {
   std::int64_t id_ = 0;
   std::int64_t version_ = 0;
   std::map<std::string, Steps> upkeep_;
+  UpkeepTurns turns_;
 };
 
 Json state_of(Hub& hub) {

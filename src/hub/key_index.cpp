@@ -17,8 +17,8 @@ constexpr std::size_t kLoadRuns = 8;
 // Entries that a merge takes for each that came: enough to end before the same merge is due again.
 constexpr std::int64_t kMergePace = 16;
 constexpr std::int64_t kStepEntries = 65'536;
-// What a commit takes of it, two milliseconds' worth with the sixteenth part of what is due: what it
-// leaves is the next one's.
+// What a commit takes of it, two milliseconds' worth with the sixteenth part of what is due: what
+// it leaves is the next one's.
 constexpr std::int64_t kSettleEntries = 8'192;
 // Moved entries that count as come at each commit: few, so that no commit waits for long.
 constexpr std::int64_t kMovedPace = 256;

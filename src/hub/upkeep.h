@@ -1,9 +1,13 @@
-// What keeping a hub compact and bounded is asked for, and what it says that it did.
+// What keeping a hub compact and bounded is asked for, what it says that it did, and whose turn it
+// is.
 #pragma once
 
+#include "base/result.h"
 #include "hub/table_definition.h"
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,6 +69,35 @@ struct CollectionPlan {
 struct InlinedUse {
   TableName table;
   std::int64_t rows = 0;  // in the catalog, those of earlier snapshots too
+};
+
+// What takes turns: a step of each, of a few milliseconds at most.
+struct UpkeepWork {
+  std::function<Result<CompactionStep>()> compact;
+  std::function<Result<CollectionStep>()> collect;
+};
+
+// Value. What a step was: compaction's, or collection's.
+struct UpkeepStep {
+  CompactionStep compaction;
+  std::optional<CollectionStep> collection;
+  std::optional<CollectionStep> round;  // with the last step of a round: what its steps removed
+};
+
+// Value. Compaction comes first. But a fast stream always has something to compact, so that behind
+// each of its pieces a round of collection has a step, as long as one is due: once a minute, and at
+// once behind a round that had much to remove.
+class UpkeepTurns final {
+ public:
+  // `now_us`: of a clock that only runs on.
+  Result<UpkeepStep> step(const UpkeepWork& work, std::int64_t now_us);
+
+ private:
+  Result<void> collect(const UpkeepWork& work, std::int64_t now_us, UpkeepStep& step);
+
+  bool collection_is_next_ = false;
+  std::int64_t next_round_us_ = 0;
+  CollectionStep round_;
 };
 
 }  // namespace lockstep

@@ -238,8 +238,7 @@ class HubEngine final : public Engine {
   std::vector<std::string> unfinished_;  // sources whose load was stopped
   std::int64_t next_warning_us_ = 0;
   std::int64_t next_upkeep_us_ = 0;
-  std::int64_t next_round_us_ = 0;
-  CollectionStep round_;  // what its steps removed so far
+  UpkeepTurns upkeep_;
   bool log_is_long_ = false;
 };
 

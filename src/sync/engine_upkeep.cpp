@@ -10,7 +10,6 @@ namespace lockstep {
 namespace {
 
 constexpr std::int64_t kPauseAfterFailureUs = 60'000'000;
-constexpr std::int64_t kRoundsApartUs = 60'000'000;
 constexpr std::int64_t kLogWaitUs = 1'000'000;
 constexpr std::int64_t kLogLookUs = 50'000;
 
@@ -58,23 +57,14 @@ void HubEngine::mind_log() {
   }
 }
 
-// Compaction first; a step of a round of collection when there is nothing to compact.
 Result<void> HubEngine::upkeep_step() {
-  const CompactionStep compacted = TRY(hub_->compact({.background = true}));
-  const bool due = io_.monotonic_us() >= next_round_us_;
-  if (compacted.state != CompactionState::kNothing || !due) return {};
-  const CollectionStep step = TRY(hub_->collect(configuration_.hub.collection));
-  round_.snapshots += step.snapshots;
-  round_.deleted += step.deleted;
-  if (step.more) return {};
-  if (round_.snapshots + round_.deleted > 0) {
+  const UpkeepWork work = {.compact = [&] { return hub_->compact({.background = true}); },
+                           .collect = [&] { return hub_->collect(configuration_.hub.collection); }};
+  const UpkeepStep step = TRY(upkeep_.step(work, io_.monotonic_us()));
+  if (step.round && step.round->snapshots + step.round->deleted > 0) {
     log_.info(fmt::format(
-        "gc: {} snapshots expired, {} files deleted", round_.snapshots, round_.deleted));
+        "gc: {} snapshots expired, {} files deleted", step.round->snapshots, step.round->deleted));
   }
-  // Much to remove: go on at once, so that a fast stream of commits is kept up with.
-  constexpr std::int64_t kMany = 1'000;
-  next_round_us_ = io_.monotonic_us() + (round_.snapshots > kMany ? 0 : kRoundsApartUs);
-  round_ = {};
   return {};
 }
 
