@@ -8,7 +8,7 @@ namespace lockstep {
 namespace {
 
 // What waits to be received; then the server waits, too.
-constexpr std::size_t kWaitingMax = 8'000'000;
+constexpr std::size_t kWaitingMax = 2'000'000;
 
 // In front of each event that waits.
 struct WaitingHead {
