@@ -7,9 +7,6 @@
 namespace lockstep {
 namespace {
 
-// What waits to be received; then the server waits, too.
-constexpr std::size_t kWaitingMax = 2'000'000;
-
 // In front of each event that waits.
 struct WaitingHead {
   std::uint32_t size = 0;

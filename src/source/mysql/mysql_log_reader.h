@@ -19,6 +19,9 @@ namespace lockstep {
 // Resource. Its methods are for one thread.
 class MysqlLogReader final {
  public:
+  // Bytes that wait to be received, and no more events then: the server waits, too.
+  static constexpr std::size_t kWaitingMax = 2'000'000;
+
   // `fetch` gives the next event, good until it is called again, or why there is none; it is called
   // in the reader's thread, until it fails. `cancel`, from another, makes it fail.
   using Fetch = std::function<Result<SentEvent>()>;
