@@ -101,6 +101,7 @@ def test_a_slot_in_danger_is_told_before_it_is_lost(tmp_path, database):
         database.run("INSERT INTO busy SELECT repeat('x', 5000) FROM generate_series(1, 14000)")
         conftest.wait_until(lambda: state_of(place)["state"] == "endangered", what="the danger")
         told = state_of(place)
+        time.sleep(1.5)  # the log tells it within a second
         assert "of the server's log" in told["error"] and "max_slot_wal_keep_size" in told["hint"], told
         assert told["lag"]["safe_bytes"] < 48 << 20
         found = [line for line in place.json("check", codes=None) if line["level"] == "warn"]

@@ -36,7 +36,10 @@ struct Held {
 class FilesSource final : public Source {
  public:
   // `bucket`: instead of `io`, where there is one.
-  FilesSource(Io& io, std::unique_ptr<Io> bucket, SourceRequest request, FilesSettings settings)
+  FilesSource(Io& io,
+              std::unique_ptr<ObjectStoreIo> bucket,
+              SourceRequest request,
+              FilesSettings settings)
       : bucket_(std::move(bucket)),
         io_(bucket_ ? *bucket_ : io),
         request_(std::move(request)),
@@ -186,7 +189,16 @@ class FilesSource final : public Source {
     if (state == nullptr || state->size_bytes != match.info.size_bytes) return true;
     // It waited under other settings.
     if (state->waiting && (settings_.take_final_line || is_mirror())) return true;
-    return state->modified_us != match.info.modified_us || !is_settled(*state);
+    return !is_settled(*state) ||
+           (state->modified_us != match.info.modified_us && !is_known_by_etag(match, *state));
+  }
+
+  // An object that an earlier process saw when it was young: whether it was not written again
+  // within the same second.
+  bool is_known_by_etag(const GlobMatch& match, const FileState& state) const {
+    if (!bucket_ || whole_second(state.modified_us) != match.info.modified_us) return false;
+    const Result<FileInfo> now = bucket_->info_by_etag(match.info.path);
+    return now.ok() && now.value().modified_us == state.modified_us;
   }
 
   Result<std::vector<GlobMatch>> list_work() const {
@@ -312,7 +324,7 @@ class FilesSource final : public Source {
   std::optional<SourceBatch> finish_batch(SourceBatch batch, const FileInfo& info) {
     LOCKSTEP_ASSERT(batch.operations.size() == static_cast<std::size_t>(batch.rows.row_count()),
                     "source-2: a row without its operation");
-    batch.source_time = Timestamp{info.modified_us};
+    batch.source_time = Timestamp{bucket_ ? whole_second(info.modified_us) : info.modified_us};
     batch.position_changes = take_moves();
     return batch;
   }
@@ -413,7 +425,7 @@ class FilesSource final : public Source {
     }
   }
 
-  const std::unique_ptr<Io> bucket_;
+  const std::unique_ptr<ObjectStoreIo> bucket_;
   Io& io_;
   const SourceRequest request_;
   const SourceTarget target_;
@@ -436,7 +448,7 @@ Result<std::unique_ptr<Source>> make_files_source(Io& io, const SourceRequest& r
   FilesSettings settings = TRY(parse_files_settings(io, request));
   SourceRequest own = request;
   if (own.directory.empty()) own.directory.assign(1, '.');
-  std::unique_ptr<Io> bucket;
+  std::unique_ptr<ObjectStoreIo> bucket;
   if (settings.bucket) {
     bucket = make_object_store_io(io, TRY(make_s3_store(*settings.bucket)));
     own.directory.assign(1, '/');

@@ -1,6 +1,7 @@
 #include "source/files/files_listing.h"
 
 #include "source/files/file_look.h"
+#include "source/files/object_store_io.h"
 #include "table/scalar_text.h"
 
 #include <fmt/format.h>
@@ -48,10 +49,12 @@ Result<std::vector<GlobMatch>> list_files(Io& io, const ListingRequest& request)
   std::vector<GlobMatch> matches =
       TRY(find_files(io, request.directory, request.settings.patterns));
   if (matches.empty()) TRY(check_patterns_name_files(io, request));
-  std::sort(matches.begin(), matches.end(), [](const GlobMatch& left, const GlobMatch& right) {
-    return std::tie(left.info.modified_us, left.name) <
-           std::tie(right.info.modified_us, right.name);
-  });
+  const auto order = [&](const GlobMatch& match) {
+    const std::int64_t time_us = match.info.modified_us;
+    return std::pair(request.settings.bucket ? whole_second(time_us) : time_us,
+                     std::string_view(match.name));
+  };
+  std::ranges::sort(matches, {}, order);
   return matches;
 }
 

@@ -1,6 +1,6 @@
 #include "source/files/object_store_io.h"
 
-#include "source/files/reading_io.h"
+#include "base/hash.h"
 
 #include <fmt/format.h>
 
@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kBlockBytes = 4 << 20;
 constexpr std::int64_t kYoungUs = 60'000'000;
+constexpr std::int64_t kStoreTickUs = 1'000'000;
 
 std::string key_of_path(const std::string& path) {
   return path.starts_with('/') ? path.substr(1) : path;
@@ -73,10 +74,10 @@ class ObjectFile final : public ReadingFile {
   mutable std::uint64_t block_offset_ = 0;
 };
 
-class ObjectStoreIo final : public ReadingIo {
+class SystemObjectStoreIo final : public ObjectStoreIo {
  public:
-  ObjectStoreIo(Io& io, std::unique_ptr<ObjectStore> store)
-      : ReadingIo(io), store_(std::move(store)) {}
+  SystemObjectStoreIo(Io& io, std::unique_ptr<ObjectStore> store)
+      : ObjectStoreIo(io), store_(std::move(store)) {}
 
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
     if (mode != OpenMode::kRead) return only_reads(path);
@@ -91,6 +92,12 @@ class ObjectStoreIo final : public ReadingIo {
   Result<FileInfo> info(const std::string& path) override {
     if (path == "/") return FileInfo{.path = path, .is_directory = true};
     return identify(TRY(store_->info(key_of_path(path))));
+  }
+
+  Result<FileInfo> info_by_etag(const std::string& path) override {
+    FileInfo info = TRY(store_->info(key_of_path(path)));
+    const std::lock_guard lock(mutex_);
+    return with_etag(std::move(info));
   }
 
   Result<std::vector<FileInfo>> list(const std::string& directory) override {
@@ -116,39 +123,38 @@ class ObjectStoreIo final : public ReadingIo {
   }
 
  private:
-  // What was seen of a young object.
+  // The time by which an object is known.
   struct Seen {
     std::int64_t modified_us = 0;  // as the store says
-    std::string etag;
-    std::int64_t moved_us = 0;  // how often only the ETag changed
+    std::int64_t known_us = 0;
+    bool is_settled = false;  // its ETag was asked for when its second was long over
   };
 
+  bool is_young(const FileInfo& info) const { return io_.now_us() - info.modified_us <= kYoungUs; }
+
   Result<FileInfo> identify(FileInfo info) {
-    const std::string key = info.path;
-    info.path = "/" + key;
-    if (info.is_directory) return info;
-    const std::lock_guard lock(mutex_);
-    const auto found = seen_.find(key);
-    if (io_.now_us() - info.modified_us > kYoungUs) {
-      // It keeps the time that it was known by, until it is written again.
-      if (found == seen_.end()) return info;
-      const Seen& seen = found->second;
-      if (seen.moved_us > 0 && seen.modified_us == info.modified_us) {
-        info.modified_us += seen.moved_us;
-      } else {
-        seen_.erase(found);
-      }
-      return info;
+    if (!info.is_directory) {
+      const std::lock_guard lock(mutex_);
+      const auto found = seen_.find(info.path);
+      const bool is_known = found != seen_.end() && found->second.modified_us == info.modified_us;
+      if (is_young(info) || (is_known && !found->second.is_settled))
+        return with_etag(std::move(info));
+      if (is_known) info.modified_us = found->second.known_us;
     }
-    std::string etag = TRY(store_->etag(key));
-    Seen& seen = seen_[key];
-    if (seen.modified_us != info.modified_us) {
-      seen = {.modified_us = info.modified_us, .etag = std::move(etag)};
-    } else if (seen.etag != etag) {
-      seen.etag = std::move(etag);
-      ++seen.moved_us;
-    }
-    info.modified_us += seen.moved_us;
+    info.path.insert(0, "/");
+    return info;
+  }
+
+  // Under the mutex. `info` as the store tells it.
+  Result<FileInfo> with_etag(FileInfo info) {
+    const std::uint64_t hash = hash64(TRY(store_->etag(info.path)));
+    const std::int64_t second_us = whole_second(info.modified_us);
+    const auto offset_us = static_cast<std::int64_t>(1 + hash % (kStoreTickUs - 1));
+    seen_[info.path] = {.modified_us = info.modified_us,
+                        .known_us = second_us + offset_us,
+                        .is_settled = !is_young(info)};
+    info.modified_us = second_us + offset_us;
+    info.path.insert(0, "/");
     return info;
   }
 
@@ -159,8 +165,12 @@ class ObjectStoreIo final : public ReadingIo {
 
 }  // namespace
 
-std::unique_ptr<Io> make_object_store_io(Io& io, std::unique_ptr<ObjectStore> store) {
-  return std::make_unique<ObjectStoreIo>(io, std::move(store));
+std::unique_ptr<ObjectStoreIo> make_object_store_io(Io& io, std::unique_ptr<ObjectStore> store) {
+  return std::make_unique<SystemObjectStoreIo>(io, std::move(store));
+}
+
+std::int64_t whole_second(std::int64_t modified_us) {
+  return modified_us - modified_us % kStoreTickUs;
 }
 
 }  // namespace lockstep
