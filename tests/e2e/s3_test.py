@@ -42,7 +42,8 @@ def test_objects_are_read_once_and_again_when_they_change(tmp_path, server):
     done = place.json("sync")["changes"]
     assert (done["inserted"], done["updated"], done["deleted"]) == (0, 1, 0)
     assert "2 files, in/a.csv at line 3" in place.run("status").out
-    assert "in/deep/b +ü.csv" in place.run("log").out
+    log = place.run("log").out
+    assert "in/a.csv and 1 more" in log or "in/deep/b +ü.csv" in log, log  # they may be one commit or two
 
 
 def test_a_removed_object_takes_its_mirrored_rows_along(tmp_path, server):
