@@ -115,7 +115,7 @@ class InflatedPages final : public parquet::PageReader {
       : pages_(std::move(pages)), zstd_(std::move(zstd)) {}
 
   std::shared_ptr<parquet::Page> NextPage() override {
-    const std::shared_ptr<parquet::Page> page = pages_->NextPage();
+    std::shared_ptr<parquet::Page> page = pages_->NextPage();
     if (page == nullptr) return page;
     if (page->type() != parquet::PageType::DATA_PAGE)
       throw parquet::ParquetException("a page of a kind that Lockstep does not write");

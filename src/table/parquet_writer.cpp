@@ -44,11 +44,11 @@ class Writer final : public ParquetWriter {
  public:
   Writer(std::string path,
          Columns columns,
-         ParquetWriteOptions options,
+         const ParquetWriteOptions& options,
          std::unique_ptr<ArrowOutput> output)
       : path_(std::move(path)),
         columns_(std::move(columns)),
-        options_(std::move(options)),
+        options_(options),
         schema_(schema_of(columns_)),
         arrow_schema_(schema_with_ids(columns_)),
         output_(std::move(output)) {
