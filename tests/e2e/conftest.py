@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -258,6 +259,20 @@ def stop(process, signal_number=signal.SIGTERM, seconds=20):
         out, err = process.communicate()
         pytest.fail(f"the process did not end within {seconds} s\n{out}\n{err}")
     return process.returncode, out, err
+
+
+def peak_kb(process):
+    """The most memory that a process which this test started had resident, once it has ended."""
+    peak = 0
+    while process.poll() is None:
+        try:
+            with open(f"/proc/{process.pid}/status", encoding="utf-8") as file:
+                found = re.search(r"VmHWM:\s+(\d+)", file.read())
+            peak = max(peak, int(found.group(1)) if found else 0)
+        except FileNotFoundError:
+            break
+        time.sleep(0.02)
+    return peak
 
 
 def csv_rows(text):

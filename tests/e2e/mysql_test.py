@@ -2,7 +2,6 @@
 
 import json
 import random
-import re
 import time
 
 import pytest
@@ -184,15 +183,7 @@ def peak_of_sync(tmp_path, images, is_compressed):
         synced(place, server)
         server.write(30, images, is_compressed)
         process = place.start("sync", "--json")
-        peak = 0
-        while process.poll() is None:
-            try:
-                with open(f"/proc/{process.pid}/status", encoding="utf-8") as file:
-                    found = re.search(r"VmHWM:\s+(\d+)", file.read())
-                peak = max(peak, int(found.group(1)) if found else 0)
-            except FileNotFoundError:
-                break
-            time.sleep(0.02)
+        peak = conftest.peak_kb(process)
         code, out, err = conftest.stop(process, seconds=120)
         assert code == 0, err
         report = json.loads(out)

@@ -368,15 +368,7 @@ def test_a_huge_transaction_is_one_snapshot_within_bounded_memory(tmp_path, data
         SAVEPOINT a; INSERT INTO t SELECT i, i, 'gone' FROM generate_series(200001, 300000) i; ROLLBACK TO a;
         UPDATE t SET x = -1 WHERE id <= 1000; DELETE FROM t WHERE id > 199000; COMMIT; INSERT INTO t VALUES (0, 0, 'small')""")
     process = place.start("sync", "--json")
-    peak = 0
-    while process.poll() is None:
-        try:
-            with open(f"/proc/{process.pid}/status", encoding="utf-8") as file:
-                found = re.search(r"VmHWM:\s+(\d+)", file.read())
-            peak = max(peak, int(found.group(1)) if found else 0)
-        except FileNotFoundError:
-            break
-        time.sleep(0.02)
+    peak = conftest.peak_kb(process)
     code, out, err = conftest.stop(process, seconds=120)
     assert code == 0, err
     assert json.loads(out)["commits"] == 2

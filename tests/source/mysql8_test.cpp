@@ -17,28 +17,16 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-const Schema kStays({{"id", Type::kInt}, {"hr", Type::kFloat}, {"note", Type::kText}});
 const std::vector<LogColumnBytes> kStayColumns = {
     {"id", LogType::kLongLong}, {"hr", LogType::kDouble}, {"note", LogType::kBlob}};
 
-class Mysql8Story : public ::testing::Test {
+class Mysql8Story : public MysqlSourceTest {
  protected:
-  Mysql8Story() : io_(make_simulated_io(3)) {
+  Mysql8Story() {
     state_.version = "8.4.3";
     state_.server = kSource;
     state_.log_end = kSource + ":1-10";
     state_.variables = {{"gtid_mode", "ON"}, {"enforce_gtid_consistency", "ON"}};
-    state_.table_rows = {{"1", "1.5", "a"}, {"2", std::nullopt, std::nullopt}};
-  }
-
-  std::unique_ptr<Source> make(const std::string& more = "") {
-    SourceRequest request;
-    request.name = "clinic";
-    request.settings =
-        parse_yaml("{type: mysql, url: \"mysql://x\"" + more + "}", "lockstep.yaml").value();
-    request.targets.push_back({.table = "visits", .schema = kStays, .key = {"id"}});
-    return make_mysql_source_of(*io_, request, std::make_unique<ScriptedMysqlServer>(state_))
-        .value();
   }
 
   std::vector<std::string> transaction(std::uint64_t number, const std::string& rows) {
@@ -55,24 +43,8 @@ class Mysql8Story : public ::testing::Test {
       state_.log.push_back(event);
   }
 
-  std::optional<SourceBatch> next(Source& source) {
-    auto batch = source.next({});
-    EXPECT_TRUE(batch.ok()) << (batch.ok() ? "" : batch.error().message);
-    return batch.ok() ? std::move(batch).value() : std::nullopt;
-  }
-
-  // Its copy is committed, and the log begun: what is in it comes next.
   Position copied(Source& source) {
-    EXPECT_TRUE(source.open({}).ok());
-    Position position;
-    const auto batch = next(source);
-    EXPECT_TRUE(batch && batch->truncates);
-    if (batch) move_position(position, batch->position_changes);
-    state_.log.push_front(previous_gtids_event(kSource + ":1-4"));
-    state_.log.push_front(format_event());
-    state_.log.push_front(rotate_event("binlog.000001"));
-    EXPECT_FALSE(next(source));
-    return position;
+    return MysqlSourceTest::copied(source, previous_gtids_event(kSource + ":1-4"));
   }
 
   void refuses(const Position& from, const std::string& why, const std::string& remedy = "") {
@@ -81,9 +53,6 @@ class Mysql8Story : public ::testing::Test {
     EXPECT_NE(opened.error().message.find(why), std::string::npos) << opened.error().message;
     EXPECT_NE(opened.error().hint.find(remedy), std::string::npos) << opened.error().hint;
   }
-
-  std::unique_ptr<Io> io_;
-  ScriptedMysql state_;
 };
 
 TEST_F(Mysql8Story, CopiesUnderALockThatIsGoneBeforeARowIsRead) {
@@ -251,7 +220,7 @@ class Mysql8Stream : public ::testing::Test {
     return {.target = {.index = 0,
                        .schema_name = "shop",
                        .table = "visits",
-                       .schema = kStays,
+                       .schema = kVisits,
                        .key = {0}},
             .readings = {{.kind = MysqlKind::kInt, .type = Type::kInt},
                          {.kind = MysqlKind::kDouble, .type = Type::kFloat},

@@ -1,8 +1,12 @@
 // A MariaDB or MySQL server that says what a test wrote down.
 #pragma once
 
+#include "source/mysql/mysql.h"
 #include "source/mysql/mysql_link.h"
 #include "source/mysql_bytes.h"
+#include "source/world.h"
+
+#include <gtest/gtest.h>
 
 #include <deque>
 #include <map>
@@ -168,6 +172,50 @@ class ScriptedMysqlServer final : public MysqlServer {
 
  private:
   ScriptedMysql& state_;
+};
+
+inline const Schema kVisits({{"id", Type::kInt}, {"hr", Type::kFloat}, {"note", Type::kText}});
+
+// A source of the table `visits` of such a server.
+class MysqlSourceTest : public ::testing::Test {
+ protected:
+  MysqlSourceTest() : io_(make_simulated_io(3)) {
+    state_.table_rows = {{"1", "1.5", "a"}, {"2", std::nullopt, std::nullopt}};
+  }
+
+  std::unique_ptr<Source> make(const std::string& more = "") {
+    SourceRequest request;
+    request.name = "clinic";
+    request.settings =
+        parse_yaml("{type: mysql, url: \"mysql://x\"" + more + "}", "lockstep.yaml").value();
+    request.targets.push_back({.table = "visits", .schema = kVisits, .key = {"id"}});
+    return make_mysql_source_of(*io_, request, std::make_unique<ScriptedMysqlServer>(state_))
+        .value();
+  }
+
+  static std::optional<SourceBatch> next(Source& source) {
+    auto batch = source.next({});
+    EXPECT_TRUE(batch.ok()) << (batch.ok() ? "" : batch.error().message);
+    return batch.ok() ? std::move(batch).value() : std::nullopt;
+  }
+
+  // Its copy is committed, and the log begun, with `previous` behind its format: what is in it
+  // comes next.
+  Position copied(Source& source, const std::optional<std::string>& previous = std::nullopt) {
+    EXPECT_TRUE(source.open({}).ok());
+    Position position;
+    const auto batch = next(source);
+    EXPECT_TRUE(batch && batch->truncates);
+    if (batch) move_position(position, batch->position_changes);
+    if (previous) state_.log.push_front(*previous);
+    state_.log.push_front(format_event());
+    state_.log.push_front(rotate_event("binlog.000001"));
+    EXPECT_FALSE(next(source));
+    return position;
+  }
+
+  std::unique_ptr<Io> io_;
+  ScriptedMysql state_;
 };
 
 }  // namespace lockstep::test

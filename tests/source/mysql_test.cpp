@@ -19,26 +19,12 @@
 namespace lockstep::test {
 namespace {
 
-const Schema kVisits({{"id", Type::kInt}, {"hr", Type::kFloat}, {"note", Type::kText}});
 const std::vector<LogColumnBytes> kVisitColumns = {
     {"id", LogType::kLongLong}, {"hr", LogType::kDouble}, {"note", LogType::kBlob}};
 
-class MysqlStory : public ::testing::Test {
+class MysqlStory : public MysqlSourceTest {
  protected:
-  MysqlStory() : io_(make_simulated_io(3)) {
-    state_.log_end = "0-1-10";
-    state_.table_rows = {{"1", "1.5", "a"}, {"2", std::nullopt, std::nullopt}};
-  }
-
-  std::unique_ptr<Source> make(const std::string& more = "") {
-    SourceRequest request;
-    request.name = "clinic";
-    request.settings =
-        parse_yaml("{type: mysql, url: \"mysql://x\"" + more + "}", "lockstep.yaml").value();
-    request.targets.push_back({.table = "visits", .schema = kVisits, .key = {"id"}});
-    return make_mysql_source_of(*io_, request, std::make_unique<ScriptedMysqlServer>(state_))
-        .value();
-  }
+  MysqlStory() { state_.log_end = "0-1-10"; }
 
   void put_transaction(std::uint64_t number, const std::vector<std::string>& events) {
     state_.log.push_back(gtid_event({0, 1, number}));
@@ -49,34 +35,12 @@ class MysqlStory : public ::testing::Test {
     state_.log_end = Gtid{0, 1, number}.text();
   }
 
-  std::optional<SourceBatch> next(Source& source) {
-    auto batch = source.next({});
-    EXPECT_TRUE(batch.ok()) << (batch.ok() ? "" : batch.error().message);
-    return batch.ok() ? std::move(batch).value() : std::nullopt;
-  }
-
-  // Its copy is committed, and the log begun: what is in it comes next.
-  Position copied(Source& source) {
-    EXPECT_TRUE(source.open({}).ok());
-    Position position;
-    const auto batch = next(source);
-    EXPECT_TRUE(batch && batch->truncates);
-    if (batch) move_position(position, batch->position_changes);
-    state_.log.push_front(format_event());
-    state_.log.push_front(rotate_event("binlog.000001"));
-    EXPECT_FALSE(next(source));
-    return position;
-  }
-
   void refuses(const Position& from, const std::string& why) {
     const Result<void> opened = make()->open(from);
     ASSERT_FALSE(opened.ok()) << why;
     EXPECT_EQ(opened.error().code, Code::kRefused);
     EXPECT_NE(opened.error().message.find(why), std::string::npos) << opened.error().message;
   }
-
-  std::unique_ptr<Io> io_;
-  ScriptedMysql state_;
 };
 
 TEST_F(MysqlStory, CopiesAndGoesOnWithTheLogBehindTheSnapshot) {

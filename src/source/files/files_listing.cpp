@@ -33,9 +33,7 @@ Result<std::optional<Schema>> infer_one(Io& io,
 // A folder's name alone finds nothing, and would go on finding nothing without a word.
 Result<void> check_patterns_name_files(Io& io, const ListingRequest& request) {
   for (const std::string& pattern : request.settings.patterns) {
-    const std::string path =
-        pattern.starts_with('/') ? pattern : join_path(request.directory, pattern);
-    const Result<FileInfo> info = io.info(path);
+    const Result<FileInfo> info = io.info(join_path(request.directory, pattern));
     if (!info.ok() || !info.value().is_directory) continue;
     return invalid(fmt::format("'path' names the folder {}, and no files in it", pattern),
                    fmt::format("write {}/*.csv, or the ending that its files have", pattern));

@@ -111,9 +111,7 @@ class Walk final {
     std::size_t part = 0;
   };
 
-  std::string path_of(const std::string& name) const {
-    return name.starts_with('/') ? name : join_path(directory_, name);
-  }
+  std::string path_of(const std::string& name) const { return join_path(directory_, name); }
 
   Result<void> visit(const Place& place, std::map<std::string, FileInfo>& found) {
     if (place.part >= parts_.size()) return {};

@@ -196,8 +196,7 @@ Result<void> parse_kafka_schemas(const Settings& settings,
                                  const SourceRequest& request,
                                  KafkaSettings& out) {
   const auto path_of = [&](std::string_view name) {
-    const std::string path = settings.text(name);
-    return path.starts_with('/') ? path : join_path(request.directory, path);
+    return join_path(request.directory, settings.text(name));
   };
   if (settings.has("schemas")) out.schemas = path_of("schemas");
   if (settings.has("descriptors")) out.descriptors = path_of("descriptors");

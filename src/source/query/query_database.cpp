@@ -25,7 +25,7 @@ Result<std::unique_ptr<QueryDatabase>> make_query_database(const std::string& ur
     if (path.starts_with("//")) path = path.substr(2);
     if (path.empty())
       return invalid("the url of the database names no file", "write sqlite:clinic.db");
-    return make_query_sqlite(path.starts_with('/') ? path : join_path(directory, path));
+    return make_query_sqlite(join_path(directory, path));
   }
   if (has_scheme(url, "postgresql") || has_scheme(url, "postgres")) return make_query_postgres(url);
   if (has_scheme(url, "mysql")) return make_query_mysql(url);
