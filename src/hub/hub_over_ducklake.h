@@ -234,6 +234,7 @@ class HubOverDuckLake final : public HubRecords {
   std::int64_t foreign_count_ = 0;
   CommitId next_commit_{};
   TableStates states_;
+  TableName settled_last_;  // whose index a commit took its share of time for
   // What was applied and is not durable yet: one commit, or those of a group.
   std::unique_ptr<Transaction> transaction_;
   std::int64_t applied_ = 0;                // commits in it
