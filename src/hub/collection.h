@@ -26,7 +26,7 @@ struct Collection {
 // Resource. The look into a folder beside commits: it may hold very many files, those that wait for
 // the end of their grace among them.
 struct OrphanLook {
-  OrphanLook(Io& io, const std::string& catalog) : thread(io, catalog) {}
+  explicit OrphanLook(const BackgroundPlace& place) : thread(place) {}
 
   std::optional<Result<std::vector<std::string>>> found;  // once it is done
   Background thread;

@@ -185,7 +185,7 @@ Result<void> HubOverDuckLake::look_for_orphans(const CollectionLimits& limits,
     collection_.orphans = TRY(find_orphans(*catalog_, io_, search));
     return {};
   }
-  if (!orphan_look_) orphan_look_ = std::make_unique<OrphanLook>(io_, paths_.catalog);
+  if (!orphan_look_) orphan_look_ = std::make_unique<OrphanLook>(background_place());
   OrphanLook& look = *orphan_look_;
   return look.thread.start(
       [this, &look, search](Catalog& catalog) { look.found = find_orphans(catalog, io_, search); });

@@ -150,6 +150,7 @@ class HubOverDuckLake final : public HubRecords {
 
   // hub_compact.cpp
   Result<void> begin_compaction();
+  BackgroundPlace background_place();
   void drop_compaction();
   Result<std::function<void(Catalog&)>> next_compaction(const CompactionLimits& limits);
   Result<std::function<void(Catalog&)>> rest_of_compaction(const CompactionLimits& limits);
