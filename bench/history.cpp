@@ -148,7 +148,8 @@ class History final {
   const char* upkeep() {
     const UpkeepWork work = {.compact = [&] { return hub_->compact({.background = true}); },
                              .collect = [&] { return hub_->collect({.background = true}); }};
-    const UpkeepStep step = must(turns_.step(work, io_.monotonic_us()));
+    const UpkeepStep step =
+        must(turns_.step(work, {.us = io_.monotonic_us(), .newest = hub_->latest_snapshot()}));
     return step.collection ? kind_of_collection(*step.collection)
                            : kind_of_compaction(step.compaction);
   }

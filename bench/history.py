@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 
 COMMITS = int(os.environ.get("LOCKSTEP_BENCH_COMMITS", "50000"))
 QUESTIONS = 7
@@ -50,6 +51,30 @@ def parts_of(catalog):
     return {name: size / 1e6 for name, size in rows} | {"free": free * page / 1e6}
 
 
+CONFIGURATION = """
+hub: {{catalog: "sqlite:{folder}/catalog.sqlite", data: "{folder}/data"}}
+sources:
+  stream: {{type: files, path: "{folder}/none/*.csv"}}
+datasets:
+  rows: {{from: [stream], key: [id], columns: {{id: int, {columns}}}}}
+models:
+  m: {{dataset: rows, features: [x1], targets: [x0]}}
+"""
+
+
+def command_ms(lockstep, folder, command):
+    """The median of a whole process that tells of the hub."""
+    path = os.path.join(folder, "lockstep.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(CONFIGURATION.format(folder=folder, columns=", ".join(f"x{number}: float" for number in range(37))))
+    times = []
+    for _ in range(QUESTIONS):
+        started = time.perf_counter()
+        subprocess.run([lockstep, command, "--config", path], capture_output=True, check=True)
+        times.append(1000 * (time.perf_counter() - started))
+    return sorted(times)[len(times) // 2]
+
+
 def disk_mb(folder):
     return sum(os.path.getsize(os.path.join(path, name)) for path, _, names in os.walk(folder) for name in names) / 1e6
 
@@ -58,13 +83,15 @@ def run(lockstep):
     program = os.path.join(os.path.dirname(lockstep), "bench_history")
     with tempfile.TemporaryDirectory(prefix="lockstep-bench-", dir=os.getcwd()) as folder:
         done = subprocess.run([program, folder, str(COMMITS)], stdout=subprocess.PIPE, text=True, check=True)
-        return look_at(folder, json.loads(done.stdout))
+        return look_at(lockstep, folder, json.loads(done.stdout))
 
 
-def look_at(folder, results):
+def look_at(lockstep, folder, results):
     catalog = os.path.join(folder, "catalog.sqlite")
     return results | {
         "duckdb": ask_duckdb(catalog),
+        "log_ms": command_ms(lockstep, folder, "log"),
+        "status_ms": command_ms(lockstep, folder, "status"),
         "catalog_parts_mb": parts_of(catalog),
         "index_mb": disk_mb(catalog + ".index"),
         "disk_data_mb": disk_mb(os.path.join(folder, "data")),
@@ -94,6 +121,7 @@ def table(results):
         f"index {results['index_mb']:.1f}",
         f"of the catalog: {parts}",
         f"opening, and one commit: {results['start_ms']:.0f} ms",
+        f"`lockstep log`: {results['log_ms']:.0f} ms, `lockstep status`: {results['status_ms']:.0f} ms",
         f"DuckDB, the newest snapshot: first query with ATTACH {duckdb['first_ms']:.0f} ms, then {duckdb['ms']:.0f} ms",
     ]
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "hub/records.h"
 #include "hub/table_definition.h"
 
 #include <cstdint>
@@ -78,6 +79,12 @@ struct UpkeepWork {
   std::function<Result<CollectionStep>()> collect;
 };
 
+// Value. When a step is taken.
+struct UpkeepTime {
+  std::int64_t us = 0;  // of a clock that only runs on
+  SnapshotId newest{};  // the hub's snapshot
+};
+
 // Value. What a step was: compaction's, or collection's.
 struct UpkeepStep {
   CompactionStep compaction;
@@ -86,18 +93,17 @@ struct UpkeepStep {
 };
 
 // Value. Compaction comes first. But a fast stream always has something to compact, so that behind
-// each of its pieces a round of collection has a step, as long as one is due: once a minute, and at
-// once behind a round that had much to remove.
+// each of its pieces a round of collection has a step, as long as one is due: once a minute or
+// behind ten thousand snapshots, and at once behind a round that had much to remove.
 class UpkeepTurns final {
  public:
-  // `now_us`: of a clock that only runs on.
-  Result<UpkeepStep> step(const UpkeepWork& work, std::int64_t now_us);
+  Result<UpkeepStep> step(const UpkeepWork& work, const UpkeepTime& now);
 
  private:
-  Result<void> collect(const UpkeepWork& work, std::int64_t now_us, UpkeepStep& step);
+  Result<void> collect(const UpkeepWork& work, const UpkeepTime& now, UpkeepStep& step);
 
   bool collection_is_next_ = false;
-  std::int64_t next_round_us_ = 0;
+  UpkeepTime next_round_;  // whichever comes first
   CollectionStep round_;
 };
 

@@ -62,7 +62,8 @@ Result<void> HubEngine::upkeep_step() {
   collection.background = true;
   const UpkeepWork work = {.compact = [&] { return hub_->compact({.background = true}); },
                            .collect = [&] { return hub_->collect(collection); }};
-  const UpkeepStep step = TRY(upkeep_.step(work, io_.monotonic_us()));
+  const UpkeepStep step =
+      TRY(upkeep_.step(work, {.us = io_.monotonic_us(), .newest = hub_->latest_snapshot()}));
   if (step.round && step.round->snapshots + step.round->deleted > 0) {
     log_.info(fmt::format(
         "gc: {} snapshots expired, {} files deleted", step.round->snapshots, step.round->deleted));

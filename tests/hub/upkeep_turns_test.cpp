@@ -17,7 +17,7 @@ struct Work {
   std::string asked;
   UpkeepTurns turns;
 
-  UpkeepStep step(std::int64_t now_us = 0) {
+  UpkeepStep step(std::int64_t now_us = 0, std::int64_t newest = 0) {
     return turns
         .step({.compact =
                    [this] {
@@ -29,7 +29,7 @@ struct Work {
                      asked += 'g';
                      return Result<CollectionStep>(collected);
                    }},
-              now_us)
+              {.us = now_us, .newest = SnapshotId{newest}})
         .value();
   }
 };
@@ -53,6 +53,14 @@ TEST(UpkeepTurns, CollectionComesThoughThereIsAlwaysSomethingToCompact) {
   }
   work.step();
   EXPECT_EQ(work.asked, "ccgcgcgcg");
+}
+
+TEST(UpkeepTurns, CollectionComesSoonerWhereManySnapshotsAreMade) {
+  Work work;
+  EXPECT_TRUE(work.step(0, 5).round);
+  EXPECT_FALSE(work.step(1, 10'004).collection);
+  EXPECT_TRUE(work.step(1, 10'005).round);
+  EXPECT_FALSE(work.step(1, 10'006).collection);
 }
 
 TEST(UpkeepTurns, AnotherRoundFollowsOneThatRemovedMuch) {
