@@ -204,7 +204,6 @@ class HubOverDuckLake final : public HubRecords {
   Result<std::vector<ScheduledFile>> due_files(const CollectionLimits& limits);
   Result<void> collect_deletions(const CollectionLimits& limits, CollectionStep& step);
   Result<void> collect_orphans(const CollectionLimits& limits, CollectionStep& step);
-  Result<void> look_for_orphans(const CollectionLimits& limits, CollectionStep& step);
 
   // hub_alter.cpp
   Result<void> plan_alterations(const CommitRequest& request, CommitPlan& plan);
@@ -247,7 +246,6 @@ class HubOverDuckLake final : public HubRecords {
   bool broken_ =
       false;  // a commit ended in the middle of its last step: what is stored is not known here
   Collection collection_;
-  std::unique_ptr<OrphanLook> orphan_look_;  // once one was begun
   std::unique_ptr<Compaction> compaction_;   // the last to be made, the first to go
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace lockstep {
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::int64_t kAgeMinUs = std::int64_t{3'600} * 1'000'000;
 constexpr const char* kStates = "_states/";
+constexpr std::int64_t kDeletionsAStep = 30;  // so that it stays within milliseconds
 
 // Everything that the catalog names, from the data path on.
 constexpr const char* kNamed[] = {
@@ -99,6 +101,45 @@ Result<std::vector<std::string>> find_orphans(Catalog& catalog,
     if (!named.contains(below) && !named.contains(file.path)) orphans.push_back(file.path);
   }
   return orphans;
+}
+
+Result<std::optional<std::int64_t>> OrphanRound::step(Catalog& catalog,
+                                                      const OrphanLimits& limits) {
+  if (!found_.empty()) return std::optional(TRY(delete_some()));
+  if (thread_.is_underway()) {
+    if (limits.background && !thread_.is_done()) return std::optional<std::int64_t>(0);
+    thread_.finish();
+    LOCKSTEP_ASSERT(looked_.has_value(), "hub: a look for orphans ended without a result");
+    found_ = TRY(*std::exchange(looked_, std::nullopt));
+    return std::optional<std::int64_t>(0);
+  }
+  const std::vector<std::string> folders = TRY(data_folders(catalog));
+  if (folder_ >= folders.size()) return std::optional<std::int64_t>();
+  TRY(begin_look(catalog, folders[folder_++], limits));
+  return std::optional<std::int64_t>(0);
+}
+
+Result<std::int64_t> OrphanRound::delete_some() {
+  std::int64_t deleted = 0;
+  while (!found_.empty() && deleted < kDeletionsAStep) {
+    const auto removed = io_.remove(found_.back());
+    if (!removed.ok() && removed.error().code != Code::kNotFound) return removed.error();
+    found_.pop_back();
+    ++deleted;
+  }
+  return deleted;
+}
+
+Result<void> OrphanRound::begin_look(Catalog& catalog,
+                                     const std::string& folder,
+                                     const OrphanLimits& limits) {
+  const OrphanSearch search{.data_path = data_path_, .folder = folder, .grace_us = limits.grace_us};
+  if (limits.background) {
+    return thread_.start(
+        [this, search](Catalog& reader) { looked_ = find_orphans(reader, io_, search); });
+  }
+  found_ = TRY(find_orphans(catalog, io_, search));
+  return {};
 }
 
 Result<std::vector<std::string>> files_of_snapshots_only(
