@@ -7,6 +7,7 @@
 //
 // What it promises:
 //   catalog-1  A committed transaction is durable: SQLite runs in WAL mode with synchronous=FULL.
+//              Only a cache may do without (CommitSync).
 //   catalog-2  A transaction is seen whole or not at all, by every reader, whatever dies and when.
 //   catalog-3  A write transaction is taken at once (BEGIN IMMEDIATE), so a second writer fails at
 //              the start (kLocked), never in the middle.
@@ -138,13 +139,20 @@ enum class SqliteFiles {
   kIo,
 };
 
+// Whether a commit waits for the disk.
+enum class CommitSync {
+  kEach,  // it is durable when it returns (catalog-1)
+  kNone,  // for caches: a power loss may take the newest commits, and leaves the others whole
+};
+
 // kNoHub when the file does not exist (kRead, kWrite); kCorrupt when it is no database; kLocked
 // when another process writes at this moment and goes on for over five seconds; kDenied when the
 // file may not be written (kWrite, kCreate). The folder must exist. `io` must outlive the catalog.
 Result<std::unique_ptr<Catalog>> open_sqlite(Io& io,
                                              const std::string& path,
                                              CatalogMode mode,
-                                             SqliteFiles files = SqliteFiles::kSystem);
+                                             SqliteFiles files = SqliteFiles::kSystem,
+                                             CommitSync sync = CommitSync::kEach);
 
 // "na""me", for identifiers that cannot be bound.
 std::string quote_identifier(std::string_view name);

@@ -80,6 +80,8 @@ Result<void> SqliteConnection::open() {
     TRY(info);
   }
   vfs_ = TRY(SqliteVfs::make(io_, files_));
+  // Nobody syncs what was gathered, so that another connection would miss it in the log.
+  vfs_->state().gathers = sync_ == CommitSync::kEach;
   int flags = SQLITE_OPEN_READWRITE;
   if (mode_ == CatalogMode::kRead) flags = SQLITE_OPEN_READONLY;
   if (mode_ == CatalogMode::kCreate) flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -115,6 +117,8 @@ Result<void> SqliteConnection::set_up() {
 }
 
 Result<void> SqliteConnection::use_log() {
+  // A new file of a cache is worth no sync: one that is torn is none.
+  if (sync_ == CommitSync::kNone) TRY(execute("PRAGMA synchronous=OFF"));
   sqlite3_stmt* const statement = TRY(prepare("PRAGMA journal_mode=WAL"));
   const int code = sqlite3_step(statement);
   const bool is_wal =
@@ -130,9 +134,10 @@ Result<void> SqliteConnection::use_log() {
   }
   // The limit cuts a log that one long read made large when the log starts anew. The cache holds
   // the pages of a group of commits: those that do not fit are written to the log more than once.
-  TRY(
-      execute("PRAGMA synchronous=FULL; PRAGMA journal_size_limit=268435456; "
-              "PRAGMA cache_size=-16384"));
+  TRY(execute("PRAGMA journal_size_limit=268435456; PRAGMA cache_size=-16384"));
+  // NORMAL syncs when the log is moved, which keeps the database whole.
+  TRY(execute(sync_ == CommitSync::kEach ? "PRAGMA synchronous=FULL"
+                                         : "PRAGMA synchronous=NORMAL"));
   sqlite3_stmt* const page = TRY(prepare("PRAGMA page_size"));
   if (sqlite3_step(page) == SQLITE_ROW) {
     frame_bytes_ = sqlite3_column_int64(page, 0) + kFrameHeaderBytes;

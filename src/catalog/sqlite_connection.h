@@ -25,8 +25,12 @@ using Database = std::unique_ptr<sqlite3, CloseDatabase>;
 // Resource. One thread at a time.
 class SqliteConnection final {
  public:
-  SqliteConnection(Io& io, std::string path, CatalogMode mode, SqliteFiles files)
-      : io_(io), path_(std::move(path)), mode_(mode), files_(files) {}
+  SqliteConnection(Io& io,
+                   std::string path,
+                   CatalogMode mode,
+                   SqliteFiles files,
+                   CommitSync sync = CommitSync::kEach)
+      : io_(io), path_(std::move(path)), mode_(mode), files_(files), sync_(sync) {}
 
   ~SqliteConnection();
   SqliteConnection(const SqliteConnection&) = delete;
@@ -61,6 +65,7 @@ class SqliteConnection final {
   const std::string path_;
   const CatalogMode mode_;
   const SqliteFiles files_;
+  const CommitSync sync_;
   // In this order, so that the connections go before the files below them, and the main one last
   // but for those: it is the one that tidies up the write-ahead log.
   std::unique_ptr<SqliteVfs> vfs_;

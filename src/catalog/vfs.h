@@ -25,6 +25,7 @@ struct VfsState {
   Io& io;
   sqlite3_vfs* system = nullptr;  // SQLite's own, under kSystem
   std::optional<Error> failure;   // Io's newest; SQLite itself passes on only a number
+  bool gathers = true;            // writes of a log, until it is synced
   bool write_failed = false;  // a write, truncation or sync: the files are in doubt from then on
 };
 

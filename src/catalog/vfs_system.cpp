@@ -215,7 +215,7 @@ int open_file(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags,
   if (code != SQLITE_OK) return code;
   made.pMethods = &kMethods;
   // Without room for them each write goes its way at once.
-  if ((flags & SQLITE_OPEN_WAL) != 0) {
+  if (state.gathers && (flags & SQLITE_OPEN_WAL) != 0) {
     // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): make_unique would throw through SQLite
     made.gathered.bytes.reset(new (std::nothrow) std::byte[kGatheredMax]);
   }
