@@ -44,6 +44,8 @@ Result<void> HubOverDuckLake::flush() {
 Result<void> HubOverDuckLake::tend_log() {
   TRY(check_writable());
   LOCKSTEP_ASSERT(transaction_ == nullptr, "hub-11: the log is moved amid a group");
+  for (const auto& [name, state] : states_)
+    state->ordered.tend_logs();
   if (catalog_->log_bytes() <= options_.log_bytes_max) return {};
   Result<void> moved = catalog_->checkpoint_beside();
   if (!moved.ok() && moved.error().code == Code::kCorrupt) broken_ = true;
@@ -75,6 +77,8 @@ void HubOverDuckLake::roll_back() {
   transaction_.reset();
   applied_ = 0;
   late_.clear();
+  for (const auto& [name, state] : states_)
+    state->ordered.close();
   for (const std::string& path : unnamed_files_) {
     // The failure that led here is the one to tell; a file that stays behind costs space and is
     // named by no row.

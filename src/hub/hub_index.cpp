@@ -10,10 +10,13 @@ Result<void> HubOverDuckLake::open_indexes() {
   index_folder_ = std::make_unique<KeyIndexFolder>(
       io_, paths_.catalog + ".index", TRY(records_->hub_id()), TRY(records_->fingerprint_key()));
   index_folder_->limits = options_.index;
+  ordered_folder_ = std::make_unique<OrderedIndexFolder>(
+      io_, paths_.catalog + ".index", TRY(records_->hub_id()), paths_.files);
   std::set<std::int64_t> table_ids;
   for (const auto& [name, state] : states_)
     table_ids.insert(state->lake.id);
   index_folder_->keep_tables(table_ids);
+  ordered_folder_->keep_tables([&](std::int64_t id) { return table_ids.contains(id); });
   return {};
 }
 
@@ -106,12 +109,16 @@ IndexStamp HubOverDuckLake::index_stamp(const TableState& state) const {
 void HubOverDuckLake::drop_state(const TableName& name) {
   const auto found = states_.find(name);
   if (found->second->indexed) found->second->index.discard();
+  found->second->ordered.close();
+  ordered_folder_->remove(found->second->lake.id);
   states_.erase(found);
 }
 
 void HubOverDuckLake::settle_indexes() {
   for (const auto& [name, state] : states_) {
-    if (state->indexed) state->index.settle(index_stamp(*state));
+    if (!state->indexed) continue;
+    state->index.settle(index_stamp(*state));
+    state->ordered.settle(index_stamp(*state));
   }
 }
 
@@ -121,7 +128,9 @@ void HubOverDuckLake::close_indexes() {
   // here.
   if (broken_ || transaction_ != nullptr || load_) return;
   for (const auto& [name, state] : states_) {
-    if (state->indexed) state->index.settle(index_stamp(*state), true);
+    if (!state->indexed) continue;
+    state->index.settle(index_stamp(*state), true);
+    state->ordered.settle(index_stamp(*state), true);
   }
 }
 
