@@ -53,7 +53,7 @@ OrderedIndexFolder ordered_folder_of(Io& io, const HubPaths& paths) {
 std::optional<std::string> fault_of_ordered(Io& io,
                                             const HubPaths& paths,
                                             const std::string& path) {
-  const auto index = open_sqlite(io, path, CatalogMode::kRead, paths.files, CommitSync::kNone);
+  const auto index = open_sqlite(io, path, CatalogMode::kRead, paths.files, SqliteUse::kCache);
   if (!index.ok() && index.error().code == Code::kNoHub) return std::nullopt;
   if (!index.ok()) return index.error().message;
   const auto damage = page_damage(*index.value());

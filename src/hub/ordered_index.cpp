@@ -54,7 +54,7 @@ void OrderedIndex::close() {
 
 std::optional<IndexStamp> OrderedIndex::open() {
   LOCKSTEP_ASSERT(!is_open(), "hub: an ordered index is opened twice");
-  auto catalog = open_sqlite(io_, file_.path, CatalogMode::kWrite, file_.files, CommitSync::kNone);
+  auto catalog = open_sqlite(io_, file_.path, CatalogMode::kWrite, file_.files, SqliteUse::kCache);
   // Whatever is wrong with it: the index is made again, and what hinders that is told.
   if (!catalog.ok()) return std::nullopt;
   catalog_ = std::move(catalog).value();
@@ -84,7 +84,7 @@ Result<void> OrderedIndex::make_file() {
   TRY(io_.make_directories(parent_path(file_.path)));
   TRY(remove_database(io_, file_.path));
   catalog_ =
-      TRY(open_sqlite(io_, file_.path, CatalogMode::kCreate, file_.files, CommitSync::kNone));
+      TRY(open_sqlite(io_, file_.path, CatalogMode::kCreate, file_.files, SqliteUse::kCache));
   transaction_ = TRY(catalog_->begin());
   return catalog_->execute(kSchema);
 }

@@ -22,7 +22,7 @@ void must_do(const Result<void>& result) {
 }
 
 void make_table(Catalog& cache) {
-  must_do(cache.execute("CREATE TABLE item(id BIGINT PRIMARY KEY, text VARCHAR)"));
+  must_do(cache.execute("CREATE TABLE item(id INTEGER PRIMARY KEY, text VARCHAR)"));
 }
 
 void insert(Catalog& cache, std::int64_t id) {
@@ -44,7 +44,7 @@ TEST(SqliteCache, ShowsItsCommitsToOthersAndSyncsNone) {
   const std::string path = folder + "/cache.sqlite";
   {
     const auto cache =
-        must(open_sqlite(*io, path, CatalogMode::kCreate, SqliteFiles::kSystem, CommitSync::kNone));
+        must(open_sqlite(*io, path, CatalogMode::kCreate, SqliteFiles::kSystem, SqliteUse::kCache));
     make_table(*cache);
     const auto reader = must(open_sqlite(*io, path, CatalogMode::kRead));
     int syncs = 0;
@@ -82,7 +82,7 @@ TEST(SqliteCache, IsWholeAfterAPowerLossAtAnyOperation) {
       copy->crash();
       ++states;
       const auto cache =
-          open_sqlite(*copy, "/c/x", CatalogMode::kWrite, SqliteFiles::kIo, CommitSync::kNone);
+          open_sqlite(*copy, "/c/x", CatalogMode::kWrite, SqliteFiles::kIo, SqliteUse::kCache);
       // Before its first sync it may be no database.
       if (!cache.ok() || !cache.value()->table_exists("item")) continue;
       EXPECT_EQ(must(cache.value()->single("PRAGMA integrity_check")), Cell(std::string("ok")));
@@ -98,7 +98,7 @@ TEST(SqliteCache, IsWholeAfterAPowerLossAtAnyOperation) {
   });
   {
     const auto cache = must(
-        open_sqlite(*machine, "/c/x", CatalogMode::kCreate, SqliteFiles::kIo, CommitSync::kNone));
+        open_sqlite(*machine, "/c/x", CatalogMode::kCreate, SqliteFiles::kIo, SqliteUse::kCache));
     make_table(*cache);
     for (; done < 40; ++done) {
       insert(*cache, done);
@@ -108,6 +108,34 @@ TEST(SqliteCache, IsWholeAfterAPowerLossAtAnyOperation) {
   machine->observe({});
   EXPECT_GT(states, 500);
   EXPECT_GT(behind, 20);
+}
+
+// Any byte of it: whoever reads the page is told, and nobody is told anything else.
+TEST(SqliteCache, TellsAPageThatIsNotWhatWasWritten) {
+  const auto machine = make_simulated_machine(6);
+  must_do(machine->make_directories("/c"));
+  {
+    const auto cache = must(
+        open_sqlite(*machine, "/c/x", CatalogMode::kCreate, SqliteFiles::kIo, SqliteUse::kCache));
+    make_table(*cache);
+    for (std::int64_t id = 0; id < 20; ++id)
+      insert(*cache, id);
+    must_do(cache->checkpoint());
+  }
+  const std::string whole = must(read_file(*machine, "/c/x", 1'000'000));
+  ASSERT_GT(whole.size(), 4'096U);
+  for (std::size_t at = 0; at < whole.size(); at += 61) {
+    const auto copy = machine->copy(at);
+    const auto file = must(copy->open("/c/x", OpenMode::kReadWrite));
+    const std::byte flipped{static_cast<unsigned char>(whole[at] ^ 0x10)};
+    must_do(file->write_at(at, {&flipped, 1}));
+    const auto cache =
+        open_sqlite(*copy, "/c/x", CatalogMode::kWrite, SqliteFiles::kIo, SqliteUse::kCache);
+    const auto sum = cache.ok() ? cache.value()->single("SELECT sum(length(text)) FROM item")
+                                : Result<Cell>(cache.error());
+    ASSERT_FALSE(sum.ok()) << at;
+    EXPECT_EQ(sum.error().code, Code::kCorrupt) << at << ": " << sum.error().message;
+  }
 }
 
 }  // namespace
