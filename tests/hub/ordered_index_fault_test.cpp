@@ -1,7 +1,7 @@
 // The files of ordered indexes under failures of the disk and power losses: no commit is lost by
 // them, and no answer is wrong (hub-7).
 #include "hub/fault_support.h"
-#include "hub/grouped_model.h"
+#include "hub/ordered_index_support.h"
 
 #include <gtest/gtest.h>
 
@@ -11,32 +11,9 @@
 namespace lockstep {
 namespace {
 
-constexpr HubOptions kSmallPieces{.inline_rows_max = 6,
-                                  .log_bytes_max = 1 << 20,
-                                  .index = {.recent_max = 8, .build_max = 16},
-                                  .change_window_bytes = 1'000};
-
-const GroupOrder kNamesByX{{"name"}, {"x"}};
-
-CommitRequest change_of(Batch rows) {
-  CommitRequest request;
-  request.changes.push_back({small_table().name, std::move(rows)});
-  return request;
-}
-
-CommitRequest creation_of(Batch rows) {
-  CommitRequest request = change_of(std::move(rows));
-  request.create.push_back(small_table());
-  return request;
-}
-
-std::string difference_now(Hub& hub) {
-  return difference_of_groups_now(hub, small_table().name, kNamesByX);
-}
-
 Result<void> ask(Hub& hub) {
   const Batch group = batch_of(Schema({{"name", Type::kText}}), {{std::string("name 1")}});
-  TRY(hub.lookup_groups(small_table().name, kNamesByX, {.groups = group, .rows_max = 100}));
+  TRY(hub.lookup_groups(small_table().name, names_by_x(), {.groups = group, .rows_max = 100}));
   return {};
 }
 
@@ -51,7 +28,7 @@ std::unique_ptr<SimulatedMachine> machine_with_index() {
 }
 
 std::string difference_from(Hub& hub, const Batch& rows) {
-  return difference_of_all_groups(hub, small_table(), rows, kNamesByX);
+  return difference_of_all_groups(hub, small_table(), rows, names_by_x());
 }
 
 bool is_wrong(const std::string& told) {
