@@ -1,5 +1,9 @@
 // Questions for the rows of groups, in their order: what steps ask that see a row beside its
-// neighbours (lag, lead, rolling).
+// neighbours (lag, lead, rolling). Answered by ordered indexes, which the first question makes.
+//
+//   const GroupOrder by_hour{{"patient"}, {"hour"}};
+//   GroupedRows found = TRY(hub->lookup_groups(vitals, by_hour, {.groups = patients,
+//                                                                .rows_max = 10'000}));
 #pragma once
 
 #include "table/batch.h"

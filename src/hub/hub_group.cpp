@@ -6,6 +6,13 @@
 
 namespace lockstep {
 
+namespace {
+
+// An ordered index writes a page or two a commit, the catalog ten times as many.
+constexpr std::uint64_t kIndexShareOfLog = 8;
+
+}  // namespace
+
 Result<void> HubOverDuckLake::begin_group() {
   TRY(check_writable());
   LOCKSTEP_ASSERT(!in_group_, "hub-11: a group within a group");
@@ -45,7 +52,7 @@ Result<void> HubOverDuckLake::tend_log() {
   TRY(check_writable());
   LOCKSTEP_ASSERT(transaction_ == nullptr, "hub-11: the log is moved amid a group");
   for (const auto& [name, state] : states_)
-    state->ordered.tend_logs();
+    state->ordered.tend_logs(options_.log_bytes_max / kIndexShareOfLog);
   if (catalog_->log_bytes() <= options_.log_bytes_max) return {};
   Result<void> moved = catalog_->checkpoint_beside();
   if (!moved.ok() && moved.error().code == Code::kCorrupt) broken_ = true;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <set>
 #include <span>
 #include <utility>
@@ -46,7 +47,8 @@ void append(OrderedEntries& to, OrderedEntries&& more) {
 Result<OrderedEntries> entries_of(OrderedIndex& index,
                                   const OrderedPlace& place,
                                   const GroupQuestion& question) {
-  const std::int64_t limit = question.rows_max + 1;
+  const std::int64_t limit =
+      std::min(question.rows_max, std::numeric_limits<std::int64_t>::max() - 1) + 1;
   if (!question.reach) return index.of_group(place.group, limit);
   OrderedEntries entries = TRY(index.before(place, std::min(limit, question.reach->before)));
   append(entries, TRY(index.at(place, limit)));

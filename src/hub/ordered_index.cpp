@@ -9,8 +9,6 @@ namespace lockstep {
 
 namespace {
 
-// A log of a few thousand commits of one row.
-constexpr std::uint64_t kOrderedLogBytes = std::uint64_t{8} << 20;
 // The stamp follows the newest snapshot at least so closely, since the snapshot of a stamp has to
 // be there when the index is opened.
 constexpr std::int64_t kStampSnapshotsMax = 1'000;
@@ -191,8 +189,8 @@ Result<void> OrderedIndex::write_stamp(const IndexStamp& stamp) {
   return {};
 }
 
-Result<void> OrderedIndex::tend_log() {
-  if (transaction_ != nullptr || catalog_->log_bytes() <= kOrderedLogBytes) return {};
+Result<void> OrderedIndex::tend_log(std::uint64_t bytes_max) {
+  if (transaction_ != nullptr || catalog_->log_bytes() <= bytes_max) return {};
   return or_close(catalog_->checkpoint_beside());
 }
 

@@ -85,8 +85,8 @@ class OrderedIndex final {
   // All that was added and erased is of durable commits up to the stamp. `all`: before it is
   // closed.
   Result<void> settle(const IndexStamp& stamp, bool all = false);
-  // Moves the file's log once it is long; not between a change and its settle().
-  Result<void> tend_log();
+  // Moves the file's log once it is longer; not between a change and its settle().
+  Result<void> tend_log(std::uint64_t bytes_max);
 
  private:
   Result<IndexStamp> read_stamp();

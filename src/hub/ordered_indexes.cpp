@@ -234,10 +234,10 @@ void OrderedIndexes::settle(const IndexStamp& stamp, bool all) {
   }
 }
 
-void OrderedIndexes::tend_logs() {
+void OrderedIndexes::tend_logs(std::uint64_t bytes_max) {
   for (const Known& known : indexes_) {
     // As in follow().
-    if (known.index->is_open()) static_cast<void>(known.index->tend_log());
+    if (known.index->is_open()) static_cast<void>(known.index->tend_log(bytes_max));
   }
 }
 

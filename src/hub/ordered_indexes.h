@@ -82,7 +82,7 @@ class OrderedIndexes final {
   void follow_alteration(const OrderedIndexFolder& folder, const LakeTable& table);
 
   void settle(const IndexStamp& stamp, bool all = false);
-  void tend_logs();
+  void tend_logs(std::uint64_t bytes_max);
 
   // Without what no settle() followed.
   void close() { indexes_.clear(); }

@@ -13,7 +13,7 @@ namespace lockstep {
 
 // Files and inlined rows, a small key index, and entries sorted a few at a time.
 inline constexpr HubOptions kSmallPieces{.inline_rows_max = 6,
-                                         .log_bytes_max = 1 << 20,
+                                         .log_bytes_max = 100 << 10,
                                          .index = {.recent_max = 8, .build_max = 16},
                                          .change_window_bytes = 1'000};
 
