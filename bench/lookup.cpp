@@ -142,6 +142,82 @@ nlohmann::json measure_hub(Io& io, const std::string& folder, std::int64_t row_c
   return out;
 }
 
+// Rows in groups of ten, of which each lies in another part of the table.
+TableDefinition group_table() {
+  return {{Layer::kClean, "visits"},
+          Schema({{"id", Type::kInt},
+                  {"patient", Type::kInt},
+                  {"hour", Type::kInt},
+                  {"pressure", Type::kFloat},
+                  {"pulse", Type::kFloat}}),
+          {"id"}};
+}
+
+Batch group_rows(std::int64_t start, std::int64_t end, std::int64_t group_count) {
+  BatchBuilder rows(group_table().schema);
+  for (std::int64_t row = start; row < end; ++row) {
+    const auto number = static_cast<double>(row % 1'000);
+    rows.append_row(std::vector<Value>{
+        key_of(row), key_of(row % group_count), row / group_count, number / 7, number / 3});
+  }
+  return must(rows.finish());
+}
+
+// The median of commits of a row each, behind the last one.
+double commit_us(Figures& figures, Hub& hub, std::int64_t& next, std::int64_t group_count) {
+  std::vector<double> times;
+  for (int commit = 0; commit < 200; ++commit, ++next) {
+    CommitRequest request;
+    request.changes.push_back({group_table().name, group_rows(next, next + 1, group_count)});
+    times.push_back(figures.us_of([&] { must(hub.commit(request)); }));
+  }
+  return Figures::median(times);
+}
+
+nlohmann::json measure_groups(Io& io, const std::string& folder, std::int64_t row_count) {
+  Figures figures(io);
+  must(io.make_directories(folder));
+  if (!Hub::create(io, place_in(folder), "{}").ok()) std::exit(1);
+  auto hub = must(Hub::open(io, place_in(folder), HubMode::kWrite));
+  const std::int64_t group_count = row_count / 10;
+  for (std::int64_t start = 0; start < row_count; start += kLoadRows) {
+    CommitRequest request;
+    if (start == 0) request.create.push_back(group_table());
+    request.changes.push_back(
+        {group_table().name,
+         group_rows(start, std::min(row_count, start + kLoadRows), group_count)});
+    must(hub->commit(request));
+  }
+  const auto ask = [&](std::int64_t group) {
+    BatchBuilder groups(Schema({{"patient", Type::kInt}}));
+    groups.append_row(std::vector<Value>{key_of(group)});
+    const GroupedRows found =
+        must(hub->lookup_groups(group_table().name,
+                                {{"patient"}, {"hour"}},
+                                {.groups = must(groups.finish()), .rows_max = 1'000}));
+    if (found.rows.row_count() < 10) std::exit(1);
+  };
+  nlohmann::json out;
+  std::int64_t next = row_count;
+  out["commit_us"] = commit_us(figures, *hub, next, group_count);
+  out["build_us"] = figures.us_of([&] { ask(0); });
+  out["commit_indexed_us"] = commit_us(figures, *hub, next, group_count);
+  hub.reset();
+  hub = must(Hub::open(io, place_in(folder), HubMode::kWrite));
+  out["open_us"] = figures.us_of([&] { ask(0); });
+  std::mt19937_64 random(4);
+  std::vector<std::int64_t> asked;
+  for (int question = 0; question < 200; ++question)
+    asked.push_back(static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(group_count)));
+  for (const char* state : {"cold_us", "cached_us"}) {
+    std::vector<double> times;
+    for (const std::int64_t group : asked)
+      times.push_back(figures.us_of([&] { ask(group); }));
+    out[state] = Figures::median(times);
+  }
+  return out;
+}
+
 nlohmann::json measure_index(Io& io, const std::string& folder, std::int64_t row_count) {
   Figures figures(io);
   KeyIndexFolder files(io, folder + "/index", std::string(36, 'b'), "a secret");
@@ -195,6 +271,7 @@ int main(int count, char** words) {
   const std::string folder = words[1];
   nlohmann::json out = lockstep::measure_hub(*io, folder, rows);
   out["index"] = lockstep::measure_index(*io, folder, rows);
+  out["groups"] = lockstep::measure_groups(*io, folder + "/groups", rows);
   fmt::print("{}\n", out.dump());
   return 0;
 }

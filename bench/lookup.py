@@ -56,9 +56,14 @@ def table(results):
              ("row, read first, us", lambda one: one["row_cold_us"]),
              ("row, read again, us", lambda one: one["row_cached_us"]),
              ("row, DuckDB, us", lambda one: one["duckdb_row_us"]),
+             ("group of ten, read first, us", lambda one: one["groups"]["cold_us"]),
+             ("group of ten, read again, us", lambda one: one["groups"]["cached_us"]),
+             ("making the index of groups, us", lambda one: one["groups"]["build_us"]),
+             ("commit of one row, us", lambda one: one["groups"]["commit_us"]),
+             ("... with an index of groups, us", lambda one: one["groups"]["commit_indexed_us"]),
              ("update of one row, us", lambda one: one["update_us"]),
              ("opening the hub, us", lambda one: one["open_us"])]
-    text = f"{'look-up':30}" + "".join(f"{rows:>14,} rows" for rows in results)
+    text = f"{'look-up':32}" + "".join(f"{rows:>14,} rows" for rows in results)
     for name, figure in lines:
-        text += f"\n{name:30}" + "".join(f"{figure(one):>19,.1f}" for one in results.values())
+        text += f"\n{name:32}" + "".join(f"{figure(one):>19,.1f}" for one in results.values())
     return text

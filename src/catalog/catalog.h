@@ -7,6 +7,7 @@
 //
 // What it promises:
 //   catalog-1  A committed transaction is durable: SQLite runs in WAL mode with synchronous=FULL.
+//              Only a cache may do without (SqliteUse).
 //   catalog-2  A transaction is seen whole or not at all, by every reader, whatever dies and when.
 //   catalog-3  A write transaction is taken at once (BEGIN IMMEDIATE), so a second writer fails at
 //              the start (kLocked), never in the middle.
@@ -138,13 +139,22 @@ enum class SqliteFiles {
   kIo,
 };
 
+// What a database is for.
+enum class SqliteUse {
+  kRecords,  // a commit is durable when it returns (catalog-1)
+  // What can be made again. A power loss may take the newest commits, and leaves the others whole.
+  // Each page has a checksum: one that is not what was written is told (kCorrupt) when it is read.
+  kCache,
+};
+
 // kNoHub when the file does not exist (kRead, kWrite); kCorrupt when it is no database; kLocked
 // when another process writes at this moment and goes on for over five seconds; kDenied when the
 // file may not be written (kWrite, kCreate). The folder must exist. `io` must outlive the catalog.
 Result<std::unique_ptr<Catalog>> open_sqlite(Io& io,
                                              const std::string& path,
                                              CatalogMode mode,
-                                             SqliteFiles files = SqliteFiles::kSystem);
+                                             SqliteFiles files = SqliteFiles::kSystem,
+                                             SqliteUse use = SqliteUse::kRecords);
 
 // "na""me", for identifiers that cannot be bound.
 std::string quote_identifier(std::string_view name);

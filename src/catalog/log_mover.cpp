@@ -6,7 +6,8 @@
 
 namespace lockstep {
 
-LogMover::LogMover(Io& io, std::string path) : io_(io), path_(std::move(path)) {
+LogMover::LogMover(Io& io, std::string path, SqliteUse use)
+    : io_(io), path_(std::move(path)), use_(use) {
 }
 
 LogMover::~LogMover() = default;
@@ -14,8 +15,8 @@ LogMover::~LogMover() = default;
 Result<void> LogMover::start() {
   LOCKSTEP_ASSERT(!is_underway(), "the log is moved twice at once");
   if (connection_ == nullptr) {
-    auto connection =
-        std::make_unique<SqliteConnection>(io_, path_, CatalogMode::kWrite, SqliteFiles::kSystem);
+    auto connection = std::make_unique<SqliteConnection>(
+        io_, path_, CatalogMode::kWrite, SqliteFiles::kSystem, use_);
     TRY(connection->open());
     connection_ = std::move(connection);
   }

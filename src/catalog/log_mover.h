@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "base/result.h"
 #include "base/thread.h"
+#include "catalog/catalog.h"
 
 #include <atomic>
 #include <memory>
@@ -17,7 +18,7 @@ class SqliteConnection;
 // Resource; one owner, who starts and finishes.
 class LogMover final {
  public:
-  LogMover(Io& io, std::string path);
+  LogMover(Io& io, std::string path, SqliteUse use);
   ~LogMover();
   LogMover(const LogMover&) = delete;
   LogMover& operator=(const LogMover&) = delete;
@@ -36,6 +37,7 @@ class LogMover final {
  private:
   Io& io_;
   const std::string path_;
+  const SqliteUse use_;
   std::unique_ptr<SqliteConnection> connection_;
   Result<void> moved_;  // the thread's, until it is done
   std::atomic<bool> done_ = false;

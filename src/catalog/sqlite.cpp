@@ -172,8 +172,8 @@ class SqliteTransaction final : public Transaction {
 
 class SqliteCatalog final : public Catalog {
  public:
-  SqliteCatalog(Io& io, const std::string& path, CatalogMode mode, SqliteFiles files)
-      : connection_(io, path, mode, files) {}
+  SqliteCatalog(Io& io, const std::string& path, CatalogMode mode, SqliteFiles files, SqliteUse use)
+      : connection_(io, path, mode, files, use) {}
 
   Result<void> open() { return connection_.open(); }
 
@@ -233,11 +233,9 @@ bool SqliteCatalog::table_exists(std::string_view name) {
 
 }  // namespace
 
-Result<std::unique_ptr<Catalog>> open_sqlite(Io& io,
-                                             const std::string& path,
-                                             CatalogMode mode,
-                                             SqliteFiles files) {
-  auto catalog = std::make_unique<SqliteCatalog>(io, path, mode, files);
+Result<std::unique_ptr<Catalog>> open_sqlite(
+    Io& io, const std::string& path, CatalogMode mode, SqliteFiles files, SqliteUse use) {
+  auto catalog = std::make_unique<SqliteCatalog>(io, path, mode, files, use);
   TRY(catalog->open());
   return std::unique_ptr<Catalog>(std::move(catalog));
 }

@@ -80,6 +80,7 @@ Result<void> SqliteConnection::open() {
     TRY(info);
   }
   vfs_ = TRY(SqliteVfs::make(io_, files_));
+  vfs_->state().is_cache = use_ == SqliteUse::kCache;
   int flags = SQLITE_OPEN_READWRITE;
   if (mode_ == CatalogMode::kRead) flags = SQLITE_OPEN_READONLY;
   if (mode_ == CatalogMode::kCreate) flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -103,7 +104,9 @@ Result<void> SqliteConnection::set_up() {
   TRY(execute("PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF"));
   // Of a database that is made now. A commit of one row touches a page of each table and index: the
   // less of them is written, summed up and synced, the sooner it is durable.
-  if (mode_ == CatalogMode::kCreate) TRY(execute("PRAGMA page_size=2048"));
+  if (mode_ == CatalogMode::kCreate)
+    TRY(execute(fmt::format("PRAGMA page_size={}", kSqlitePageBytes)));
+  if (mode_ == CatalogMode::kCreate && use_ == SqliteUse::kCache) TRY(make_room_for_checksums());
   TRY(execute(kFirstRead));  // here it shows whether this is a database
   if (mode_ == CatalogMode::kRead) return {};
   if (sqlite3_db_readonly(database_.get(), "main") != 0) {
@@ -114,7 +117,17 @@ Result<void> SqliteConnection::set_up() {
   return use_log();
 }
 
+Result<void> SqliteConnection::make_room_for_checksums() {
+  int bytes = kPageChecksumBytes;
+  const int code =
+      sqlite3_file_control(database_.get(), "main", SQLITE_FCNTL_RESERVE_BYTES, &bytes);
+  if (code != SQLITE_OK) return error(code, "making room for checksums");
+  return {};
+}
+
 Result<void> SqliteConnection::use_log() {
+  // A new file of a cache is worth no sync: one that is torn is none.
+  if (use_ == SqliteUse::kCache) TRY(execute("PRAGMA synchronous=OFF"));
   sqlite3_stmt* const statement = TRY(prepare("PRAGMA journal_mode=WAL"));
   const int code = sqlite3_step(statement);
   const bool is_wal =
@@ -130,9 +143,10 @@ Result<void> SqliteConnection::use_log() {
   }
   // The limit cuts a log that one long read made large when the log starts anew. The cache holds
   // the pages of a group of commits: those that do not fit are written to the log more than once.
-  TRY(
-      execute("PRAGMA synchronous=FULL; PRAGMA journal_size_limit=268435456; "
-              "PRAGMA cache_size=-16384"));
+  TRY(execute("PRAGMA journal_size_limit=268435456; PRAGMA cache_size=-16384"));
+  // NORMAL syncs when the log is moved, which keeps the database whole.
+  TRY(execute(use_ == SqliteUse::kRecords ? "PRAGMA synchronous=FULL"
+                                          : "PRAGMA synchronous=NORMAL"));
   sqlite3_stmt* const page = TRY(prepare("PRAGMA page_size"));
   if (sqlite3_step(page) == SQLITE_ROW) {
     frame_bytes_ = sqlite3_column_int64(page, 0) + kFrameHeaderBytes;
@@ -234,7 +248,7 @@ Result<void> SqliteConnection::finish_moving() {
 Result<void> SqliteConnection::checkpoint_beside() {
   if (files_ == SqliteFiles::kIo) return checkpoint();
   TRY(usable());
-  if (mover_ == nullptr) mover_ = std::make_unique<LogMover>(io_, path_);
+  if (mover_ == nullptr) mover_ = std::make_unique<LogMover>(io_, path_, use_);
   if (mover_->is_underway()) {
     if (!mover_->is_done()) return {};
     TRY(finish_moving());

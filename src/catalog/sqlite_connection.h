@@ -25,8 +25,12 @@ using Database = std::unique_ptr<sqlite3, CloseDatabase>;
 // Resource. One thread at a time.
 class SqliteConnection final {
  public:
-  SqliteConnection(Io& io, std::string path, CatalogMode mode, SqliteFiles files)
-      : io_(io), path_(std::move(path)), mode_(mode), files_(files) {}
+  SqliteConnection(Io& io,
+                   std::string path,
+                   CatalogMode mode,
+                   SqliteFiles files,
+                   SqliteUse use = SqliteUse::kRecords)
+      : io_(io), path_(std::move(path)), mode_(mode), files_(files), use_(use) {}
 
   ~SqliteConnection();
   SqliteConnection(const SqliteConnection&) = delete;
@@ -50,6 +54,7 @@ class SqliteConnection final {
  private:
   Result<Database> connect(int flags);
   Result<void> set_up();
+  Result<void> make_room_for_checksums();
   Result<void> use_log();
   Result<void> checkpoint_on(sqlite3* database);
   Result<void> finish_moving();
@@ -61,6 +66,7 @@ class SqliteConnection final {
   const std::string path_;
   const CatalogMode mode_;
   const SqliteFiles files_;
+  const SqliteUse use_;
   // In this order, so that the connections go before the files below them, and the main one last
   // but for those: it is the one that tidies up the write-ahead log.
   std::unique_ptr<SqliteVfs> vfs_;

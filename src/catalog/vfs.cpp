@@ -1,9 +1,14 @@
 #include "catalog/vfs.h"
 
+#include "base/assert.h"
+#include "base/hash.h"
+
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <span>
 
 namespace lockstep {
@@ -51,6 +56,48 @@ int fail_operation(VfsState& state, IoOperation operation, Error error, int code
   state.write_failed |= operation == IoOperation::kWrite || operation == IoOperation::kTruncate ||
                         operation == IoOperation::kSync;
   return code;
+}
+
+bool is_cache_page(const VfsState& state, std::size_t size) {
+  constexpr std::size_t kSmallestPage = 512;  // that SQLite knows
+  return state.is_cache && size >= kSmallestPage;
+}
+
+namespace {
+
+constexpr std::size_t kContentBytes = kSqlitePageBytes - kPageChecksumBytes;
+
+// Of the page's place too, so that one which was written elsewhere is not taken for this one.
+std::uint64_t page_checksum(const CachePage& page) {
+  return hash64({reinterpret_cast<const char*>(page.bytes.data()), kContentBytes},
+                static_cast<std::uint64_t>(page.offset));
+}
+
+Error damaged_page(const CachePage& page) {
+  return make_error(
+      Code::kCorrupt,
+      fmt::format("the page at byte {} of {} is not what was written", page.offset, page.path),
+      "delete the file while nobody uses it: it is a cache, and made again");
+}
+
+}  // namespace
+
+int seal_page(VfsState& state, const CachePage& page, SealedPage& sealed) {
+  if (page.bytes.size() != kSqlitePageBytes)
+    return fail_operation(state, IoOperation::kWrite, damaged_page(page), SQLITE_IOERR_WRITE);
+  const std::uint64_t checksum = page_checksum(page);
+  static_assert(sizeof checksum == kPageChecksumBytes);
+  std::ranges::copy(page.bytes.first(kContentBytes), sealed.begin());
+  std::memcpy(sealed.data() + kContentBytes, &checksum, sizeof checksum);
+  return SQLITE_OK;
+}
+
+int check_page(VfsState& state, const CachePage& page) {
+  std::uint64_t stored = 0;
+  const bool is_page = page.bytes.size() == kSqlitePageBytes;
+  if (is_page) std::memcpy(&stored, page.bytes.data() + kContentBytes, sizeof stored);
+  if (is_page && stored == page_checksum(page)) return SQLITE_OK;
+  return fail_operation(state, IoOperation::kRead, damaged_page(page), SQLITE_IOERR_DATA);
 }
 
 SqliteVfs::SqliteVfs(Io& io) : state_(io), vfs_(std::make_unique<sqlite3_vfs>()) {

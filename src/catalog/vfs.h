@@ -10,9 +10,14 @@
 #include "base/result.h"
 #include "catalog/catalog.h"
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 struct sqlite3_vfs;
 
@@ -25,6 +30,7 @@ struct VfsState {
   Io& io;
   sqlite3_vfs* system = nullptr;  // SQLite's own, under kSystem
   std::optional<Error> failure;   // Io's newest; SQLite itself passes on only a number
+  bool is_cache = false;          // of SqliteUse::kCache
   bool write_failed = false;  // a write, truncation or sync: the files are in doubt from then on
 };
 
@@ -51,6 +57,25 @@ class SqliteVfs final {
 // Set the functions that open, delete and look for files, and what they say of themselves.
 void use_system_files(sqlite3_vfs& vfs);
 void use_io_files(sqlite3_vfs& vfs);
+
+inline constexpr int kSqlitePageBytes = 2048;  // of every database that is made here
+// At the end of each page of a cache; SQLite leaves the room.
+inline constexpr int kPageChecksumBytes = 8;
+using SealedPage = std::array<std::byte, kSqlitePageBytes>;
+
+// A page in the database's file of a cache; not in its log, which has checksums of its own.
+struct CachePage {
+  std::string_view path;
+  std::span<const std::byte> bytes;
+  std::int64_t offset = 0;
+};
+
+// The head of the file is also read alone, in less than a page.
+bool is_cache_page(const VfsState& state, std::size_t size);
+// SQLite's codes. The page with its checksum; that it is the one that was written. They fail where
+// the file's head was damaged too: then SQLite takes its pages to be of another size.
+int seal_page(VfsState& state, const CachePage& page, SealedPage& sealed);
+int check_page(VfsState& state, const CachePage& page);
 
 // Keeps `error` for the message, notes that a write failed, and returns `code`.
 int fail_operation(VfsState& state, IoOperation operation, Error error, int code);

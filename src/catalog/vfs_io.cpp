@@ -21,7 +21,8 @@ struct IoFile : sqlite3_file {
   std::unique_ptr<File> file;
   std::unique_ptr<FileLock> lock;
   int lock_level = SQLITE_LOCK_NONE;
-  bool is_new = false;  // its name is not durable yet
+  bool is_database = false;  // not its log
+  bool is_new = false;       // its name is not durable yet
   bool delete_on_close = false;
 };
 
@@ -57,13 +58,23 @@ int read_file(sqlite3_file* file, void* bytes, int size, sqlite3_int64 offset) {
   if (!count.ok()) {
     return fail(opened(file), IoOperation::kRead, std::move(count).error(), SQLITE_IOERR_READ);
   }
-  if (count.value() == buffer.size()) return SQLITE_OK;
+  if (count.value() == buffer.size()) {
+    VfsState& state = *opened(file).state;
+    const bool is_checked = opened(file).is_database && is_cache_page(state, buffer.size());
+    return is_checked ? check_page(state, {opened(file).path, buffer, offset}) : SQLITE_OK;
+  }
   std::ranges::fill(buffer.subspan(count.value()), std::byte{0});  // SQLite relies on the zeros
   return SQLITE_IOERR_SHORT_READ;
 }
 
 int write_file(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
-  const std::span buffer(static_cast<const std::byte*>(bytes), static_cast<std::size_t>(size));
+  std::span buffer(static_cast<const std::byte*>(bytes), static_cast<std::size_t>(size));
+  SealedPage sealed;
+  if (opened(file).is_database && is_cache_page(*opened(file).state, buffer.size())) {
+    const int code = seal_page(*opened(file).state, {opened(file).path, buffer, offset}, sealed);
+    if (code != SQLITE_OK) return code;
+    buffer = sealed;
+  }
   Result<void> done = opened(file).file->write_at(static_cast<std::uint64_t>(offset), buffer);
   if (done.ok()) return SQLITE_OK;
   return fail(opened(file), IoOperation::kWrite, std::move(done).error(), SQLITE_IOERR_WRITE);
@@ -177,6 +188,7 @@ int open_file(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags,
   IoFile& made = *std::construct_at(static_cast<IoFile*>(file));
   made.state = &state_of(vfs);
   made.path = path;
+  made.is_database = (flags & SQLITE_OPEN_MAIN_DB) != 0;
   made.delete_on_close = (flags & SQLITE_OPEN_DELETEONCLOSE) != 0;
   Result<void> done = open_by_flags(made, flags);
   if (!done.ok()) {

@@ -41,7 +41,8 @@ struct GatheredWrites {
 struct SystemFile : sqlite3_file {
   VfsState* state = nullptr;
   sqlite3_file* real = nullptr;
-  const char* path = "";  // SQLite keeps it until the file is closed
+  const char* path = "";     // SQLite keeps it until the file is closed
+  bool is_database = false;  // not its log
   GatheredWrites gathered;
 };
 
@@ -95,7 +96,14 @@ int read_file(sqlite3_file* file, void* bytes, int size, sqlite3_int64 offset) {
   int code = before(file, IoOperation::kRead, SQLITE_IOERR_READ);
   if (code == SQLITE_OK) code = write_gathered(file);
   if (code != SQLITE_OK) return code;
-  return real_of(file)->pMethods->xRead(real_of(file), bytes, size, offset);
+  code = real_of(file)->pMethods->xRead(real_of(file), bytes, size, offset);
+  const CachePage page{
+      .path = opened(file).path,
+      .bytes = {static_cast<const std::byte*>(bytes), static_cast<std::size_t>(size)},
+      .offset = offset};
+  VfsState& state = *opened(file).state;
+  const bool is_checked = opened(file).is_database && is_cache_page(state, page.bytes.size());
+  return code == SQLITE_OK && is_checked ? check_page(state, page) : code;
 }
 
 int write_file(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
@@ -103,6 +111,13 @@ int write_file(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 of
   if (code != SQLITE_OK) return code;
   GatheredWrites& gathered = opened(file).gathered;
   const std::span piece(static_cast<const std::byte*>(bytes), static_cast<std::size_t>(size));
+  if (opened(file).is_database && is_cache_page(*opened(file).state, piece.size())) {
+    SealedPage sealed;
+    code = seal_page(*opened(file).state, {opened(file).path, piece, offset}, sealed);
+    if (code != SQLITE_OK) return code;
+    return after_write(file,
+                       real_of(file)->pMethods->xWrite(real_of(file), sealed.data(), size, offset));
+  }
   if (gathered.bytes != nullptr && !gathered.takes(piece.size(), offset)) {
     code = write_gathered(file);
     if (code != SQLITE_OK) return code;
@@ -214,8 +229,10 @@ int open_file(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags,
   code = state.system->xOpen(state.system, path, made.real, flags, out_flags);
   if (code != SQLITE_OK) return code;
   made.pMethods = &kMethods;
-  // Without room for them each write goes its way at once.
-  if ((flags & SQLITE_OPEN_WAL) != 0) {
+  made.is_database = (flags & SQLITE_OPEN_MAIN_DB) != 0;
+  // Without room for them each write goes its way at once: so a cache, whose commits nobody syncs,
+  // shows them to other connections.
+  if (!state.is_cache && (flags & SQLITE_OPEN_WAL) != 0) {
     // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): make_unique would throw through SQLite
     made.gathered.bytes.reset(new (std::nothrow) std::byte[kGatheredMax]);
   }

@@ -1,6 +1,7 @@
 // What a hub answers, beside rows and records.
 #pragma once
 
+#include "hub/grouped_rows.h"
 #include "hub/scan.h"
 #include "table/batch.h"
 

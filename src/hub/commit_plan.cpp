@@ -160,6 +160,7 @@ void publish(const TablePlan& plan, TableStatistics after, std::span<const DataF
   TableState& table = *plan.table;
   table.statistics = std::move(after);
   table.has_inlined_deletes = table.has_inlined_deletes || !plan.deleted.empty();
+  table.ordered.follow(table.lake, *plan.rows);
   for (const std::string& key : plan.leaving_keys)
     table.index.erase(key);
   for (const std::int64_t file_id : plan.ended_files)

@@ -7,6 +7,7 @@
 #include "hub/inlined_rows.h"
 #include "hub/key_index.h"
 #include "hub/lake_tables.h"
+#include "hub/ordered_indexes.h"
 #include "hub/table_statistics.h"
 
 #include <cstdint>
@@ -32,6 +33,7 @@ struct TableState {
   // What the catalog has of them, while an open group has not told it of the newer ones.
   std::optional<TableStatistics> told;
   KeyIndex index;  // attached when the table is indexed
+  OrderedIndexes ordered;
   std::int64_t row_count = 0;
   std::map<std::int64_t, DataFile> files;  // the valid ones
   InlinedWriter inlined;

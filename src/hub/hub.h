@@ -171,8 +171,11 @@ class Hub {
   virtual Result<std::unique_ptr<BatchStream>> scan_changes(const TableName& table,
                                                             SnapshotId from,
                                                             SnapshotId to) = 0;
-  // Current rows by key: `keys` has the key columns, by name. Writers only (readers have no index).
+  // Current rows by key (columns by name), or of groups. Writers only (readers have no index).
   virtual Result<Lookup> lookup(const TableName& table, const Batch& keys) = 0;
+  virtual Result<GroupedRows> lookup_groups(const TableName& table,
+                                            const GroupOrder& order,
+                                            const GroupQuestion& question) = 0;
   virtual Result<std::int64_t> row_count(const TableName& table, SnapshotId at) = 0;
   // Now, with what is staged. Writers only.
   virtual Result<bool> has_rows(const TableName& table) = 0;
@@ -200,18 +203,16 @@ class Hub {
 
   // ---- records
   virtual Result<std::string> configuration() = 0;
-  virtual Result<std::string> hub_id() = 0;  // a UUID; never changes
-  virtual Result<std::string>
-  fingerprint_key() = 0;  // 32 random bytes of this hub's lineage, for KeyedHash
+  virtual Result<std::string> hub_id() = 0;           // a UUID; never changes
+  virtual Result<std::string> fingerprint_key() = 0;  // 32 random bytes of this hub's lineage
   virtual Result<std::map<std::string, PositionParts>> positions() = 0;              // by source
   virtual Result<std::vector<CommitRecord>> commits(std::int64_t newest_count) = 0;  // newest first
   virtual Result<std::optional<CommitRecord>> commit_of_snapshot(SnapshotId snapshot) = 0;
   virtual Result<std::optional<DefinitionRecord>> definition(const std::string& sha256) = 0;
-  // Newest first; without weights, which version() has.
+  // Newest first; both without weights, which version() has.
   virtual Result<std::vector<ModelVersionRecord>> versions(const std::string& model,
                                                            std::int64_t newest_count) = 0;
-  virtual Result<std::vector<ModelVersionRecord>> versions_of_snapshot(
-      SnapshotId snapshot) = 0;  // without weights
+  virtual Result<std::vector<ModelVersionRecord>> versions_of_snapshot(SnapshotId snapshot) = 0;
   virtual Result<std::optional<ModelVersionRecord>> version(const std::string& model,
                                                             std::int64_t version) = 0;
   virtual Result<std::optional<ModelVersionRecord>> newest_version(

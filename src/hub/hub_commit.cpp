@@ -216,6 +216,8 @@ void HubOverDuckLake::publish_commit(CommitPlan plan,
                                      const std::vector<WrittenFiles>& files,
                                      std::vector<TableStatistics> after) {
   plan.altered->keep();
+  for (const AlteredTables::Entry& entry : plan.altered->entries())
+    entry.table->ordered.follow_alteration(*ordered_folder_, entry.table->lake);
   for (std::size_t index = 0; index < plan.tables.size(); ++index) {
     publish(plan.tables[index], std::move(after[index]), data_files_of(files[index]));
   }

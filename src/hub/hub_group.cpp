@@ -6,6 +6,13 @@
 
 namespace lockstep {
 
+namespace {
+
+// An ordered index writes a page or two a commit, the catalog ten times as many.
+constexpr std::uint64_t kIndexShareOfLog = 8;
+
+}  // namespace
+
 Result<void> HubOverDuckLake::begin_group() {
   TRY(check_writable());
   LOCKSTEP_ASSERT(!in_group_, "hub-11: a group within a group");
@@ -44,6 +51,8 @@ Result<void> HubOverDuckLake::flush() {
 Result<void> HubOverDuckLake::tend_log() {
   TRY(check_writable());
   LOCKSTEP_ASSERT(transaction_ == nullptr, "hub-11: the log is moved amid a group");
+  for (const auto& [name, state] : states_)
+    state->ordered.tend_logs(options_.log_bytes_max / kIndexShareOfLog);
   if (catalog_->log_bytes() <= options_.log_bytes_max) return {};
   Result<void> moved = catalog_->checkpoint_beside();
   if (!moved.ok() && moved.error().code == Code::kCorrupt) broken_ = true;
@@ -75,6 +84,8 @@ void HubOverDuckLake::roll_back() {
   transaction_.reset();
   applied_ = 0;
   late_.clear();
+  for (const auto& [name, state] : states_)
+    state->ordered.close();
   for (const std::string& path : unnamed_files_) {
     // The failure that led here is the one to tell; a file that stays behind costs space and is
     // named by no row.

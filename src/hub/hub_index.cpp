@@ -10,10 +10,13 @@ Result<void> HubOverDuckLake::open_indexes() {
   index_folder_ = std::make_unique<KeyIndexFolder>(
       io_, paths_.catalog + ".index", TRY(records_->hub_id()), TRY(records_->fingerprint_key()));
   index_folder_->limits = options_.index;
+  ordered_folder_ = std::make_unique<OrderedIndexFolder>(
+      io_, paths_.catalog + ".index", TRY(records_->hub_id()), paths_.files);
   std::set<std::int64_t> table_ids;
   for (const auto& [name, state] : states_)
     table_ids.insert(state->lake.id);
   index_folder_->keep_tables(table_ids);
+  ordered_folder_->keep_tables([&](std::int64_t id) { return table_ids.contains(id); });
   return {};
 }
 
@@ -106,6 +109,8 @@ IndexStamp HubOverDuckLake::index_stamp(const TableState& state) const {
 void HubOverDuckLake::drop_state(const TableName& name) {
   const auto found = states_.find(name);
   if (found->second->indexed) found->second->index.discard();
+  found->second->ordered.close();
+  ordered_folder_->remove(found->second->lake.id);
   states_.erase(found);
 }
 
@@ -117,7 +122,9 @@ void HubOverDuckLake::settle_indexes() {
   for (std::size_t seen = 0; seen < states_.size(); ++seen, ++next) {
     if (next == states_.end()) next = states_.begin();
     TableState& state = *next->second;
-    if (!state.indexed || !state.index.settle(index_stamp(state), pace)) continue;
+    if (!state.indexed) continue;
+    state.ordered.settle(index_stamp(state));
+    if (!state.index.settle(index_stamp(state), pace)) continue;
     settled_last_ = next->first;
     pace = SettlePace::kNone;
   }
@@ -129,7 +136,9 @@ void HubOverDuckLake::close_indexes() {
   // here.
   if (broken_ || transaction_ != nullptr || load_) return;
   for (const auto& [name, state] : states_) {
-    if (state->indexed) state->index.settle(index_stamp(*state), SettlePace::kAll);
+    if (!state->indexed) continue;
+    state->index.settle(index_stamp(*state), SettlePace::kAll);
+    state->ordered.settle(index_stamp(*state), true);
   }
 }
 

@@ -92,6 +92,8 @@ Result<void> HubOverDuckLake::resume_load() {
     return make_error(Code::kCorrupt,
                       fmt::format("the journal of a load names no table {}", table_id));
   };
+  for (const auto& [name, state] : states_)
+    state->ordered.close();  // the next question finds the rows of the load too
   broken_ = true;
   load_ = TRY(Load::resume(load_ground(), std::move(*left_load_), find));
   left_load_.reset();

@@ -1,32 +1,11 @@
+#include "hub/asked_keys.h"
 #include "hub/hub_over_ducklake.h"
 #include "hub/inlined_rows.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <numeric>
+#include <tuple>
 
 namespace lockstep {
-
-// The key columns of `keys` in the table's order, with the table's types: so that their bytes
-// compare.
-Result<Batch> HubOverDuckLake::key_columns(const LakeTable& table, const Batch& keys) const {
-  const std::string name = table_text(table.definition.name);
-  const std::vector<int> columns = TRY_IN(keys.schema().require_all(table.definition.key),
-                                          fmt::format("looking up in {}: ", name));
-  for (std::size_t index = 0; index < columns.size(); ++index) {
-    const Field& asked = keys.schema().field(columns[index]);
-    const Field& own = table.columns[static_cast<std::size_t>(table.key[index])].field;
-    if (asked.type != own.type) {
-      return invalid(fmt::format("looking up in {}: {} is {}, the table has {}",
-                                 name,
-                                 asked.name,
-                                 type_name(asked.type),
-                                 type_name(own.type)));
-    }
-  }
-  return keys.select_columns(columns);
-}
 
 Result<Lookup> HubOverDuckLake::fetch_places(TableState& state, const FoundPlaces& places) {
   std::vector<std::size_t> order;
@@ -76,22 +55,21 @@ Result<Lookup> HubOverDuckLake::fetch_places(TableState& state, const FoundPlace
   return found;
 }
 
-Result<Lookup> HubOverDuckLake::lookup(const TableName& table, const Batch& keys) {
-  TRY(check_writable());
-  TableState* state = TRY(indexed_table(table));
-  const Batch columns = TRY(key_columns(state->lake, keys));
-  std::vector<int> all(static_cast<std::size_t>(columns.schema().size()));
-  std::iota(all.begin(), all.end(), 0);
-  std::vector<std::string> asked;
-  for (std::int64_t row = 0; row < columns.row_count(); ++row)
-    asked.push_back(encode_key(columns, all, row));
-  const FoundPlaces places = TRY(state->index.find_all(asked));
+Result<Lookup> HubOverDuckLake::rows_of_keys(TableState& state, std::span<const std::string> keys) {
+  const FoundPlaces places = TRY(state.index.find_all(keys));
   // What was staged last may be on its way to the disk still.
   const auto is_staged = [this](const std::optional<RowPlace>& place) {
     return place && place->file_id >= latest_.next_file_id;
   };
   if (load_ && std::ranges::any_of(places, is_staged)) TRY(load_->settle());
-  return fetch_places(*state, places);
+  return fetch_places(state, places);
+}
+
+Result<Lookup> HubOverDuckLake::lookup(const TableName& table, const Batch& keys) {
+  TRY(check_writable());
+  TableState* state = TRY(indexed_table(table));
+  const LakeTable& lake = state->lake;
+  return rows_of_keys(*state, TRY(asked_keys(lake, lake.definition.key, keys)));
 }
 
 }  // namespace lockstep

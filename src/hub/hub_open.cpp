@@ -140,6 +140,12 @@ HubOverDuckLake::HubOverDuckLake(Io& io, HubPaths paths, HubMode mode, const Hub
     : HubRecords(mode), io_(io), paths_(std::move(paths)), options_(options) {
 }
 
+HubOverDuckLake::~HubOverDuckLake() {
+  drop_compaction();
+  close_indexes();
+  records_.reset();  // before the catalog that it reads
+}
+
 Result<void> HubOverDuckLake::start() {
   const bool writes = mode_ == HubMode::kWrite;
   const auto missing = io_.info(paths_.catalog);

@@ -19,11 +19,7 @@ class HubOverDuckLake final : public HubRecords {
  public:
   HubOverDuckLake(Io& io, HubPaths paths, HubMode mode, const HubOptions& options);
 
-  ~HubOverDuckLake() override {
-    drop_compaction();
-    close_indexes();
-    records_.reset();  // before the catalog that it reads
-  }
+  ~HubOverDuckLake() override;
 
   HubOverDuckLake(const HubOverDuckLake&) = delete;
   HubOverDuckLake& operator=(const HubOverDuckLake&) = delete;
@@ -43,7 +39,6 @@ class HubOverDuckLake final : public HubRecords {
   Result<CollectionPlan> collection_plan(const CollectionLimits& limits) override;
   Result<void> set_tag(const std::string& name, SnapshotId at, const std::string& who) override;
   Result<void> delete_tag(const std::string& name) override;
-
   Result<bool> is_retained(SnapshotId at) override;
 
   std::uint64_t log_bytes() const override { return catalog_->log_bytes(); }
@@ -77,6 +72,9 @@ class HubOverDuckLake final : public HubRecords {
                                                     SnapshotId from,
                                                     SnapshotId to) override;
   Result<Lookup> lookup(const TableName& table, const Batch& keys) override;
+  Result<GroupedRows> lookup_groups(const TableName& table,
+                                    const GroupOrder& order,
+                                    const GroupQuestion& question) override;
   Result<std::int64_t> row_count(const TableName& table, SnapshotId at) override;
   Result<bool> has_rows(const TableName& table) override;
   Result<DiskUse> disk_use() override;
@@ -117,7 +115,6 @@ class HubOverDuckLake final : public HubRecords {
   void publish_commit(CommitPlan plan,
                       const std::vector<WrittenFiles>& files,
                       std::vector<TableStatistics> after);
-
   // hub_group.cpp
   Result<bool> is_fence_whole();
   Result<void> check_fence();
@@ -128,14 +125,12 @@ class HubOverDuckLake final : public HubRecords {
                                const TablePlan& table,
                                const TableStatistics& after);
   Result<void> tell_statistics();
-
   // hub_load.cpp
   Result<Committed> commit_load(const CommitRequest& request);
   Result<void> stage_changes(const std::vector<TableChange>& changes, const std::string& note);
   LoadGround load_ground();
   Result<void> discard_stale_load();
   bool has_all_pieces(const LoadJournalContent& load);
-
   // hub_index.cpp
   Result<void> open_indexes();
   void attach_index(TableState& state);
@@ -149,8 +144,8 @@ class HubOverDuckLake final : public HubRecords {
   void close_indexes();
 
   // hub_compact.cpp
-  Result<void> begin_compaction();
   BackgroundPlace background_place();
+  Result<void> begin_compaction();
   void drop_compaction();
   Result<std::function<void(Catalog&)>> next_compaction(const CompactionLimits& limits);
   Result<std::function<void(Catalog&)>> rest_of_compaction(const CompactionLimits& limits);
@@ -211,8 +206,12 @@ class HubOverDuckLake final : public HubRecords {
   Result<void> apply_alterations(const CommitPlan& plan);
 
   // hub_lookup.cpp
-  Result<Batch> key_columns(const LakeTable& table, const Batch& keys) const;
+  Result<Lookup> rows_of_keys(TableState& state, std::span<const std::string> keys);
   Result<Lookup> fetch_places(TableState& state, const FoundPlaces& places);
+  // hub_ordered.cpp
+  Result<void> open_ordered(TableState& state, const OrderIds& ids, OrderedIndex& index);
+  Result<void> fill_ordered(TableState& state, const OrderIds& ids, OrderedIndex& index);
+  Result<void> finish_ordered(TableState& state, const OrderIds& ids, OrderedIndex& index);
 
   // Fixed from the start.
   Io& io_;
@@ -230,6 +229,7 @@ class HubOverDuckLake final : public HubRecords {
   std::int64_t next_free_file_id_ = 0;  // what is below may be taken by a merge that is underway
   Timestamp last_time_;                 // of the newest commit, with or without a snapshot
   std::unique_ptr<KeyIndexFolder> index_folder_;  // a writer's; the states' indexes use it
+  std::unique_ptr<OrderedIndexFolder> ordered_folder_;
   // Foreign commits that the next one of ours must adopt.
   static constexpr std::int64_t kNotAdopted = -1;  // some, which nobody has looked at
   std::int64_t foreign_count_ = 0;
@@ -243,8 +243,7 @@ class HubOverDuckLake final : public HubRecords {
   bool in_group_ = false;
   std::unique_ptr<Load> load_;                   // begun, and not committed
   std::optional<LoadJournalContent> left_load_;  // by an earlier writer
-  bool broken_ =
-      false;  // a commit ended in the middle of its last step: what is stored is not known here
+  bool broken_ = false;  // a commit ended amid its last step: what is stored is not known here
   Collection collection_;
   std::unique_ptr<Compaction> compaction_;   // the last to be made, the first to go
 };

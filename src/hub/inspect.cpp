@@ -169,10 +169,10 @@ class Inspection {
     for (const BadIndex& index : bad) {
       add(FindingLevel::kWarn,
           "indexes",
-          fmt::format("the keys of {}: {}; an index is a cache", index.table, index.why),
+          fmt::format("{}: {}; an index is a cache", index.of, index.why),
           kRepair);
     }
-    if (bad.empty()) add(FindingLevel::kOk, "indexes", "each is what its record says");
+    if (bad.empty()) add(FindingLevel::kOk, "indexes", "each is as it was written");
     return {};
   }
 

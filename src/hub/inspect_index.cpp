@@ -1,6 +1,8 @@
-// Whether the files of the key indexes are what their records say. An index is a cache (hub-7).
+// Whether the files of the key indexes are what their records say, and those of the ordered ones
+// whole databases. An index is a cache (hub-7).
 #include "hub/inspection.h"
 #include "hub/key_index_folder.h"
+#include "hub/ordered_indexes.h"
 
 #include <fmt/format.h>
 
@@ -43,15 +45,38 @@ Result<std::unique_ptr<KeyIndexFolder>> folder_of(Io& io, const HubPaths& paths,
       io, paths.catalog + ".index", TRY(records.hub_id()), TRY(records.fingerprint_key()));
 }
 
+OrderedIndexFolder ordered_folder_of(Io& io, const HubPaths& paths) {
+  return {io, paths.catalog + ".index", {}, paths.files};
+}
+
+// nullopt: whole, or a writer took it away.
+std::optional<std::string> fault_of_ordered(Io& io,
+                                            const HubPaths& paths,
+                                            const std::string& path) {
+  const auto index = open_sqlite(io, path, CatalogMode::kRead, paths.files, SqliteUse::kCache);
+  if (!index.ok() && index.error().code == Code::kNoHub) return std::nullopt;
+  if (!index.ok()) return index.error().message;
+  const auto damage = page_damage(*index.value());
+  if (!damage.ok()) return damage.error().message;
+  if (damage.value().empty()) return std::nullopt;
+  return damage.value().front();
+}
+
 }  // namespace
 
 Result<std::vector<BadIndex>> bad_indexes(Io& io, const HubPaths& paths, Catalog& catalog) {
   const auto folder = TRY(folder_of(io, paths, catalog));
+  const auto ordered = ordered_folder_of(io, paths).files();
   std::vector<BadIndex> bad;
   for (const TableRecord& table : TRY(RecordStore(catalog).tables())) {
+    const std::string name = fmt::format("{}.{}", table.layer, table.dataset);
     const auto why = fault_of_index(*folder, table.table_id);
-    if (why)
-      bad.push_back({table.table_id, fmt::format("{}.{}", table.layer, table.dataset), *why});
+    if (why) bad.push_back({table.table_id, "the keys of " + name, *why});
+    for (const auto& [path, table_id] : ordered) {
+      if (table_id != table.table_id) continue;
+      const auto fault = fault_of_ordered(io, paths, path);
+      if (fault) bad.push_back({table_id, "the groups of " + name, *fault});
+    }
   }
   return bad;
 }
@@ -61,8 +86,10 @@ Result<void> forget_indexes(Io& io,
                             Catalog& catalog,
                             const std::vector<BadIndex>& indexes) {
   const auto folder = TRY(folder_of(io, paths, catalog));
-  for (const BadIndex& index : indexes)
+  for (const BadIndex& index : indexes) {
     folder->clean(index.table_id, std::nullopt);
+    ordered_folder_of(io, paths).remove(index.table_id);
+  }
   return {};
 }
 

@@ -25,10 +25,10 @@ struct Orphan {
   std::int64_t modified_us = 0;
 };
 
-// Value. A key index whose files are not what its record says.
+// Value. An index of a table whose files are not what they were written as.
 struct BadIndex {
   std::int64_t table_id = 0;
-  std::string table;  // "clean.vitals"
+  std::string of;  // "the keys of clean.vitals"
   std::string why;
 };
 

@@ -87,7 +87,7 @@ Result<std::vector<Finding>> repair_hub(Io& io,
   for (const Orphan& file : mending.files)
     out.push_back(mended("orphans", fmt::format("{}, {} bytes", file.path, file.size_bytes)));
   for (const BadIndex& index : mending.indexes)
-    out.push_back(mended("indexes", fmt::format("the keys of {}: {}", index.table, index.why)));
+    out.push_back(mended("indexes", fmt::format("{}: {}", index.of, index.why)));
   if (options.dry_run || out.empty()) return out;
   TRY(mend_catalog(*catalog, mending));
   TRY(remove_files(io, paths, mending));

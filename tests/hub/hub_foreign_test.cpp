@@ -1,6 +1,6 @@
 // Commits of another program: refused, or adopted with the writer's memory made anew (hub-9). What
 // DuckDB itself writes is tried in tests/e2e.
-#include "hub/hub_support.h"
+#include "hub/grouped_model.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -92,6 +92,21 @@ TEST_F(ForeignCommit, IsRecordedAndItsRowsAreFoundAndWrittenOn) {  // hub-9
   next.changes.push_back({small_table().name, must(rows.finish())});
   const SnapshotId at = *must(hub->commit(next)).snapshot;
   EXPECT_EQ(must(hub->read(small_table().name, at)).row_count(), kRows + 2);
+}
+
+TEST_F(ForeignCommit, IsFollowedByTheIndexesOfGroups) {  // hub-9
+  const auto hub = adopting();
+  const TableName table = small_table().name;
+  const GroupOrder by_name{{"name"}, {"x"}};
+  EXPECT_EQ(difference_of_groups_now(*hub, table, by_name), "");
+  insert(Layer::kRaw, 20);
+  insert(Layer::kRaw, 21);
+  must(adopt(*hub));
+  EXPECT_EQ(difference_of_groups_now(*hub, table, by_name), "");
+  const Batch theirs = batch_of(Schema({{"name", Type::kText}}), {{std::string("theirs")}});
+  EXPECT_EQ(
+      must(hub->lookup_groups(table, by_name, {.groups = theirs, .rows_max = 9})).rows.row_count(),
+      2);
 }
 
 TEST_F(ForeignCommit, StopsEveryCommitThatDoesNotAdoptIt) {  // hub-9

@@ -161,6 +161,34 @@ TEST_F(Damage, OfAKeyIndexIsMendedByForgettingIt) {
   expect_rows();
 }
 
+TEST_F(Damage, OfAnOrderedIndexIsMendedByForgettingIt) {
+  {
+    const auto writer = ground_.open();
+    const Batch groups = batch_of(Schema({{"name", Type::kText}}), {{std::string("name 1")}});
+    must(writer->lookup_groups(
+        small_table().name, {{"name"}, {"x"}}, {.groups = groups, .rows_max = 100}));
+    EXPECT_EQ(found(), "") << "while it is in use";
+  }
+  EXPECT_EQ(found(), "");
+  std::string index;
+  for (const auto& entry : files::directory_iterator(path("catalog.sqlite.index"))) {
+    if (entry.path().extension() == ".ordered") index = entry.path().string();
+  }
+  const auto size = files::file_size(index);
+  for (std::size_t at = 0; at < size; at += 197) {
+    flip(index, at);
+    EXPECT_EQ(found(), "indexes warn") << at;
+    flip(index, at);
+  }
+  EXPECT_EQ(found(), "");
+  flip(index, size / 2);
+  EXPECT_EQ(mended({.dry_run = true}), 1U);
+  EXPECT_EQ(mended(), 1U);
+  EXPECT_FALSE(files::exists(index));
+  EXPECT_EQ(found(), "");
+  expect_rows();
+}
+
 TEST_F(Damage, OfTheCatalogsRowsIsToldAndNotMended) {
   struct Case {
     const char* sql;
