@@ -147,7 +147,7 @@ class History final {
 
   const char* upkeep() {
     const UpkeepWork work = {.compact = [&] { return hub_->compact({.background = true}); },
-                             .collect = [&] { return hub_->collect({}); }};
+                             .collect = [&] { return hub_->collect({.background = true}); }};
     const UpkeepStep step = must(turns_.step(work, io_.monotonic_us()));
     return step.collection ? kind_of_collection(*step.collection)
                            : kind_of_compaction(step.compaction);
@@ -178,6 +178,7 @@ Json times_of(std::vector<double>& times) {
   std::sort(times.begin(), times.end());
   return {{"median", times[times.size() / 2]},
           {"p99", times[times.size() * 99 / 100]},
+          {"above_5", std::ranges::count_if(times, [](double ms) { return ms > 5; })},
           {"max", times.back()}};
 }
 

@@ -13,27 +13,40 @@
 
 namespace lockstep {
 
+// Where the work reads. A disk in memory has one connection to its catalog, and no threads, so that
+// what a test did can be done again: there the work is done in its owner's thread, either when it
+// begins or when it is finished, which a random byte of the Io chooses.
+struct BackgroundPlace {
+  Io& io;
+  std::string catalog;
+  Catalog* only_connection = nullptr;  // on a disk in memory
+};
+
 // Resource; one owner, who starts and finishes. What the work makes, it keeps where the owner looks
 // only after finish().
 class Background final {
  public:
   using Work = std::function<void(Catalog& reader)>;
 
-  Background(Io& io, std::string catalog) : io_(io), path_(std::move(catalog)) {}
+  explicit Background(BackgroundPlace place) : place_(std::move(place)) {}
 
   // Opens the connection when there is none yet. Nothing may be underway.
   Result<void> start(Work work);
 
-  bool is_underway() const { return thread_ != nullptr; }
+  bool is_underway() const { return underway_; }
 
-  bool is_done() const { return done_.load(std::memory_order_acquire); }
+  bool is_done();
 
-  void finish() { thread_.reset(); }  // waits
+  void finish();  // waits
+  void stop();    // waits; what has not begun is not done any more
 
  private:
-  Io& io_;
-  const std::string path_;
+  bool chance();
+
+  const BackgroundPlace place_;
   std::unique_ptr<Catalog> reader_;
+  bool underway_ = false;
+  Work waiting_;  // without a thread: until it is finished
   std::atomic<bool> done_ = false;
   std::unique_ptr<Thread> thread_;  // last, so that it ends before what it uses
 };

@@ -326,8 +326,6 @@ Result<void> write_files(const Rows& kept,
   if (entries.empty()) return {};
   merged.places.emplace();
   merged.places->file_id = work.first_file_id;
-  for (const DataFile& source : work.sources)
-    merged.places->from_ids.insert(source.id);
   merged.places->run = TRY(write_run(work, entries));
   return {};
 }

@@ -20,10 +20,10 @@ namespace lockstep {
 
 // Resource. At its end it waits for what is underway, whose files nobody will name.
 struct Compaction {
-  Compaction(Io& io_in, const std::string& catalog) : io(io_in), thread(io_in, catalog) {}
+  explicit Compaction(const BackgroundPlace& place) : io(place.io), thread(place) {}
 
   ~Compaction() {
-    thread.finish();
+    thread.stop();
     if (flushed && flushed->ok()) remove_flushed(io, flushed->value());
     if (merge && merged && merged->ok()) remove_merged(*merge, merged->value());
     const bool written = moved_deletes && moved_deletes->ok() && moved_deletes->value().written;

@@ -93,12 +93,17 @@ Result<std::optional<LakeTable>> HubOverDuckLake::form_to_flush() {
 
 Result<void> HubOverDuckLake::begin_compaction() {
   if (compaction_) return {};
-  compaction_ = std::make_unique<Compaction>(io_, paths_.catalog);
+  compaction_ = std::make_unique<Compaction>(background_place());
   for (const auto& [name, state] : states_) {
     for (const LeavingFile& file : TRY(files_with_left_deletes(*catalog_, state->lake.id)))
       compaction_->left.push_back(file);
   }
   return {};
+}
+
+BackgroundPlace HubOverDuckLake::background_place() {
+  Catalog* const only = paths_.files == SqliteFiles::kIo ? catalog_.get() : nullptr;
+  return {.io = io_, .catalog = paths_.catalog, .only_connection = only};
 }
 
 void HubOverDuckLake::drop_compaction() {

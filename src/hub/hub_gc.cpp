@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace lockstep {
 
@@ -148,25 +149,46 @@ Result<void> HubOverDuckLake::collect_deletions(const CollectionLimits& limits,
   return commit_upkeep([&] { return forget_scheduled(*catalog_, due); });
 }
 
-// One folder a step.
+// A folder after the other, and of what was found there a few files a step.
 Result<void> HubOverDuckLake::collect_orphans(const CollectionLimits& limits,
                                               CollectionStep& step) {
+  if (collection_.orphans.empty()) return look_for_orphans(limits, step);
+  while (!collection_.orphans.empty() && step.deleted < kDeletionsAStep) {
+    const auto removed = io_.remove(collection_.orphans.back());
+    if (!removed.ok() && removed.error().code != Code::kNotFound) return removed.error();
+    collection_.orphans.pop_back();
+    ++step.deleted;
+  }
+  return {};
+}
+
+Result<void> HubOverDuckLake::look_for_orphans(const CollectionLimits& limits,
+                                               CollectionStep& step) {
+  if (orphan_look_ && orphan_look_->thread.is_underway()) {
+    OrphanLook& look = *orphan_look_;
+    if (limits.background && !look.thread.is_done()) return {};
+    look.thread.finish();
+    LOCKSTEP_ASSERT(look.found.has_value(), "hub: a look for orphans ended without a result");
+    collection_.orphans = TRY(*std::exchange(look.found, std::nullopt));
+    return {};
+  }
   const std::vector<std::string> folders = TRY(data_folders(*catalog_));
   if (collection_.folder >= folders.size()) {
     collection_ = Collection{};
     step.more = false;
     return {};
   }
-  const std::string& folder = folders[collection_.folder++];
-  for (const std::string& path : TRY(find_orphans(
-           *catalog_,
-           io_,
-           {.data_path = paths_.data, .folder = folder, .grace_us = limits.grace_us}))) {
-    const auto removed = io_.remove(path);
-    if (!removed.ok() && removed.error().code != Code::kNotFound) return removed.error();
-    ++step.deleted;
+  const OrphanSearch search{.data_path = paths_.data,
+                            .folder = folders[collection_.folder++],
+                            .grace_us = limits.grace_us};
+  if (!limits.background) {
+    collection_.orphans = TRY(find_orphans(*catalog_, io_, search));
+    return {};
   }
-  return {};
+  if (!orphan_look_) orphan_look_ = std::make_unique<OrphanLook>(background_place());
+  OrphanLook& look = *orphan_look_;
+  return look.thread.start(
+      [this, &look, search](Catalog& catalog) { look.found = find_orphans(catalog, io_, search); });
 }
 
 Result<CollectionPlan> HubOverDuckLake::collection_plan(const CollectionLimits& limits) {

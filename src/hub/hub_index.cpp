@@ -95,7 +95,7 @@ Result<void> HubOverDuckLake::replay_index(TableState& state, const IndexStamp& 
   };
   state.row_count = stamp.row_count +
                     TRY(for_each_moved_place(*catalog_, *files_, state.lake, range, {went, came}));
-  index.settle(index_stamp(state));
+  index.settle(index_stamp(state), SettlePace::kShare);
   return {};
 }
 
@@ -114,11 +114,19 @@ void HubOverDuckLake::drop_state(const TableName& name) {
   states_.erase(found);
 }
 
+// The tables of a dataset come to the same number of rows at the same time: one of them a commit
+// takes its share of time, the others have their turn behind the next ones.
 void HubOverDuckLake::settle_indexes() {
-  for (const auto& [name, state] : states_) {
-    if (!state->indexed) continue;
-    state->index.settle(index_stamp(*state));
-    state->ordered.settle(index_stamp(*state));
+  SettlePace pace = SettlePace::kShare;
+  auto next = states_.upper_bound(settled_last_);
+  for (std::size_t seen = 0; seen < states_.size(); ++seen, ++next) {
+    if (next == states_.end()) next = states_.begin();
+    TableState& state = *next->second;
+    if (!state.indexed) continue;
+    state.ordered.settle(index_stamp(state));
+    if (!state.index.settle(index_stamp(state), pace)) continue;
+    settled_last_ = next->first;
+    pace = SettlePace::kNone;
   }
 }
 
@@ -129,7 +137,7 @@ void HubOverDuckLake::close_indexes() {
   if (broken_ || transaction_ != nullptr || load_) return;
   for (const auto& [name, state] : states_) {
     if (!state->indexed) continue;
-    state->index.settle(index_stamp(*state), true);
+    state->index.settle(index_stamp(*state), SettlePace::kAll);
     state->ordered.settle(index_stamp(*state), true);
   }
 }

@@ -145,6 +145,7 @@ class HubOverDuckLake final : public HubRecords {
 
   // hub_compact.cpp
   Result<void> begin_compaction();
+  BackgroundPlace background_place();
   void drop_compaction();
   Result<std::function<void(Catalog&)>> next_compaction(const CompactionLimits& limits);
   Result<std::function<void(Catalog&)>> rest_of_compaction(const CompactionLimits& limits);
@@ -175,13 +176,11 @@ class HubOverDuckLake final : public HubRecords {
   bool plan_deletes(const TableState& state, std::int64_t file_id, std::int64_t count_max);
   Result<CompactionStep> finish_deletes();
   Result<bool> apply_deletes(const DeletesWork& work, const MovedDeletes& moved);
-
   // hub_changes.cpp
   std::unique_ptr<BatchStream> scan_changes_of(const LakeTable& table,
                                                std::int64_t from,
                                                std::int64_t to);
   Result<Batch> changes_of(const LakeTable& table, std::int64_t from, std::int64_t to);
-
   // hub_foreign.cpp
   Error foreign_commit_error(std::int64_t newest, std::int64_t own) const;
   Error refused_foreign(std::int64_t own, const std::string& why) const;
@@ -198,12 +197,11 @@ class HubOverDuckLake final : public HubRecords {
   Result<std::vector<ScheduledFile>> due_files(const CollectionLimits& limits);
   Result<void> collect_deletions(const CollectionLimits& limits, CollectionStep& step);
   Result<void> collect_orphans(const CollectionLimits& limits, CollectionStep& step);
-
+  Result<void> look_for_orphans(const CollectionLimits& limits, CollectionStep& step);
   // hub_alter.cpp
   Result<void> plan_alterations(const CommitRequest& request, CommitPlan& plan);
   Result<void> plan_rewrite(AlteredTables::Entry& entry, CommitPlan& plan);
   Result<void> apply_alterations(const CommitPlan& plan);
-
   // hub_lookup.cpp
   Result<Lookup> rows_of_keys(TableState& state, std::span<const std::string> keys);
   Result<Lookup> fetch_places(TableState& state, const FoundPlaces& places);
@@ -234,6 +232,7 @@ class HubOverDuckLake final : public HubRecords {
   std::int64_t foreign_count_ = 0;
   CommitId next_commit_{};
   TableStates states_;
+  TableName settled_last_;  // whose index a commit took its share of time for
   // What was applied and is not durable yet: one commit, or those of a group.
   std::unique_ptr<Transaction> transaction_;
   std::int64_t applied_ = 0;                // commits in it
@@ -243,7 +242,8 @@ class HubOverDuckLake final : public HubRecords {
   std::optional<LoadJournalContent> left_load_;  // by an earlier writer
   bool broken_ = false;  // a commit ended amid its last step: what is stored is not known here
   Collection collection_;
-  std::unique_ptr<Compaction> compaction_;  // the last to be made, the first to go
+  std::unique_ptr<OrphanLook> orphan_look_;  // once one was begun
+  std::unique_ptr<Compaction> compaction_;   // the last to be made, the first to go
 };
 
 }  // namespace lockstep

@@ -17,9 +17,11 @@ constexpr std::size_t kLoadRuns = 8;
 // Entries that a merge takes for each that came: enough to end before the same merge is due again.
 constexpr std::int64_t kMergePace = 16;
 constexpr std::int64_t kStepEntries = 65'536;
-// What a commit takes of it, two milliseconds' worth with the sixteenth part of what is due: what
-// it leaves is the next one's.
-constexpr std::int64_t kSettleEntries = 8'192;
+// What a commit takes of it beside what its own rows make due, a millisecond's worth: what it
+// leaves is the next one's.
+constexpr std::int64_t kSettleEntries = 4'096;
+// Runs from memory whose part of merging may wait.
+constexpr std::int64_t kSpillsWaiting = 4;
 // Moved entries that count as come at each commit: few, so that no commit waits for long.
 constexpr std::int64_t kMovedPace = 256;
 // The folder follows the newest snapshot at least so closely, since the snapshot of a stamp has to
@@ -62,6 +64,7 @@ std::optional<IndexStamp> KeyIndex::load() {
 
 Result<std::int64_t> KeyIndex::rebuild() {
   LOCKSTEP_ASSERT(folder_ != nullptr, "hub: an index without a folder is rebuilt");
+  abandon_move();  // whose rows the new runs would hide, or be hidden by
   runs_.clear();
   merges_.clear();
   replaced_.clear();
@@ -168,12 +171,14 @@ Result<FoundPlaces> KeyIndex::look_up(const std::vector<KeyHash>& keys) const {
 
 void KeyIndex::set(std::string_view key, const RowPlace& place) {
   newest_file_ = std::max(newest_file_, place.file_id);
+  ++came_;
   put(entry_of(folder_->hash(key), place));
 }
 
 void KeyIndex::erase(std::string_view key) {
   const KeyHash hash = folder_->hash(key);
-  if (runs_.empty() && !moving_) {
+  ++came_;
+  if (runs_.empty()) {
     recent_.erase(hash);
   } else {
     put(gone_entry(hash));
@@ -181,7 +186,6 @@ void KeyIndex::erase(std::string_view key) {
 }
 
 void KeyIndex::put(const KeyEntry& entry) {
-  if (moving_) moving_->insert_or_assign(entry.key, Words{entry.first, entry.second});
   recent_.insert_or_assign(entry.key, Words{entry.first, entry.second});
 }
 
@@ -203,7 +207,6 @@ void KeyIndex::add_file(const FileRows& rows) {
     entries.push_back(entry_of(folder_->hash(rows.keys[row]), place(row)));
   uncovered_ = true;
   ahead_ = true;
-  overtaken_ = true;
   newest_file_ = std::max(newest_file_, rows.file_id);
   // What is in memory is older, and would hide what comes.
   Result<void> added = spill();
@@ -211,30 +214,33 @@ void KeyIndex::add_file(const FileRows& rows) {
   if (!added.ok()) lose();
 }
 
+// What comes from here on stands in memory and in runs of its own, before which the moved rows get
+// their place.
 void KeyIndex::begin_move() {
-  moving_.emplace();
-  overtaken_ = false;
+  if (!recent_.empty()) make_room();
+  moving_ = true;
+  since_move_ = 0;
+}
+
+void KeyIndex::abandon_move() {
+  moving_ = false;
+  since_move_ = 0;
 }
 
 void KeyIndex::finish_move(const MovedPlaces& moved) {
   LOCKSTEP_ASSERT(can_finish_move(), "hub: rows were moved that an index did not follow");
-  const Recent since = std::move(*moving_);
-  moving_.reset();
+  const std::size_t since_move = since_move_;
+  abandon_move();
   newest_file_ = std::max(newest_file_, moved.file_id);
   if (lost_) return;  // made again from the rows as they lie now
+  // begin_move() left all that there was in runs.
+  LOCKSTEP_ASSERT(since_move < runs_.size(), "hub: rows were moved that an index did not have");
   auto run = folder_->open_run(table_id_, moved.run);
   if (!run.ok()) {
     lose();
     return;
   }
-  // What is in memory hides a run: what is older than this one must go.
-  std::erase_if(recent_, [&](const auto& known) {
-    const KeyEntry entry{known.first, known.second.first, known.second.second};
-    return !entry.is_gone() && moved.from_ids.contains(entry.place().file_id);
-  });
-  runs_.insert(runs_.begin(), std::move(run).value());
-  for (const auto& [key, words] : since)
-    recent_.insert_or_assign(key, words);
+  runs_.insert(runs_.begin() + static_cast<std::ptrdiff_t>(since_move), std::move(run).value());
   moved_ += moved.run.entry_count;
   changed_ = true;
   uncovered_ = true;
@@ -247,6 +253,7 @@ Result<void> KeyIndex::add_run(Entries& entries) {
   for (const KeyEntry& entry : entries)
     TRY(writer->add(entry));
   runs_.insert(runs_.begin(), TRY(folder_->open_run(table_id_, TRY(writer->finish()))));
+  if (moving_) ++since_move_;
   work_ += static_cast<std::int64_t>(entries.size());
   changed_ = true;
   entries.clear();
@@ -277,36 +284,47 @@ void KeyIndex::lose() {
   lost_ = true;
 }
 
-void KeyIndex::settle(const IndexStamp& stamp, bool all) {
-  if (newest_file_ >= stamp.next_file_id) return;
+bool KeyIndex::settle(const IndexStamp& stamp, SettlePace pace) {
+  if (newest_file_ >= stamp.next_file_id) return false;
   ahead_ = false;
-  if (lost_) return;
-  // A stamp would say that the file to which rows move is known.
-  if (moving_) {
-    if (wants_room()) make_room();
-    return;
-  }
+  if (lost_ || pace == SettlePace::kNone) return false;
   LOCKSTEP_ASSERT(stamp.snapshot >= record_.stamp.snapshot, "hub: an index goes back");
-  const bool much = recent_.size() >= folder_->limits.recent_max ||
-                    (all && recent_.size() >= folder_->limits.recent_max / 4);
-  const bool old = !runs_.empty() && stamp.snapshot - record_.stamp.snapshot >= kSnapshotsMax;
-  if (!settle_now(stamp, much || old || uncovered_).ok()) lose();
+  const Result<bool> settled = settle_now(stamp, pace);
+  if (settled.ok()) return settled.value();
+  lose();
+  return true;
 }
 
-Result<void> KeyIndex::settle_now(const IndexStamp& stamp, bool spills) {
-  if (spills) TRY(spill());
-  TRY(start_merges());
-  TRY(step_merges(Pace::kCommit));
-  if (spills) return record(stamp);
-  return changed_ ? record(record_.stamp) : Result<void>{};
+Result<bool> KeyIndex::settle_now(const IndexStamp& stamp, SettlePace pace) {
+  const std::size_t much = folder_->limits.recent_max / (pace == SettlePace::kAll ? 4 : 1);
+  const bool old = !runs_.empty() && stamp.snapshot - record_.stamp.snapshot >= kSnapshotsMax;
+  // Amid a move a stamp would say that the file to which rows move is known.
+  const bool stamps = !moving_ && (recent_.size() >= much || old || uncovered_);
+  const bool spills = stamps || wants_room();
+  bool merged = false;
+  if (spills) {
+    uncovered_ = true;
+    TRY(spill());
+  }
+  // A commit takes one of the two, unless more comes than the others make up for.
+  if (!spills || work_ > kSpillsWaiting * static_cast<std::int64_t>(folder_->limits.recent_max)) {
+    TRY(start_merges());
+    merged = TRY(step_merges(SettlePace::kShare));
+  }
+  came_ = 0;
+  if (stamps) {
+    TRY(record(stamp));
+  } else if (changed_ && !moving_) {
+    TRY(record(record_.stamp));
+  }
+  return spills || merged;
 }
 
 void KeyIndex::merge_runs() {
   const bool are_few = runs_.size() < kLoadRuns && merges_.empty();
   if (lost_ || are_few) return;
-  Result<void> merged = start_merges();
-  if (merged.ok()) merged = step_merges(Pace::kAll);
-  if (!merged.ok()) lose();
+  const Result<void> started = start_merges();
+  if (!started.ok() || !step_merges(SettlePace::kAll).ok()) lose();
 }
 
 bool KeyIndex::is_merging(const std::shared_ptr<const KeyRun>& run) const {
@@ -320,7 +338,9 @@ Result<void> KeyIndex::start_merges() {
   while (first < runs_.size()) {
     std::size_t end = first;
     std::int64_t entry_count = 0;
-    while (end < runs_.size() && !is_merging(runs_[end]) &&
+    // Rows that move get their place behind those that came since.
+    const std::size_t last = first < since_move_ ? since_move_ : runs_.size();
+    while (end < last && !is_merging(runs_[end]) &&
            (end == first || entry_count * kRunRatio > runs_[end]->info().entry_count)) {
       entry_count += runs_[end]->info().entry_count;
       ++end;
@@ -337,16 +357,17 @@ Result<void> KeyIndex::start_merges() {
   return {};
 }
 
-Result<void> KeyIndex::step_merges(Pace pace) {
+Result<bool> KeyIndex::step_merges(SettlePace pace) {
   const std::int64_t moved = std::min(moved_, kMovedPace);
   moved_ -= moved;
   work_ += moved;
   // Many small steps cost more than few.
-  if (work_ < static_cast<std::int64_t>(folder_->limits.recent_max / 32)) return {};
+  if (work_ < static_cast<std::int64_t>(folder_->limits.recent_max / 32)) return false;
   const std::int64_t due = work_ * kMergePace;
   const std::int64_t entry_count =
-      pace == Pace::kAll ? due : std::min(due, kSettleEntries + due / kMergePace);
+      pace == SettlePace::kAll ? due : std::min(due, kSettleEntries + came_ * kMergePace);
   work_ -= (entry_count + kMergePace - 1) / kMergePace;
+  const bool any = !merges_.empty();
   for (std::size_t index = 0; index < merges_.size();) {
     if (!TRY(merges_[index]->step(entry_count))) {
       ++index;
@@ -355,7 +376,7 @@ Result<void> KeyIndex::step_merges(Pace pace) {
     TRY(finish_merge(*merges_[index]));
     merges_.erase(merges_.begin() + static_cast<std::ptrdiff_t>(index));
   }
-  return {};
+  return any;
 }
 
 Result<void> KeyIndex::finish_merge(KeyMerge& merge) {
@@ -364,6 +385,8 @@ Result<void> KeyIndex::finish_merge(KeyMerge& merge) {
   LOCKSTEP_ASSERT(from != runs_.end(), "hub: merged runs are not there");
   for (const auto& run : merge.runs())
     replaced_.push_back(run->info().id);
+  const auto place = static_cast<std::size_t>(from - runs_.begin());
+  if (place < since_move_) since_move_ -= merge.runs().size() - 1;
   const auto at = runs_.erase(from, from + static_cast<std::ptrdiff_t>(merge.runs().size()));
   changed_ = true;
   runs_.insert(at, TRY(folder_->open_run(table_id_, info)));

@@ -15,7 +15,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,9 +35,12 @@ struct FileRows {
 // already.
 struct MovedPlaces {
   KeyRunInfo run;
-  std::int64_t file_id = 0;         // where they lie
-  std::set<std::int64_t> from_ids;  // files where they lay, which are gone
+  std::int64_t file_id = 0;  // where they lie
 };
+
+// How much time an index may take behind a commit: none, a millisecond or two, or what it takes to
+// leave little for the next start.
+enum class SettlePace { kNone, kShare, kAll };
 
 using FoundPlaces = std::vector<std::optional<RowPlace>>;
 // Gives every current row of a table as of the newest commit.
@@ -74,21 +76,19 @@ class KeyIndex final {
   void add_file(const FileRows& rows);
 
   // Rows are read to be moved to another file, which takes a while: what is set and erased from
-  // here on is newer than what finish_move() brings.
+  // here on is newer than what finish_move() brings. All that was set is of durable commits.
   void begin_move();
 
-  // false: many rows came at once since begin_move(), whose order with those that move is not
-  // known.
-  bool can_finish_move() const { return moving_.has_value() && !overtaken_; }
+  // false: the index was made anew since begin_move().
+  bool can_finish_move() const { return moving_; }
 
   void finish_move(const MovedPlaces& moved);
+  void abandon_move();
 
-  void abandon_move() { moving_.reset(); }
-
-  // Once in a while: entries go from memory to the folder, runs are merged. All that was set is of
-  // commits up to the stamp; nothing is done while rows lie in files that are younger, as those of
-  // a load before its commit do. `all`: whatever is in memory goes, if it is much.
-  void settle(const IndexStamp& stamp, bool all = false);
+  // Behind each commit: once in a while entries go from memory to the folder, and runs are merged.
+  // All that was set is of commits up to the stamp; nothing is done while rows lie in files that
+  // are younger, as those of a load before its commit do. true: it took its share of time.
+  bool settle(const IndexStamp& stamp, SettlePace pace);
   // Runs are merged as by settle() once there are some, and the stamp stays: amid a load, whose
   // rows are no commit's yet.
   void merge_runs();
@@ -122,11 +122,11 @@ class KeyIndex final {
   // Sorts the entries and puts them before the other runs. kCorrupt when a key comes twice.
   Result<void> add_run(Entries& entries);
   Result<void> spill();
-  Result<void> settle_now(const IndexStamp& stamp, bool spills);
+  Result<bool> settle_now(const IndexStamp& stamp, SettlePace pace);
   bool is_merging(const std::shared_ptr<const KeyRun>& run) const;
   Result<void> start_merges();
-  enum class Pace { kCommit, kAll };  // as much as a commit may wait for, or all that is due
-  Result<void> step_merges(Pace pace);
+  // As much as a commit may wait for, or all that is due. true: entries were merged.
+  Result<bool> step_merges(SettlePace pace);
   Result<void> finish_merge(KeyMerge& merge);
   Result<void> record(const IndexStamp& stamp);
   Result<void> read_current(std::int64_t& row_count);
@@ -136,9 +136,9 @@ class KeyIndex final {
   std::int64_t table_id_ = 0;
   CurrentPlaces current_;
   Recent recent_;
-  std::optional<Recent> moving_;                   // what came since begin_move()
-  bool overtaken_ = false;                         // and more, which only the runs have
   KeyMerge::Runs runs_;                            // newest first
+  bool moving_ = false;                            // between begin_move() and its end
+  std::size_t since_move_ = 0;                     // so many of the runs came since its begin
   std::vector<std::unique_ptr<KeyMerge>> merges_;  // of runs that stand together
   std::vector<std::uint64_t> replaced_;            // runs that only the record names still
   IndexRecord record_;
@@ -147,6 +147,7 @@ class KeyIndex final {
   bool lost_ = false;
   bool ahead_ = false;  // there may be runs of rows that the catalog does not have yet
   std::int64_t newest_file_ = RowPlace::kInlined;
+  std::int64_t came_ = 0;   // since the last settle()
   std::int64_t work_ = 0;   // entries that came, and whose part of merging is not done
   std::int64_t moved_ = 0;  // entries that moved, which become work bit by bit
 };

@@ -36,7 +36,7 @@ struct IndexRecord {
 };
 
 struct KeyIndexLimits {
-  std::size_t recent_max = 16'384;    // entries in memory, then they become a run
+  std::size_t recent_max = 4'096;     // entries in memory, then they become a run
   std::size_t build_max = 1U << 20U;  // entries in memory while an index is made: 32 MB
 };
 

@@ -46,9 +46,10 @@ struct RetentionPolicy {
 };
 
 struct CollectionLimits {
-  RetentionPolicy policy;
+  RetentionPolicy policy = {};
   // Between a file's leaving the catalog and its deletion: for readers that hold no lease.
   std::int64_t grace_us = std::int64_t{24} * 3'600 * 1'000'000;
+  bool background = false;  // look for files without an owner in a thread
 };
 
 struct CollectionStep {

@@ -58,8 +58,10 @@ void HubEngine::mind_log() {
 }
 
 Result<void> HubEngine::upkeep_step() {
+  CollectionLimits collection = configuration_.hub.collection;
+  collection.background = true;
   const UpkeepWork work = {.compact = [&] { return hub_->compact({.background = true}); },
-                           .collect = [&] { return hub_->collect(configuration_.hub.collection); }};
+                           .collect = [&] { return hub_->collect(collection); }};
   const UpkeepStep step = TRY(upkeep_.step(work, io_.monotonic_us()));
   if (step.round && step.round->snapshots + step.round->deleted > 0) {
     log_.info(fmt::format(

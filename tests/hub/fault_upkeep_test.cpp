@@ -104,6 +104,41 @@ TEST(HubUpkeepFaults, InMovingDeletesToAFileMoveThemOrLeaveThem) {
   EXPECT_GT(counts.told, 10);
 }
 
+// Begun before a commit and finished behind it: the work reads the hub as it was before, or after.
+Result<void> compact_beside_a_commit(Hub& hub) {
+  const CompactionLimits limits{
+      .rows_min = 1, .older_rows_min = 1, .files_min = 2, .background = true};
+  TRY(hub.compact(limits));
+  CommitRequest request;
+  request.changes.push_back({small_table().name, numbered_rows(40, 41, -1)});
+  TRY(hub.commit(request));
+  while (TRY(hub.compact(limits)).state != CompactionState::kNothing) {
+  }
+  return {};
+}
+
+TEST(HubUpkeepFaults, InCompactionBesideACommitMoveRowsOrLeaveThem) {
+  const auto base = machine_with_history();
+  HubImage before;
+  HubImage after;
+  {
+    const auto machine = base->copy(0);
+    auto hub = must(open_on(*machine, kSmall));
+    before = must(image_of(*hub));
+    must(compact_beside_a_commit(*hub));
+    after = must(image_of(*hub));
+  }
+  ASSERT_GE(after.size(), before.size() + 4);  // the commit, and more than one of upkeep
+  const FaultCounts counts = fail_each_operation(
+      {"compaction beside a commit",
+       *base,
+       compact_beside_a_commit,
+       kSmall,
+       [&](const HubImage& image) { return lies_between(image, before, after); }});
+  EXPECT_GT(counts.operations, 100);
+  EXPECT_GT(counts.told, 80);
+}
+
 TEST(HubUpkeepFaults, InRetentionRemoveNothingThatIsKept) {
   const auto base = machine_with_history();
   HubImage before;

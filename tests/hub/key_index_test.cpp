@@ -38,6 +38,7 @@ class IndexedModel {
   // The process ended without a word, and another begins.
   void open() {
     index_.reset();
+    moving_.reset();
     folder_ = std::make_unique<KeyIndexFolder>(*io_, kFolder, hub_id, "a secret");
     folder_->limits = limits_;
     index_ = std::make_unique<KeyIndex>();
@@ -65,18 +66,20 @@ class IndexedModel {
   void commit() {
     commits_.push_back(now());
     Places& next = commits_.back();
-    const std::size_t kind = below(12);
+    const std::size_t kind = below(14);
     if (kind == 0) {
       add_file(next, below(3) == 0 ? 300 : 40);
     } else if (kind == 1) {
       compact(next);
+    } else if (kind < 5) {
+      move(next);
     } else {
-      change_some(next, kind == 2 ? 60 : 4);
+      change_some(next, kind < 7 ? 60 : 4);
     }
-    index_->settle(stamp());
+    index_->settle(stamp(), below(3) == 0 ? SettlePace::kNone : SettlePace::kShare);
   }
 
-  void close() { index_->settle(stamp(), true); }
+  void close() { index_->settle(stamp(), SettlePace::kAll); }
 
   void expect_all() {
     std::vector<std::string> keys;
@@ -136,6 +139,7 @@ class IndexedModel {
 
   std::string hub_id = "11111111-2222-3333-4444-555555555555";
   int rebuild_count = 0;
+  int moves = 0;  // that were finished
   bool loaded = false;
 
  private:
@@ -156,7 +160,7 @@ class IndexedModel {
       if (index_->wants_room()) index_->make_room();
       index_->set(key, place);
     }
-    index_->settle(stamp());
+    index_->settle(stamp(), SettlePace::kShare);
   }
 
   void change_some(Places& next, std::size_t count_max) {
@@ -201,6 +205,50 @@ class IndexedModel {
     ++next_file_;
   }
 
+  // All rows as they are begin to move, or those that were begun with have moved, but for those
+  // that changed meanwhile.
+  void move(Places& next) {
+    if (!moving_) {
+      moving_ = next;
+      moving_file_ = next_file_++;
+      index_->begin_move();
+      return;
+    }
+    if (below(5) != 0) return;  // it takes a while
+    const Places moving = *std::exchange(moving_, std::nullopt);
+    const auto run = write_moved(moving);
+    if (moving.empty() || !run.ok() || !index_->can_finish_move()) {
+      index_->abandon_move();
+      return;
+    }
+    std::int64_t position = 0;
+    for (const auto& [key, place] : moving) {
+      const auto known = next.find(key);
+      if (known != next.end() && known->second == place)
+        known->second = moved_place(place, position);
+      ++position;
+    }
+    index_->finish_move({.run = run.value(), .file_id = moving_file_});
+    ++moves;
+  }
+
+  RowPlace moved_place(const RowPlace& place, std::int64_t position) const {
+    return {.row_id = place.row_id, .file_id = moving_file_, .position = position};
+  }
+
+  Result<KeyRunInfo> write_moved(const Places& moving) {
+    std::vector<KeyEntry> entries;
+    for (const auto& [key, place] : moving) {
+      const auto position = static_cast<std::int64_t>(entries.size());
+      entries.push_back(entry_of(folder_->hash(key), moved_place(place, position)));
+    }
+    std::ranges::sort(entries, {}, &KeyEntry::key);
+    const auto writer = TRY(folder_->create_run(kTable));
+    for (const KeyEntry& entry : entries)
+      TRY(writer->add(entry));
+    return writer->finish();
+  }
+
   std::mt19937_64 random_;
   const KeyIndexLimits limits_;
   std::unique_ptr<SimulatedIo> io_;
@@ -209,11 +257,14 @@ class IndexedModel {
   std::vector<Places> commits_;
   std::int64_t next_row_ = 1;
   std::int64_t next_file_ = 1;
+  std::optional<Places> moving_;  // as they were when their move began
+  std::int64_t moving_file_ = 0;
 };
 
 constexpr KeyIndexLimits kTiny{.recent_max = 20, .build_max = 64};
 
 TEST(KeyIndex, FindsWhatAMapFindsOverCommitsAndRestarts) {
+  int moves = 0;
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     IndexedModel model(seed, kTiny);
@@ -225,8 +276,10 @@ TEST(KeyIndex, FindsWhatAMapFindsOverCommitsAndRestarts) {
       model.open();
     }
     model.expect_all();
+    moves += model.moves;
     if (testing::Test::HasFatalFailure()) return;
   }
+  EXPECT_GT(moves, 100);
 }
 
 TEST(KeyIndex, IsFoundAgainAfterARestart) {

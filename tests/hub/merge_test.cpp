@@ -271,18 +271,20 @@ TEST(Merge, IsReplayedByAnIndexFromBeforeIt) {  // hub-7
   EXPECT_EQ(found(*hub, 0, 20'000), 14'998);
 }
 
-TEST(Merge, ThatALargeCommitOvertookMovesNothing) {
+TEST(Merge, FollowsALargeCommitThatOvertakesIt) {
   HubPlayground ground;
   auto hub = hub_with_table(ground);
   for (std::int64_t first = 0; first < 60; first += 20)
     put(*hub, numbered_rows(first, first + 20));
   ASSERT_EQ(must(hub->compact(kBeside)).state, CompactionState::kUnderway);
   put(*hub, numbered_rows(100, 100 + 17'000));  // goes to the index at once
-  EXPECT_EQ(finish(*hub).files, 0);
-  EXPECT_EQ(found(*hub, 0, 100), 60);
+  put(*hub, numbered_rows(10, 20, -1));
+  EXPECT_EQ(finish(*hub).files, 1);
+  EXPECT_EQ(found(*hub, 0, 100), 50);
   compact_all(*hub);
   EXPECT_EQ(file_count(*hub), 2);
-  EXPECT_EQ(found(*hub, 0, 200), 160);
+  EXPECT_EQ(found(*hub, 0, 200), 150);
+  EXPECT_EQ(must(hub->lookup(small_table().name, numbered_rows(10, 20))).rows.row_count(), 0);
 }
 
 TEST(Merge, OfATableThatWasDroppedMeanwhileMovesNothing) {

@@ -3,6 +3,7 @@
 #include "hub/hub_support.h"
 #include "hub/lease.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -212,21 +213,33 @@ TEST(Retention, RemovesWhatADroppedTableLeft) {
   EXPECT_EQ(parquet_files(ground), 0);
 }
 
+// Beside commits or at once: more of them than one step deletes.
 TEST(Retention, RemovesOldFilesThatNobodyNames) {
-  HubPlayground ground;
-  auto hub = hub_with_rows(ground, 20);
-  const std::string folder = ground.folder() + "/data/raw/vitals/";
-  for (const char* name : {"lockstep-old.parquet", "lockstep-new.parquet", "of-somebody.parquet"})
-    std::ofstream(folder + name).put('x');
-  const auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(2);
-  for (const char* name : {"lockstep-old.parquet", "of-somebody.parquet"})
-    std::filesystem::last_write_time(folder + name, old);
-  EXPECT_EQ(must(hub->collection_plan(newest_only())).orphans.size(), 1U);
-  EXPECT_EQ(round(*hub, newest_only()).deleted, 1);
-  EXPECT_FALSE(std::filesystem::exists(folder + "lockstep-old.parquet"));
-  EXPECT_TRUE(std::filesystem::exists(folder + "lockstep-new.parquet"));
-  EXPECT_TRUE(std::filesystem::exists(folder + "of-somebody.parquet"));
-  EXPECT_EQ(must(hub->read(small_table().name, hub->latest_snapshot())).row_count(), 20);
+  constexpr int kOld = 100;
+  for (const bool background : {false, true}) {
+    SCOPED_TRACE(background);
+    HubPlayground ground;
+    auto hub = hub_with_rows(ground, 20);
+    const std::string folder = ground.folder() + "/data/raw/vitals/";
+    const auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(2);
+    const auto make = [&](const std::string& name, bool is_old) {
+      std::ofstream(folder + name).put('x');
+      if (is_old) std::filesystem::last_write_time(folder + name, old);
+    };
+    for (int file = 0; file < kOld; ++file)
+      make(fmt::format("lockstep-old{}.parquet", file), true);
+    make("lockstep-new.parquet", false);
+    make("of-somebody.parquet", true);
+    CollectionLimits limits = newest_only();
+    limits.background = background;
+    EXPECT_EQ(must(hub->collection_plan(limits)).orphans.size(), kOld);
+    EXPECT_EQ(round(*hub, limits).deleted, kOld);
+    EXPECT_EQ(parquet_files(ground), 3);
+    EXPECT_TRUE(std::filesystem::exists(folder + "lockstep-new.parquet"));
+    EXPECT_TRUE(std::filesystem::exists(folder + "of-somebody.parquet"));
+    EXPECT_EQ(must(hub->read(small_table().name, hub->latest_snapshot())).row_count(), 20);
+    EXPECT_EQ(round(*hub, limits).deleted, 0);
+  }
 }
 
 // Fails at each file operation of a round in turn: the newest snapshot stays as it was.
