@@ -176,13 +176,11 @@ class HubOverDuckLake final : public HubRecords {
   bool plan_deletes(const TableState& state, std::int64_t file_id, std::int64_t count_max);
   Result<CompactionStep> finish_deletes();
   Result<bool> apply_deletes(const DeletesWork& work, const MovedDeletes& moved);
-
   // hub_changes.cpp
   std::unique_ptr<BatchStream> scan_changes_of(const LakeTable& table,
                                                std::int64_t from,
                                                std::int64_t to);
   Result<Batch> changes_of(const LakeTable& table, std::int64_t from, std::int64_t to);
-
   // hub_foreign.cpp
   Error foreign_commit_error(std::int64_t newest, std::int64_t own) const;
   Error refused_foreign(std::int64_t own, const std::string& why) const;
@@ -199,12 +197,10 @@ class HubOverDuckLake final : public HubRecords {
   Result<std::vector<ScheduledFile>> due_files(const CollectionLimits& limits);
   Result<void> collect_deletions(const CollectionLimits& limits, CollectionStep& step);
   Result<void> collect_orphans(const CollectionLimits& limits, CollectionStep& step);
-
   // hub_alter.cpp
   Result<void> plan_alterations(const CommitRequest& request, CommitPlan& plan);
   Result<void> plan_rewrite(AlteredTables::Entry& entry, CommitPlan& plan);
   Result<void> apply_alterations(const CommitPlan& plan);
-
   // hub_lookup.cpp
   Result<Lookup> rows_of_keys(TableState& state, std::span<const std::string> keys);
   Result<Lookup> fetch_places(TableState& state, const FoundPlaces& places);
