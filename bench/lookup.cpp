@@ -188,6 +188,7 @@ nlohmann::json measure_groups(Io& io, const std::string& folder, std::int64_t ro
          group_rows(start, std::min(row_count, start + kLoadRows), group_count)});
     must(hub->commit(request));
   }
+  sync();
   const auto ask = [&](std::int64_t group) {
     BatchBuilder groups(Schema({{"patient", Type::kInt}}));
     groups.append_row(std::vector<Value>{key_of(group)});

@@ -25,8 +25,7 @@ Command doctor_command() {
   return {
       .name = "doctor",
       .text =
-          "Look for damage: the catalog, its rows, files, states, key indexes, files without an "
-          "owner",
+          "Look for damage: the catalog, its rows, files, states, indexes, files without an owner",
       .example = "lockstep doctor\nlockstep doctor --json",
       .notes =
           "Each line is ok, warn or fail. A warning is about a cache, which lockstep repair "

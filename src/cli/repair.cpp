@@ -28,7 +28,7 @@ std::string render_repair(const View&, const Json& report) {
 Command repair_command() {
   return {
       .name = "repair",
-      .text = "Mend what is a cache: damaged states and key indexes, files without an owner",
+      .text = "Mend what is a cache: damaged states and indexes, files without an owner",
       .example = "lockstep repair --dry-run\nlockstep repair",
       .flags = {{.name = "--dry-run", .text = "only list what would be mended"}},
       .notes = "The rows of snapshots, and what was made of them, are never touched.",

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::int64_t kAgeMinUs = std::int64_t{3'600} * 1'000'000;
 constexpr const char* kStates = "_states/";
-constexpr std::int64_t kDeletionsAStep = 30;  // so that it stays within milliseconds
+constexpr std::int64_t kOrphansAStep = 30;  // so that it stays within milliseconds
 
 // Everything that the catalog names, from the data path on.
 constexpr const char* kNamed[] = {
@@ -121,7 +121,7 @@ Result<std::optional<std::int64_t>> OrphanRound::step(Catalog& catalog,
 
 Result<std::int64_t> OrphanRound::delete_some() {
   std::int64_t deleted = 0;
-  while (!found_.empty() && deleted < kDeletionsAStep) {
+  while (!found_.empty() && deleted < kOrphansAStep) {
     const auto removed = io_.remove(found_.back());
     if (!removed.ok() && removed.error().code != Code::kNotFound) return removed.error();
     found_.pop_back();
