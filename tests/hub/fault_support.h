@@ -108,7 +108,8 @@ struct FaultedAction {
   HubOptions options{};
   // What a hub may hold after a failure besides all from before and all from after; an action that
   // is several commits names what lies between. Nobody: nothing.
-  std::function<bool(const HubImage&)> also_allowed{};
+  std::function<bool(const HubImage& image, const HubImage& before, const HubImage& after)>
+      also_allowed{};
 };
 
 struct FaultCounts {
@@ -162,7 +163,7 @@ class FaultVerdict final {
  private:
   bool allowed(const HubImage& image) const {
     if (image == before_ || image == after_) return true;
-    return action_.also_allowed && action_.also_allowed(image);
+    return action_.also_allowed && action_.also_allowed(image, before_, after_);
   }
 
   const FaultedAction& action_;
