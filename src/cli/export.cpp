@@ -55,7 +55,7 @@ Command export_command() {
                  .choices = "raw | clean | train | rejected"},
                 {.name = "--at",
                  .value = "SNAPSHOT",
-                 .text = "12, -1, latest or a time (default latest)"},
+                 .text = "12, -1, latest, a time or a tag (default latest)"},
                 {.name = "--where",
                  .value = "CONDITION",
                  .text = "only rows for which it holds: comparisons of columns with values, joined "

@@ -32,7 +32,7 @@ Command revert_command() {
       .name = "revert",
       .text = "Undo the changes of one snapshot, as a new commit; models go back with the data",
       .example = "lockstep revert 12\nlockstep revert -1 --keep-later",
-      .positionals = {{.name = "SNAPSHOT", .text = "12, -1, latest or a time"}},
+      .positionals = {{.name = "SNAPSHOT", .text = "12, -1, latest, a time or a tag"}},
       .flags = {{.name = "--keep-later", .text = "leave rows alone that changed again since"},
                 {.name = "--overwrite", .text = "undo those too, and with them the later change"}},
       .notes = "Without a flag, rows that changed again since are listed, and nothing is done.",

@@ -74,7 +74,7 @@ Command show_command() {
       .example =
           "lockstep show\nlockstep show 12\nlockstep show -2\nlockstep show 2026-11-20T08:00",
       .positionals = {{.name = "SNAPSHOT",
-                       .text = "a snapshot: 12, -1, latest or a time (default latest)",
+                       .text = "a snapshot: 12, -1, latest, a time or a tag (default latest)",
                        .required = false}},
       .run = run_show,
   };

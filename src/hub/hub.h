@@ -205,8 +205,8 @@ class Hub {
   virtual Result<std::string> configuration() = 0;
   virtual Result<std::string> hub_id() = 0;           // a UUID; never changes
   virtual Result<std::string> fingerprint_key() = 0;  // 32 random bytes of this hub's lineage
-  virtual Result<std::map<std::string, PositionParts>> positions() = 0;              // by source
-  virtual Result<std::vector<CommitRecord>> commits(std::int64_t newest_count) = 0;  // newest first
+  virtual Result<std::map<std::string, PositionParts>> positions() = 0;             // by source
+  virtual Result<std::vector<CommitRecord>> commits(const CommitRange& range) = 0;  // newest first
   virtual Result<std::optional<CommitRecord>> commit_of_snapshot(SnapshotId snapshot) = 0;
   virtual Result<std::optional<DefinitionRecord>> definition(const std::string& sha256) = 0;
   // Newest first; both without weights, which version() has.

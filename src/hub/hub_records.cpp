@@ -23,8 +23,8 @@ Result<std::map<std::string, PositionParts>> HubRecords::positions() {
   return records_->positions();
 }
 
-Result<std::vector<CommitRecord>> HubRecords::commits(std::int64_t newest_count) {
-  return records_->commits(newest_count);
+Result<std::vector<CommitRecord>> HubRecords::commits(const CommitRange& range) {
+  return records_->commits(range);
 }
 
 Result<std::optional<CommitRecord>> HubRecords::commit_of_snapshot(SnapshotId snapshot) {

@@ -21,7 +21,7 @@ class HubRecords : public Hub {
   Result<std::string> hub_id() override;
   Result<std::string> fingerprint_key() override;
   Result<std::map<std::string, PositionParts>> positions() override;
-  Result<std::vector<CommitRecord>> commits(std::int64_t newest_count) override;
+  Result<std::vector<CommitRecord>> commits(const CommitRange& range) override;
   Result<std::optional<CommitRecord>> commit_of_snapshot(SnapshotId snapshot) override;
   Result<std::optional<DefinitionRecord>> definition(const std::string& sha256) override;
   Result<std::vector<ModelVersionRecord>> versions(const std::string& model,

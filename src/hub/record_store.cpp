@@ -218,10 +218,36 @@ Result<std::optional<CommitRecord>> RecordStore::newest_commit() {
   return read_row(catalog_, select_commits("ORDER BY commit_id DESC LIMIT 1"), {}, read_commit);
 }
 
-Result<std::vector<CommitRecord>> RecordStore::commits(std::int64_t newest_count) {
-  LOCKSTEP_ASSERT(newest_count >= 0, "a negative number of commits");
-  return read_rows(
-      catalog_, select_commits("ORDER BY commit_id DESC LIMIT ?"), {newest_count}, read_commit);
+Result<std::vector<CommitRecord>> RecordStore::commits(const CommitRange& range) {
+  LOCKSTEP_ASSERT(range.count >= 0, "a negative number of commits");
+  const std::int64_t last = TRY(last_commit_until(range.until));
+  return read_rows(catalog_,
+                   select_commits("WHERE commit_id <= ? ORDER BY commit_id DESC LIMIT ?"),
+                   {last, range.count},
+                   read_commit);
+}
+
+// Times rise with the ids (hub-6), so that a few rows tell, however many there are. kNone: all are
+// younger.
+Result<std::int64_t> RecordStore::last_commit_until(const std::optional<Timestamp>& until) {
+  const Cell newest = TRY(catalog_.single("SELECT max(commit_id) FROM lockstep_commit"));
+  const auto* const last = std::get_if<std::int64_t>(&newest);
+  constexpr std::int64_t kNone = -1;
+  std::int64_t high = last == nullptr ? kNone : *last;
+  if (!until) return high;
+  std::int64_t low = kNone;
+  while (low < high) {
+    const std::int64_t middle = low + (high - low + 1) / 2;
+    const Cell time = TRY(catalog_.single(
+        "SELECT commit_time FROM lockstep_commit WHERE commit_id >= ? ORDER BY commit_id LIMIT 1",
+        {middle}));
+    if (std::get<std::int64_t>(time) <= until->us) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return low;
 }
 
 Result<std::optional<CommitRecord>> RecordStore::commit_of_snapshot(SnapshotId snapshot) {

@@ -79,7 +79,7 @@ class RecordStore final {
   Result<CommitId> next_commit_id();  // one above the newest; 0 in an empty hub
   Result<void> insert_commit(const CommitRecord& record);  // write
   Result<std::optional<CommitRecord>> newest_commit();
-  Result<std::vector<CommitRecord>> commits(std::int64_t newest_count);  // newest first
+  Result<std::vector<CommitRecord>> commits(const CommitRange& range);  // newest first
   Result<std::optional<CommitRecord>> commit_of_snapshot(SnapshotId snapshot);
   Result<void> put_position(const PositionRecord& record);   // write; replaces, or takes away
   Result<void> forget_positions(const std::string& source);  // write
@@ -143,6 +143,7 @@ class RecordStore final {
 
  private:
   Result<std::string> required_meta(std::string_view key);
+  Result<std::int64_t> last_commit_until(const std::optional<Timestamp>& until);
 
   Catalog& catalog_;
   std::map<std::string, std::int64_t> newest_versions_;  // that this transaction has asked for

@@ -48,6 +48,12 @@ struct CommitRecord {
   std::string message;
 };
 
+// Value. Which commits are asked for: so many of the newest, or of those up to a time.
+struct CommitRange {
+  std::int64_t count = 0;
+  std::optional<Timestamp> until = std::nullopt;
+};
+
 // The definition that a model version was made under.
 struct DefinitionRecord {
   std::string sha256;  // 64 hex digits

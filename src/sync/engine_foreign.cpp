@@ -26,7 +26,7 @@ Result<void> HubEngine::adopt_foreign() {
   request.kind = CommitKind::kForeign;
   request.message = adoption_text(foreign);
   request.adopt = foreign;
-  const std::vector<CommitRecord> last = TRY(hub_->commits(1));
+  const std::vector<CommitRecord> last = TRY(hub_->commits({.count = 1}));
   const CommitId adopting{number(last.front().id) + 1 + static_cast<std::int64_t>(foreign.size())};
   const SnapshotId before{number(*foreign.front().snapshot) - 1};
   TRY(refuse_unknown_datasets(before));

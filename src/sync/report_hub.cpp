@@ -68,7 +68,7 @@ struct ModelStanding {
 // perhaps some before. History may be long, and is read as far as that takes.
 Result<std::vector<CommitRecord>> data_commits(Hub& hub, SnapshotId behind) {
   for (std::int64_t asked = 16;; asked *= 4) {
-    std::vector<CommitRecord> out = TRY(hub.commits(asked));
+    std::vector<CommitRecord> out = TRY(hub.commits({.count = asked}));
     const bool all = static_cast<std::int64_t>(out.size()) < asked;
     const bool reached = std::any_of(out.begin(), out.end(), [&](const CommitRecord& commit) {
       return commit.snapshot && *commit.snapshot <= behind;
@@ -161,7 +161,7 @@ Json disk_json(const DiskUse& use, std::int64_t commits) {
 // The newest commits without those that only keep the hub compact.
 Result<std::vector<CommitRecord>> commits_of_users(Hub& hub, std::int64_t newest_count) {
   for (std::int64_t asked = newest_count;; asked *= 4) {
-    std::vector<CommitRecord> commits = TRY(hub.commits(asked));
+    std::vector<CommitRecord> commits = TRY(hub.commits({.count = asked}));
     const bool all = static_cast<std::int64_t>(commits.size()) < asked;
     std::erase_if(commits, [](const CommitRecord& commit) {
       return commit.kind == CommitKind::kMaintenance;
@@ -215,7 +215,7 @@ Result<Json> sources_json(Io& io, Hub& hub, const Configuration& configuration) 
 
 Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration) {
   Json out;
-  const std::vector<CommitRecord> commits = TRY(hub.commits(1));
+  const std::vector<CommitRecord> commits = TRY(hub.commits({.count = 1}));
   std::vector<std::string> reasons;
   bool in_step = true;
   Json models = Json::array();
@@ -248,8 +248,9 @@ Result<Json> report_status(Io& io, Hub& hub, const Configuration& configuration)
 
 Result<Json> report_log(Hub& hub, std::int64_t newest_count, bool maintenance_too) {
   Json out = Json::array();
-  const std::vector<CommitRecord> commits =
-      maintenance_too ? TRY(hub.commits(newest_count)) : TRY(commits_of_users(hub, newest_count));
+  const std::vector<CommitRecord> commits = maintenance_too
+                                                ? TRY(hub.commits({.count = newest_count}))
+                                                : TRY(commits_of_users(hub, newest_count));
   for (const CommitRecord& commit : commits) {
     Json line = commit_json(commit);
     line["versions"] = Json::array();

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <limits>
 
 namespace lockstep {
 namespace {
@@ -40,16 +39,17 @@ Result<bool> is_kept(Hub& hub, SnapshotId snapshot) {
   return tables.ok();
 }
 
-// The newest commit with data by a time, or the one `back` before it. Most are asked for near the
-// newest, so that the log is read in growing portions.
-Result<std::optional<CommitRecord>> data_commit(Hub& hub, Timestamp by, std::int64_t back) {
+// The newest commit with data, of all or by a time, or the one `back` before it. That is near, so
+// that the log is read in growing portions.
+Result<std::optional<CommitRecord>> data_commit(Hub& hub,
+                                                std::optional<Timestamp> by,
+                                                std::int64_t back) {
   std::int64_t portion = 64;
   while (true) {
-    const std::vector<CommitRecord> commits = TRY(hub.commits(portion));
+    const std::vector<CommitRecord> commits = TRY(hub.commits({.count = portion, .until = by}));
     std::int64_t left = back;
     for (const CommitRecord& commit : commits) {
-      if (!may_change_rows(commit) || commit.time > by || !TRY(is_kept(hub, *commit.snapshot)))
-        continue;
+      if (!may_change_rows(commit) || !TRY(is_kept(hub, *commit.snapshot))) continue;
       if (left == 0) return std::optional(commit);
       --left;
     }
@@ -58,11 +58,9 @@ Result<std::optional<CommitRecord>> data_commit(Hub& hub, Timestamp by, std::int
   }
 }
 
-constexpr Timestamp kAnyTime{std::numeric_limits<std::int64_t>::max()};
-
 // -1 is the newest.
 Result<std::int64_t> counted_back(Hub& hub, std::int64_t value) {
-  const auto found = TRY(data_commit(hub, kAnyTime, -(value + 1)));
+  const auto found = TRY(data_commit(hub, std::nullopt, -(value + 1)));
   if (found) return number(*found->snapshot);
   return make_error(Code::kNotFound,
                     fmt::format("{} goes too far back: there are fewer snapshots with data", value),
@@ -81,7 +79,7 @@ Result<std::int64_t> newest_by(Hub& hub, const std::string& text, Timestamp time
 Result<std::int64_t> resolve_snapshot(Hub& hub, const std::string& text) {
   const std::int64_t newest = number(hub.latest_snapshot());
   if (text == "latest") {
-    const auto found = TRY(data_commit(hub, kAnyTime, 0));
+    const auto found = TRY(data_commit(hub, std::nullopt, 0));
     return found ? number(*found->snapshot) : newest;
   }
   if (const auto value = whole_number(text)) {

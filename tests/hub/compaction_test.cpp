@@ -82,7 +82,7 @@ TEST(Compaction, MovesInlinedRowsAndLeavesEverySnapshotAsItWas) {  // hub-8
   EXPECT_EQ(must(hub->read(small_table().name, first)).row_count(), at_first.row_count());
   EXPECT_EQ(must(hub->changes(small_table().name, second, third)).row_count(), 1);
   EXPECT_EQ(must(hub->compact(kAtOnce)).state, CompactionState::kNothing);
-  const auto commit = must(hub->commits(1)).front();
+  const auto commit = must(hub->commits({.count = 1})).front();
   EXPECT_EQ(commit.kind, CommitKind::kMaintenance);
 }
 

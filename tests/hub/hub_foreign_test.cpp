@@ -77,7 +77,7 @@ TEST_F(ForeignCommit, IsRecordedAndItsRowsAreFoundAndWrittenOn) {  // hub-9
   EXPECT_FALSE(must(hub->has_foreign_commits()));
   EXPECT_EQ(must(hub->lookup(small_table().name, numbered_rows(0, 30))).rows.row_count(),
             kRows + 2);
-  const auto commits = must(hub->commits(3));
+  const auto commits = must(hub->commits({.count = 3}));
   ASSERT_EQ(commits.size(), 3U);
   EXPECT_FALSE(commits[0].snapshot.has_value());
   EXPECT_EQ(number(*commits[1].snapshot), own_ + 2);

@@ -78,7 +78,7 @@ inline Result<void> add_records(Hub& hub, HubImage& image) {
 // record.
 inline Result<HubImage> image_of(Hub& hub) {
   HubImage image;
-  for (const CommitRecord& commit : TRY(hub.commits(1'000'000))) {
+  for (const CommitRecord& commit : TRY(hub.commits({.count = 1'000'000}))) {
     if (!commit.snapshot || !TRY(hub.is_retained(*commit.snapshot))) continue;
     image[fmt::format("snapshot {}", number(*commit.snapshot))] = commit.message;
     TRY(add_rows(hub, *commit.snapshot, image));

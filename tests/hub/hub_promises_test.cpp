@@ -127,14 +127,14 @@ TEST(HubPromises, AReaderSeesOneStateOfRowsAndRecordsUntilItRefreshes) {
   HubPlayground ground;
   auto writer = ground.open();
   const auto reader = must(Hub::open(ground.io(), ground.place(), HubMode::kRead));
-  const std::size_t commits = must(reader->commits(100)).size();
+  const std::size_t commits = must(reader->commits({.count = 100})).size();
   CommitRequest request;
   request.positions["clinic"] = {{"", "1"}};
   must(writer->commit(request));
-  EXPECT_EQ(must(reader->commits(100)).size(), commits);
+  EXPECT_EQ(must(reader->commits({.count = 100})).size(), commits);
   EXPECT_TRUE(must(reader->positions()).empty());
   ASSERT_TRUE(reader->refresh().ok());
-  EXPECT_EQ(must(reader->commits(100)).size(), commits + 1);
+  EXPECT_EQ(must(reader->commits({.count = 100})).size(), commits + 1);
   EXPECT_EQ(must(reader->positions()).size(), 1U);
 }
 

@@ -150,7 +150,7 @@ TEST(Merge, PutsFilesIntoOneAndLeavesEverySnapshotAsItWas) {  // hub-8
   compact_all(*hub);
   EXPECT_LT(file_count(*hub), files);
   EXPECT_EQ(everything(*hub, number(last)), before);
-  EXPECT_EQ(must(hub->commits(1)).front().kind, CommitKind::kMaintenance);
+  EXPECT_EQ(must(hub->commits({.count = 1})).front().kind, CommitKind::kMaintenance);
   EXPECT_EQ(found(*hub, 0, 100), 66);
   // Rows that moved change like any other.
   put(*hub, update(0, 2, 0.5, 7));

@@ -161,12 +161,28 @@ TEST_F(RecordStoreTest, ReadsCommitsBackNewestFirst) {
   open();
   EXPECT_EQ(must(store_->next_commit_id()), CommitId{3});
   EXPECT_EQ(text(must(store_->newest_commit()).value()), text(commit_record(2, std::nullopt)));
-  const auto newest = must(store_->commits(2));
+  const auto newest = must(store_->commits({.count = 2}));
   ASSERT_EQ(newest.size(), 2U);
   EXPECT_EQ(text(newest[1]), text(commit_record(1, std::nullopt)));
   EXPECT_EQ(text(must(store_->commit_of_snapshot(SnapshotId{5})).value()), text(full));
   EXPECT_FALSE(must(store_->commit_of_snapshot(SnapshotId{6})).has_value());
   EXPECT_FALSE(store_->insert_commit(commit_record(3, 5)).ok()) << "a snapshot of two commits";
+}
+
+TEST_F(RecordStoreTest, ReadsCommitsUpToATime) {
+  EXPECT_TRUE(must(store_->commits({.count = 5, .until = Timestamp{0}})).empty());
+  for (std::int64_t id = 0; id < 9; ++id) {
+    CommitRecord record = commit_record(id, std::nullopt);
+    record.time = Timestamp{100 + 10 * id};
+    must_do(store_->insert_commit(record));
+  }
+  for (std::int64_t us = 95; us < 200; ++us) {
+    const auto found = must(store_->commits({.count = 2, .until = Timestamp{us}}));
+    const std::int64_t newest = us < 100 ? -1 : std::min<std::int64_t>((us - 100) / 10, 8);
+    ASSERT_EQ(std::ssize(found), std::min<std::int64_t>(newest + 1, 2)) << us;
+    for (std::size_t back = 0; back < found.size(); ++back)
+      EXPECT_EQ(number(found[back].id), newest - static_cast<std::int64_t>(back)) << us;
+  }
 }
 
 TEST_F(RecordStoreTest, SpellsEveryKindAsItReadsIt) {
@@ -391,7 +407,7 @@ TEST_F(RecordStoreTest, TakesBackWhatItsTransactionDoes) {
     must_do(store_->put_position({"clinic", "", "1", CommitId{0}}));
     must_do(store_->add_version(version_record("bp", 1)));
   }
-  EXPECT_TRUE(must(store_->commits(10)).empty());
+  EXPECT_TRUE(must(store_->commits({.count = 10})).empty());
   EXPECT_TRUE(must(store_->positions()).empty());
   EXPECT_TRUE(must(store_->models()).empty());
 }

@@ -277,7 +277,7 @@ TEST(Load, IsOfOneFileAlone) {
     EXPECT_EQ(report["changes"]["inserted"].get<int>(), count + 33);
     EXPECT_EQ(report["commits"].get<int>(), 3);
     std::set<std::string> messages;
-    for (const CommitRecord& commit : world.hub().commits(10).value())
+    for (const CommitRecord& commit : world.hub().commits({.count = 10}).value())
       messages.insert(commit.message);
     EXPECT_TRUE(messages.contains("1.csv") || messages.contains("in/1.csv"));
     world.expect_exact();

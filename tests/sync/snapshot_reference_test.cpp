@@ -20,7 +20,7 @@ class SnapshotReferences : public ::testing::Test {
       world_.put(fmt::format("in/{}.csv", file), fmt::format("id,x\n{},10\n", file));
       world_.sync();
       snapshots_.push_back(number(world_.hub().latest_snapshot()));
-      times_.push_back(world_.hub().commits(1).value().front().time);
+      times_.push_back(world_.hub().commits({.count = 1}).value().front().time);
     }
   }
 

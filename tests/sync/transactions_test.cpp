@@ -233,7 +233,7 @@ State state_at(Hub& hub, SnapshotId at) {
 // The numbers of the transactions after which there is a snapshot.
 std::set<std::int64_t> expect_states(Hub& hub, const History& history) {
   std::set<std::int64_t> seen;
-  for (const CommitRecord& commit : hub.commits(100'000).value()) {
+  for (const CommitRecord& commit : hub.commits({.count = 100'000}).value()) {
     if (!commit.snapshot || commit.kind != CommitKind::kChanges) continue;
     const State state = state_at(hub, *commit.snapshot);
     const std::int64_t number = state.b.at(0);
