@@ -221,10 +221,21 @@ Result<std::optional<CommitRecord>> RecordStore::newest_commit() {
 Result<std::vector<CommitRecord>> RecordStore::commits(const CommitRange& range) {
   LOCKSTEP_ASSERT(range.count >= 0, "a negative number of commits");
   const std::int64_t last = TRY(last_commit_until(range.until));
-  return read_rows(catalog_,
-                   select_commits("WHERE commit_id <= ? ORDER BY commit_id DESC LIMIT ?"),
-                   {last, range.count},
-                   read_commit);
+  // Of the commits most may have lost their snapshots, so that those that are kept are gone
+  // through.
+  static const std::string kWithRows = fmt::format(
+      "WHERE commit_id IN (SELECT c.commit_id FROM ducklake_snapshot s CROSS JOIN lockstep_commit "
+      "c "
+      "ON c.snapshot_id = s.snapshot_id WHERE c.commit_id <= ? AND c.kind NOT IN ('{}', '{}') "
+      "ORDER BY s.snapshot_id DESC LIMIT ?) ORDER BY commit_id DESC",
+      commit_kind_name(CommitKind::kInit),
+      commit_kind_name(CommitKind::kMaintenance));
+  return read_rows(
+      catalog_,
+      select_commits(range.with_rows ? kWithRows
+                                     : "WHERE commit_id <= ? ORDER BY commit_id DESC LIMIT ?"),
+      {last, range.count},
+      read_commit);
 }
 
 // Times rise with the ids (hub-6), so that a few rows tell, however many there are. kNone: all are

@@ -52,6 +52,7 @@ struct CommitRecord {
 struct CommitRange {
   std::int64_t count = 0;
   std::optional<Timestamp> until = std::nullopt;
+  bool with_rows = false;  // only those that may have changed rows, and whose snapshot is kept
 };
 
 // The definition that a model version was made under.

@@ -26,36 +26,15 @@ std::optional<Timestamp> moment(const std::string& text) {
   return std::get<Timestamp>(parsed.value());
 }
 
-// Commits that may have changed rows, and not only where they lie.
-bool may_change_rows(const CommitRecord& commit) {
-  return commit.snapshot && commit.kind != CommitKind::kInit &&
-         commit.kind != CommitKind::kMaintenance;
-}
-
-// Commits outlive their snapshots.
-Result<bool> is_kept(Hub& hub, SnapshotId snapshot) {
-  const auto tables = hub.tables(snapshot);
-  if (!tables.ok() && tables.error().code != Code::kNotFound) return tables.error();
-  return tables.ok();
-}
-
-// The newest commit with data, of all or by a time, or the one `back` before it. That is near, so
-// that the log is read in growing portions.
+// The newest commit with data, of all or by a time, or the one `back` before it.
 Result<std::optional<CommitRecord>> data_commit(Hub& hub,
                                                 std::optional<Timestamp> by,
                                                 std::int64_t back) {
-  std::int64_t portion = 64;
-  while (true) {
-    const std::vector<CommitRecord> commits = TRY(hub.commits({.count = portion, .until = by}));
-    std::int64_t left = back;
-    for (const CommitRecord& commit : commits) {
-      if (!may_change_rows(commit) || !TRY(is_kept(hub, *commit.snapshot))) continue;
-      if (left == 0) return std::optional(commit);
-      --left;
-    }
-    if (static_cast<std::int64_t>(commits.size()) < portion) return std::optional<CommitRecord>();
-    portion *= 8;
-  }
+  constexpr std::int64_t kBackMax = 1'000'000'000;  // more than any hub keeps
+  if (back > kBackMax) return std::optional<CommitRecord>();
+  const auto commits = TRY(hub.commits({.count = back + 1, .until = by, .with_rows = true}));
+  if (std::ssize(commits) <= back) return std::optional<CommitRecord>();
+  return std::optional(commits.back());
 }
 
 // -1 is the newest.

@@ -93,6 +93,26 @@ TEST_F(SnapshotReferences, NameTheNewestWithDataAtOrBeforeATime) {
   EXPECT_EQ(refused("1999-01-01T08:61").code, Code::kUsage);
 }
 
+TEST_F(SnapshotReferences, PassOverThoseThatExpired) {
+  const CollectionLimits newest_two{
+      .policy = {.keep_us = std::int64_t{1} << 60U, .snapshots_max = 2, .then_us = 0},
+      .grace_us = 0};
+  ASSERT_TRUE(world_.hub().set_tag("first", SnapshotId{snapshots_[0]}, "me").ok());
+  // What the engine began beside its commits comes first: a step of compaction, and a round of
+  // collection by its own limits.
+  while (world_.hub().compact({}).value().state != CompactionState::kNothing) {
+  }
+  for (int rounds = 0; rounds < 2;) {
+    const Result<CollectionStep> step = world_.hub().collect(newest_two);
+    ASSERT_TRUE(step.ok()) << step.error().message;
+    rounds += step.value().more ? 0 : 1;
+  }
+  EXPECT_EQ(named("-1"), snapshots_[2]);
+  EXPECT_EQ(named("-2"), snapshots_[0]);
+  EXPECT_EQ(named(value_text(Value(times_[1]))), snapshots_[0]);
+  EXPECT_NE(refused("-3").message.find("fewer snapshots"), std::string::npos);
+}
+
 TEST_F(SnapshotReferences, ReadAnOffsetFromUtc) {
   constexpr std::int64_t kHourUs = 3'600'000'000;
   const std::string utc = value_text(Value(Timestamp{times_[0].us + 2 * kHourUs}));
