@@ -241,7 +241,7 @@ class HubOverDuckLake final : public HubRecords {
   std::optional<LoadJournalContent> left_load_;  // by an earlier writer
   bool broken_ = false;  // a commit ended amid its last step: what is stored is not known here
   Collection collection_;
-  std::unique_ptr<Compaction> compaction_;   // the last to be made, the first to go
+  std::unique_ptr<Compaction> compaction_;  // the last to be made, the first to go
 };
 
 }  // namespace lockstep
