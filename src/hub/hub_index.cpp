@@ -7,16 +7,17 @@
 namespace lockstep {
 
 Result<void> HubOverDuckLake::open_indexes() {
-  index_folder_ = std::make_unique<KeyIndexFolder>(
-      io_, paths_.catalog + ".index", TRY(records_->hub_id()), TRY(records_->fingerprint_key()));
+  const std::string folder = paths_.catalog + ".index";
+  const std::string hub_id = TRY(records_->hub_id());
+  index_folder_ =
+      std::make_unique<KeyIndexFolder>(io_, folder, hub_id, TRY(records_->fingerprint_key()));
   index_folder_->limits = options_.index;
-  ordered_folder_ = std::make_unique<OrderedIndexFolder>(
-      io_, paths_.catalog + ".index", TRY(records_->hub_id()), paths_.files);
+  ordered_folder_ = std::make_unique<OrderedIndexFolder>(io_, folder, hub_id, paths_.files);
   std::set<std::int64_t> table_ids;
   for (const auto& [name, state] : states_)
     table_ids.insert(state->lake.id);
   index_folder_->keep_tables(table_ids);
-  ordered_folder_->keep_tables([&](std::int64_t id) { return table_ids.contains(id); });
+  ordered_folder_->keep_tables(table_ids);
   return {};
 }
 

@@ -103,9 +103,9 @@ std::optional<IndexRecord> parse_record(std::string_view text,
   return record;
 }
 
-// nullopt: no file of a key index. The ordered indexes lie in the same folder.
+// nullopt: no file of a key index.
 std::optional<std::int64_t> table_of_name(std::string_view name) {
-  if (name.find(".ordered") != std::string_view::npos) return std::nullopt;
+  if (name.find(kOrderedEnding) != std::string_view::npos) return std::nullopt;
   std::int64_t table_id = 0;
   const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), table_id);
   if (failure != std::errc() || end == name.data() + name.size()) return std::nullopt;

@@ -35,6 +35,10 @@ struct IndexRecord {
   std::vector<KeyRunInfo> runs;  // newest first
 };
 
+// Files with this in their names are of ordered indexes (hub/ordered_indexes.h), in the same
+// folder.
+inline constexpr std::string_view kOrderedEnding = ".ordered";
+
 struct KeyIndexLimits {
   std::size_t recent_max = 4'096;     // entries in memory, then they become a run
   std::size_t build_max = 1U << 20U;  // entries in memory while an index is made: 32 MB

@@ -2,7 +2,10 @@
 
 #include "base/assert.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace lockstep {
@@ -116,44 +119,34 @@ Result<void> OrderedIndex::change(std::string_view sql, OrderedEntries entries) 
 }
 
 Result<OrderedEntries> OrderedIndex::of_group(const std::string& group, std::int64_t count_max) {
-  return or_close(
-      read("SELECT order_key, row_key FROM entry WHERE group_key = ?1 AND "
-           "order_key >= ?2 ORDER BY order_key, row_key LIMIT ?3",
-           {group, ""},
-           count_max));
+  return or_close(read(Side::kFrom, {group, ""}, count_max));
 }
 
 Result<OrderedEntries> OrderedIndex::at(const OrderedPlace& place, std::int64_t count_max) {
-  return or_close(
-      read("SELECT order_key, row_key FROM entry WHERE group_key = ?1 AND "
-           "order_key = ?2 ORDER BY order_key, row_key LIMIT ?3",
-           place,
-           count_max));
+  return or_close(read(Side::kAt, place, count_max));
 }
 
 Result<OrderedEntries> OrderedIndex::behind(const OrderedPlace& place, std::int64_t count_max) {
-  return or_close(
-      read("SELECT order_key, row_key FROM entry WHERE group_key = ?1 AND "
-           "order_key > ?2 ORDER BY order_key, row_key LIMIT ?3",
-           place,
-           count_max));
+  return or_close(read(Side::kBehind, place, count_max));
 }
 
 Result<OrderedEntries> OrderedIndex::before(const OrderedPlace& place, std::int64_t count_max) {
-  auto found =
-      or_close(read("SELECT order_key, row_key FROM entry WHERE group_key = ?1 AND "
-                    "order_key < ?2 ORDER BY order_key DESC, row_key DESC LIMIT ?3",
-                    place,
-                    count_max));
+  auto found = or_close(read(Side::kBefore, place, count_max));
   if (found.ok()) std::ranges::reverse(found.value());
   return found;
 }
 
-Result<OrderedEntries> OrderedIndex::read(std::string_view sql,
+// The nearest to the place first.
+Result<OrderedEntries> OrderedIndex::read(Side side,
                                           const OrderedPlace& place,
                                           std::int64_t count_max) {
   LOCKSTEP_ASSERT(is_open(), "hub: an ordered index is asked that is not open");
-  Statement* rows = TRY(catalog_->cached(sql));
+  constexpr std::array<const char*, 4> kRelations = {"=", ">=", ">", "<"};
+  Statement* rows = TRY(catalog_->cached(
+      fmt::format("SELECT order_key, row_key FROM entry WHERE group_key = ?1 AND order_key {0} ?2 "
+                  "ORDER BY order_key {1}, row_key {1} LIMIT ?3",
+                  kRelations[static_cast<std::size_t>(side)],
+                  side == Side::kBefore ? "DESC" : "ASC")));
   rows->bind_blob(0, place.group);
   rows->bind_blob(1, place.order);
   rows->bind_integer(2, count_max);

@@ -93,9 +93,8 @@ class OrderedIndex final {
   Result<void> make_file();
   Result<void> change(std::string_view sql, OrderedEntries entries);
   Result<void> write_stamp(const IndexStamp& stamp);
-  Result<OrderedEntries> read(std::string_view sql,
-                              const OrderedPlace& place,
-                              std::int64_t count_max);
+  enum class Side { kAt, kFrom, kBehind, kBefore };  // of a place
+  Result<OrderedEntries> read(Side side, const OrderedPlace& place, std::int64_t count_max);
   Result<OrderedEntries> read_all(Statement& rows, const std::string& group);
   template <typename T>
   Result<T> or_close(Result<T> result);

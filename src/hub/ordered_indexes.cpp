@@ -15,7 +15,6 @@ namespace lockstep {
 
 namespace {
 
-constexpr std::string_view kOrderedEnding = ".ordered";
 constexpr int kOrderedFormat = 1;
 
 // nullptr: the table has it no more.
@@ -177,11 +176,10 @@ void OrderedIndexFolder::remove_of_lost_columns(const LakeTable& table) const {
   }
 }
 
-void OrderedIndexFolder::keep_tables(
-    const std::function<bool(std::int64_t table_id)>& is_there) const {
+void OrderedIndexFolder::keep_tables(const std::set<std::int64_t>& table_ids) const {
   for (const auto& [path, of_table] : files()) {
     // As in remove().
-    if (!is_there(of_table)) static_cast<void>(remove_database(io_, path));
+    if (!table_ids.contains(of_table)) static_cast<void>(remove_database(io_, path));
   }
 }
 

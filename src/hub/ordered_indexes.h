@@ -7,8 +7,8 @@
 #include "hub/ordered_index.h"
 
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,8 +50,8 @@ class OrderedIndexFolder final {
   // Removes the files of a table, none of which is open; but for those whose columns it has.
   void remove(std::int64_t table_id) const;
   void remove_of_lost_columns(const LakeTable& table) const;
-  // Removes the files of tables that are not there.
-  void keep_tables(const std::function<bool(std::int64_t table_id)>& is_there) const;
+  // Removes the files of other tables.
+  void keep_tables(const std::set<std::int64_t>& table_ids) const;
 
   // Path and table of each file.
   std::vector<std::pair<std::string, std::int64_t>> files() const;

@@ -224,9 +224,9 @@ Result<std::vector<CommitRecord>> RecordStore::commits(const CommitRange& range)
   // Of the commits most may have lost their snapshots, so that those that are kept are gone
   // through.
   static const std::string kWithRows = fmt::format(
-      "WHERE commit_id IN (SELECT c.commit_id FROM ducklake_snapshot s CROSS JOIN lockstep_commit "
-      "c "
-      "ON c.snapshot_id = s.snapshot_id WHERE c.commit_id <= ? AND c.kind NOT IN ('{}', '{}') "
+      "WHERE commit_id IN (SELECT c.commit_id FROM ducklake_snapshot s "
+      "CROSS JOIN lockstep_commit c ON c.snapshot_id = s.snapshot_id WHERE c.commit_id <= ? AND "
+      "c.kind NOT IN ('{}', '{}') "
       "ORDER BY s.snapshot_id DESC LIMIT ?) ORDER BY commit_id DESC",
       commit_kind_name(CommitKind::kInit),
       commit_kind_name(CommitKind::kMaintenance));
@@ -238,15 +238,12 @@ Result<std::vector<CommitRecord>> RecordStore::commits(const CommitRange& range)
       read_commit);
 }
 
-// Times rise with the ids (hub-6), so that a few rows tell, however many there are. kNone: all are
+// Times rise with the ids (hub-6), so that a few rows tell, however many there are. -1: all are
 // younger.
 Result<std::int64_t> RecordStore::last_commit_until(const std::optional<Timestamp>& until) {
-  const Cell newest = TRY(catalog_.single("SELECT max(commit_id) FROM lockstep_commit"));
-  const auto* const last = std::get_if<std::int64_t>(&newest);
-  constexpr std::int64_t kNone = -1;
-  std::int64_t high = last == nullptr ? kNone : *last;
+  std::int64_t high = number(TRY(next_commit_id())) - 1;
   if (!until) return high;
-  std::int64_t low = kNone;
+  std::int64_t low = -1;
   while (low < high) {
     const std::int64_t middle = low + (high - low + 1) / 2;
     const Cell time = TRY(catalog_.single(

@@ -1,25 +1,13 @@
 // A database that is a cache: its commits wait for no disk, and what is left of it is whole.
 #include "base/simulated_io.h"
-#include "catalog/catalog.h"
+#include "catalog/worlds.h"
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <set>
-#include <stdlib.h>
 
 namespace lockstep {
 namespace {
-
-template <typename T>
-T must(Result<T> result) {
-  if (!result.ok()) ADD_FAILURE() << result.error().message;
-  return std::move(result).value();
-}
-
-void must_do(const Result<void>& result) {
-  if (!result.ok()) ADD_FAILURE() << result.error().message;
-}
 
 void make_table(Catalog& cache) {
   must_do(cache.execute("CREATE TABLE item(id INTEGER PRIMARY KEY, text VARCHAR)"));
@@ -38,17 +26,16 @@ std::int64_t count(Catalog& cache) {
 // Readers and the mover of the log have files of their own: what one connection committed stands
 // there at once.
 TEST(SqliteCache, ShowsItsCommitsToOthersAndSyncsNone) {
-  std::string folder = (std::filesystem::temp_directory_path() / "lockstep-cache-XXXXXX").string();
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
-  const auto io = make_system_io();
-  const std::string path = folder + "/cache.sqlite";
+  SystemWorld world;
+  Io& io = world.io();
+  const std::string path = world.path();
   {
     const auto cache =
-        must(open_sqlite(*io, path, CatalogMode::kCreate, SqliteFiles::kSystem, SqliteUse::kCache));
+        must(open_sqlite(io, path, CatalogMode::kCreate, SqliteFiles::kSystem, SqliteUse::kCache));
     make_table(*cache);
-    const auto reader = must(open_sqlite(*io, path, CatalogMode::kRead));
+    const auto reader = must(open_sqlite(io, path, CatalogMode::kRead));
     int syncs = 0;
-    io->observe([&](IoOperation operation, std::string_view) -> Result<void> {
+    io.observe([&](IoOperation operation, std::string_view) -> Result<void> {
       syncs += operation == IoOperation::kSync ? 1 : 0;
       return {};
     });
@@ -60,12 +47,11 @@ TEST(SqliteCache, ShowsItsCommitsToOthersAndSyncsNone) {
     while (cache->log_bytes() > 0)
       must_do(cache->checkpoint_beside());
     EXPECT_GT(syncs, 0);
-    io->observe({});
+    io.observe({});
     insert(*cache, 200);
     EXPECT_EQ(count(*reader), 201);
   }
-  EXPECT_EQ(count(*must(open_sqlite(*io, path, CatalogMode::kRead))), 201);
-  std::filesystem::remove_all(folder);
+  EXPECT_EQ(count(*must(open_sqlite(io, path, CatalogMode::kRead))), 201);
 }
 
 // The first so many transactions are there, and none in part.

@@ -10,16 +10,6 @@ namespace {
 
 constexpr std::int64_t kRows = 16;  // over several pages, so that a transaction is many writes
 
-template <typename T>
-T must(Result<T> result) {
-  if (!result.ok()) ADD_FAILURE() << result.error().message;
-  return std::move(result).value();
-}
-
-void must_do(const Result<void>& result) {
-  if (!result.ok()) ADD_FAILURE() << result.error().message;
-}
-
 // The state before: generation 0 and 1 row of it. The change makes it generation 1 with kRows rows.
 void make_base(Catalog& catalog) {
   must_do(

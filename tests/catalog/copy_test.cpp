@@ -7,12 +7,6 @@
 namespace lockstep {
 namespace {
 
-template <typename T>
-T must(Result<T> result) {
-  if (!result.ok()) ADD_FAILURE() << result.error().message;
-  return std::move(result).value();
-}
-
 class CatalogCopy : public testing::Test {
  protected:
   void SetUp() override {

@@ -13,12 +13,6 @@
 namespace lockstep {
 namespace {
 
-template <typename T>
-T must(Result<T> result) {
-  if (!result.ok()) ADD_FAILURE() << result.error().message;
-  return std::move(result).value();
-}
-
 std::int64_t count_rows(Catalog& catalog) {
   return std::get<std::int64_t>(must(catalog.single("SELECT count(*) FROM t")));
 }

@@ -18,6 +18,16 @@
 
 namespace lockstep {
 
+template <typename T>
+T must(Result<T> result) {
+  if (!result.ok()) ADD_FAILURE() << result.error().message;
+  return std::move(result).value();
+}
+
+inline void must_do(const Result<void>& result) {
+  if (!result.ok()) ADD_FAILURE() << result.error().message;
+}
+
 // Resource. A disk with one catalog on it.
 class World {
  public:

@@ -33,6 +33,13 @@ inline CommitRequest creation_of(Batch rows) {
   return request;
 }
 
+// A few rows at a time, until nothing is left to do.
+inline void compact_small(Hub& hub) {
+  while (must(hub.compact({.rows_min = 1, .rows_max = 20, .older_rows_min = 1})).state !=
+         CompactionState::kNothing) {
+  }
+}
+
 inline std::string difference_now(Hub& hub) {
   return difference_of_groups_now(hub, small_table().name, names_by_x());
 }

@@ -92,9 +92,7 @@ TEST(OrderedIndex, IsMadeOnceAndThenKeptUp) {
   for (std::int64_t id = 50; id < 90; id += 10) {
     must(hub->commit(change_of(numbered_rows(id, id + (id == 70 ? 3 : 10)))));
     must(hub->commit(change_of(numbered_rows(id - 50, id - 45, -1))));
-    while (must(hub->compact({.rows_min = 1, .rows_max = 20, .older_rows_min = 1})).state !=
-           CompactionState::kNothing) {
-    }
+    compact_small(*hub);
     expect_small_groups(*hub);
     if (id != 60) continue;
     hub.reset();
@@ -155,9 +153,7 @@ TEST(OrderedIndex, BehindTheCatalogIsNotMadeAgain) {
   const std::vector<Batch> moved = {numbered_rows(0, 9, -1), numbered_rows(3, 9, 1, -2.0)};
   must(hub->commit(change_of(must(concatenate(small_table().schema, moved)))));
   must(hub->commit(change_of(numbered_rows(60, 80))));
-  while (must(hub->compact({.rows_min = 1, .rows_max = 20, .older_rows_min = 1})).state !=
-         CompactionState::kNothing) {
-  }
+  compact_small(*hub);
   must(hub->commit(change_of(numbered_rows(20, 25, -1))));
   hub.reset();
   files::remove_all(folder);
